@@ -1,0 +1,14 @@
+//! Sound in and sound out: units, formats, capture and playback ports, the real-time loops that
+//! drive them, levels and voice activity, and the audio file formats Callreel reads and writes.
+//!
+//! This crate knows no storage, no HTTP, no JSON, no async and no configuration.
+//!
+//! ```text
+//!  PCM device ──▶ CapturePort ──▶ real-time loop ──▶ ring of Blocks ──▶ recorder
+//!  PCM device ◀── PlaybackPort ◀─ real-time loop ◀── ring of Blocks ◀── player
+//! ```
+
+pub mod block;
+pub mod format;
+pub mod port;
+pub mod units;

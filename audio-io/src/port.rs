@@ -1,0 +1,136 @@
+//! The seam between sound devices and everything else: what a capture or playback device can do,
+//! whatever it is. ALSA and the scripted double implement it; the real-time loops drive it.
+
+use std::os::fd::RawFd;
+
+use crate::block::GapCause;
+use crate::format::StreamFormat;
+use crate::units::Frames;
+
+/// What the device and we agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortParams {
+    /// Encoding, channels, rate.
+    pub format: StreamFormat,
+    /// Frames between two wake-ups.
+    pub period: Frames,
+    /// Frames the device's own buffer holds.
+    pub buffer: Frames,
+    /// How the stream is paced.
+    pub pacing: Pacing,
+}
+
+/// Who keeps the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// The device delivers frames at its own rate and wakes us through its descriptors.
+    Device,
+    /// The device would deliver as fast as it is read (alsa-lib's `file` and `null`); the loop
+    /// reads only what the monotonic clock allows.
+    Clock,
+}
+
+/// A descriptor to poll and the events (`poll(2)` bits) to poll it for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollEntry {
+    /// The descriptor; it lives as long as its port.
+    pub fd: RawFd,
+    /// `POLLIN`, `POLLOUT`, …
+    pub events: i16,
+}
+
+/// What one read of a capture device gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Captured {
+    /// This many frames were written to the start of the buffer.
+    Frames(Frames),
+    /// Nothing yet.
+    Idle,
+    /// The device lost frames and has been restarted by this call; the loop measures how many.
+    Lost(GapCause),
+    /// The device is gone and must be opened anew; the error number says why.
+    Gone(i32),
+}
+
+/// A device that sound comes from. Methods other than `open`-like constructors never block,
+/// allocate or log.
+pub trait CapturePort: Send {
+    /// What was agreed on when the port was opened.
+    fn params(&self) -> PortParams;
+
+    /// Appends the descriptors to poll. Empty for a port paced by the clock.
+    fn poll_entries(&self, out: &mut Vec<PollEntry>);
+
+    /// Reads what is there, at most what `buffer` holds.
+    fn read(&mut self, buffer: &mut [u8]) -> Captured;
+
+    /// Stops and starts the stream again, after a stall.
+    ///
+    /// # Errors
+    /// The error number, when the device must be opened anew.
+    fn restart(&mut self) -> Result<(), i32>;
+}
+
+/// What one write to a playback device gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Played {
+    /// This many frames were taken from the start of the buffer.
+    Frames(Frames),
+    /// The device's buffer is full.
+    Full,
+    /// The device ran dry and has been restarted by this call.
+    Underrun,
+    /// The device is gone and must be opened anew; the error number says why.
+    Gone(i32),
+}
+
+/// A device that sound goes to. Methods never block, allocate or log.
+pub trait PlaybackPort: Send {
+    /// What was agreed on when the port was opened.
+    fn params(&self) -> PortParams;
+
+    /// Appends the descriptors to poll. Empty for a port paced by the clock.
+    fn poll_entries(&self, out: &mut Vec<PollEntry>);
+
+    /// Writes what fits.
+    fn write(&mut self, buffer: &[u8]) -> Played;
+
+    /// Frames written that have not been heard yet.
+    fn delay(&mut self) -> Frames;
+
+    /// Forgets what was written and not heard yet.
+    ///
+    /// # Errors
+    /// The error number, when the device must be opened anew.
+    fn discard(&mut self) -> Result<(), i32>;
+}
+
+/// Opens a port, again and again if it must. Called on a thread that may block.
+pub trait PortOpener<P: ?Sized>: Send {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// [`OpenError`] with the device's name and what to do.
+    fn open(&mut self) -> Result<Box<P>, OpenError>;
+}
+
+/// A device that could not be opened.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The device does not exist, is busy, or refuses us.
+    #[error("cannot open {device}: {}", nix::errno::Errno::from_raw(*errno).desc())]
+    Device {
+        /// The PCM's name.
+        device: String,
+        /// The error number.
+        errno: i32,
+    },
+    /// The device cannot do what the line asks.
+    #[error("{device} cannot do {what}")]
+    Unsupported {
+        /// The PCM's name.
+        device: String,
+        /// Which parameter, and what the device offers.
+        what: String,
+    },
+}

@@ -1,0 +1,230 @@
+//! The rows of the index, as plain values. How they are encoded is `index/values.rs`'s business.
+
+use audio_io::block::GapCause;
+use audio_io::format::StreamFormat;
+use audio_io::units::{CentiDbfs, Frames, Millis};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{LineName, Names, Number, RecordingId, TenantId, TenantName};
+
+/// Wall time in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct WallMillis(pub u64);
+
+/// The file format of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Container {
+    /// RIFF WAVE, or RF64 past 4 GiB.
+    Wav,
+    /// MPEG-1/2/2.5 layer III.
+    Mp3,
+    /// AAC in MP4.
+    M4a,
+    /// Opus or Vorbis in WebM.
+    WebM,
+    /// Opus or Vorbis in Ogg.
+    Ogg,
+    /// FLAC.
+    Flac,
+}
+
+impl Container {
+    /// The media type on the wire.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Wav => "audio/wav",
+            Self::Mp3 => "audio/mpeg",
+            Self::M4a => "audio/mp4",
+            Self::WebM => "audio/webm",
+            Self::Ogg => "audio/ogg",
+            Self::Flac => "audio/flac",
+        }
+    }
+
+    /// The file name's extension, without the dot.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Wav => "wav",
+            Self::Mp3 => "mp3",
+            Self::M4a => "m4a",
+            Self::WebM => "webm",
+            Self::Ogg => "ogg",
+            Self::Flac => "flac",
+        }
+    }
+}
+
+/// Where a recording stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// Being recorded.
+    Live,
+    /// Sealed: its file never changes again.
+    Stored,
+    /// Ended without anything worth keeping (too short); no file.
+    Absent,
+    /// Could not be written; what reached the disk is kept.
+    Failed,
+}
+
+/// Why a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    /// Silence outlasted the line's hang time (`vox`).
+    Silence,
+    /// Stopped by command.
+    Command,
+    /// The maximum length was reached.
+    MaxLength,
+    /// Rotated by time (`always`).
+    Rotated,
+    /// The device stayed away.
+    DeviceLost,
+    /// The daemon was stopped.
+    Shutdown,
+    /// The daemon or the machine died; the recording was repaired at the next start.
+    Crash,
+    /// The disk was full.
+    DiskFull,
+    /// The disk failed.
+    DiskError,
+    /// Brought in by `callreel recordings import`.
+    Imported,
+}
+
+/// Frames that are missing from a recording; its file holds silence there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Where in the recording the gap begins.
+    pub at: Frames,
+    /// How long it is.
+    pub frames: Frames,
+    /// Why.
+    pub cause: GapCause,
+}
+
+/// The level of one leg over a whole recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegLevel {
+    /// Root mean square.
+    pub rms: CentiDbfs,
+    /// Highest sample.
+    pub peak: CentiDbfs,
+}
+
+/// What starts a recording: everything that is known before its first frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingFacts {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its number.
+    pub id: RecordingId,
+    /// All its names.
+    pub names: Names,
+    /// The line it came from; `None` for an import without one.
+    pub line: Option<LineName>,
+    /// The caller's number.
+    pub from: Option<Number>,
+    /// The called number.
+    pub to: Option<Number>,
+    /// When its first frame was captured.
+    pub started_at: WallMillis,
+    /// The sound's format as stored. For compressed imports: rate and channels, 16 bit.
+    pub format: StreamFormat,
+    /// The file's format.
+    pub container: Container,
+}
+
+/// What is known when a recording has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingOutcome {
+    /// Why it ended.
+    pub end_cause: EndCause,
+    /// Its length.
+    pub frames: Frames,
+    /// Missing frames, in order.
+    pub gaps: Vec<Gap>,
+    /// Caller's level first; one entry for mono.
+    pub levels: Vec<LegLevel>,
+    /// The file's length.
+    pub size_bytes: u64,
+    /// BLAKE3 of the whole file.
+    pub content_hash: [u8; 32],
+    /// When it was sealed.
+    pub sealed_at: WallMillis,
+}
+
+/// A recording's row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Known from the start.
+    pub facts: RecordingFacts,
+    /// Where it stands.
+    pub state: RecordingState,
+    /// Known from the end; `None` while live.
+    pub outcome: Option<RecordingOutcome>,
+}
+
+impl Recording {
+    /// Its length, where that is known: the frames divided by the rate.
+    #[must_use]
+    pub fn duration(&self) -> Option<Millis> {
+        self.outcome.as_ref().map(|outcome| self.facts.format.rate.duration_of(outcome.frames))
+    }
+}
+
+/// A tenant's row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its number.
+    pub id: TenantId,
+    /// Its name, unique.
+    pub name: TenantName,
+    /// When it was added.
+    pub created_at: WallMillis,
+}
+
+/// Which family a credential opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// Seed 000.
+    PlayAudioFile,
+    /// Seed 001.
+    SessionCommands,
+    /// Seed 002.
+    CallRecording,
+    /// Seed 003.
+    VoiceLog,
+    /// Seed 004.
+    TaskAudio,
+    /// Callreel's own.
+    Supervisor,
+}
+
+/// An issued key. The secret itself is never stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// The key's public id, for listing and revoking.
+    pub key_id: u64,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it opens.
+    pub family: Family,
+    /// Keyed BLAKE3 of the secret.
+    pub secret_hash: [u8; 32],
+    /// A note of whoever issued it.
+    pub label: String,
+    /// When it was issued.
+    pub created_at: WallMillis,
+    /// When it was revoked.
+    pub revoked_at: Option<WallMillis>,
+}
