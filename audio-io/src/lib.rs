@@ -9,6 +9,9 @@
 //! ```
 
 pub mod block;
+pub mod capture;
+pub mod clock;
 pub mod format;
 pub mod port;
+pub mod ring;
 pub mod units;

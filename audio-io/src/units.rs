@@ -147,6 +147,13 @@ impl fmt::Display for Millis {
     }
 }
 
+/// Wall time in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct WallMillis(pub u64);
+
 /// A level in decibels relative to full scale, in hundredths of a decibel: `-2000` is -20 dBFS.
 /// RMS levels are relative to a full-scale square wave, so a full-scale sine reads -3.01 dBFS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

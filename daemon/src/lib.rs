@@ -1,1 +1,5 @@
-//! x
+//! Callreel's daemon and command line: engine (policy), HTTP, configuration, control socket.
+
+pub mod app;
+pub mod config;
+pub mod engine;

@@ -5,5 +5,9 @@
 //! This crate takes from `audio-io` only its vocabulary and knows no HTTP, and no tenant policy
 //! beyond "every key begins with a tenant".
 
+pub mod error;
+pub mod handle;
 pub mod ids;
 pub mod record;
+pub mod recorder;
+pub mod view;

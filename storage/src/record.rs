@@ -2,17 +2,11 @@
 
 use audio_io::block::GapCause;
 use audio_io::format::StreamFormat;
+pub use audio_io::units::WallMillis;
 use audio_io::units::{CentiDbfs, Frames, Millis};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{LineName, Names, Number, RecordingId, TenantId, TenantName};
-
-/// Wall time in milliseconds since 1970-01-01T00:00:00Z.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct WallMillis(pub u64);
 
 /// The file format of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,0 +1,25 @@
+//! What every part of the running daemon shares.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use audio_io::clock::Clock;
+use storage::handle::StorageHandle;
+
+use crate::config::schema::Config;
+use crate::engine::EngineHandle;
+
+/// The running daemon's parts; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The only door to recordings.
+    pub storage: StorageHandle,
+    /// The only door to lines and calls.
+    pub engine: EngineHandle,
+    /// The configuration in force.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters of the HTTP side.
+    pub http_metrics: Arc<crate::engine::HttpMetricsPlaceholder>,
+}

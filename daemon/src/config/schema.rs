@@ -1,0 +1,282 @@
+//! What can be configured, with its defaults. `packaging/callreel.toml` is this file's twin in
+//! prose. Values are checked when they are parsed: a [`Config`] that exists is valid.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use audio_io::format::{Channels, Encoding};
+use audio_io::units::{Millis, SampleRate};
+use serde::Deserialize;
+use storage::ids::{LineName, TenantName};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[http]`
+    pub http: Http,
+    /// `[control]`
+    pub control: Control,
+    /// `[realtime]`
+    pub realtime: Realtime,
+    /// `[log]`
+    pub log: Log,
+    /// `[[line]]`, one table a line.
+    #[serde(rename = "line")]
+    pub lines: Vec<Line>,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// Where recordings, journal and index live.
+    pub data_dir: PathBuf,
+    /// Memory of the index's page cache, in MiB (8 to 4096).
+    pub index_cache_mib: u32,
+    /// How recordings are written.
+    pub io: StorageIo,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { data_dir: "/var/lib/callreel".into(), index_cache_mib: 64, io: StorageIo::Auto }
+    }
+}
+
+/// How recordings are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StorageIo {
+    /// io_uring, or pwrite where the kernel refuses it.
+    #[default]
+    Auto,
+    /// io_uring or nothing.
+    Uring,
+    /// pwrite.
+    Blocking,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Addresses for plain HTTP.
+    pub listen: Vec<SocketAddr>,
+    /// Addresses for HTTPS; needs `tls`.
+    pub listen_tls: Vec<SocketAddr>,
+    /// Certificate and key.
+    pub tls: Option<Tls>,
+    /// Worker threads; 0 means one a core.
+    pub workers: usize,
+    /// Origins that browsers may call from (`https://host[:port]`), or `*`.
+    pub allowed_origins: Vec<String>,
+    /// Connections at once over all workers.
+    pub max_connections: usize,
+    /// Whether the plain first page is served.
+    pub page: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            listen_tls: Vec::new(),
+            tls: None,
+            workers: 0,
+            allowed_origins: Vec::new(),
+            max_connections: 4_096,
+            page: true,
+        }
+    }
+}
+
+/// `[http.tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file: the certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM file: the private key.
+    pub key: PathBuf,
+}
+
+/// `[control]`: the Unix socket that `callreel` talks to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Control {
+    /// The socket's path.
+    pub socket: PathBuf,
+    /// A group whose members may use it, besides root and the daemon's own user.
+    pub group: Option<String>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { socket: "/run/callreel/control.sock".into(), group: None }
+    }
+}
+
+/// `[realtime]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Realtime {
+    /// SCHED_FIFO priority of capture threads, 1 to 99; 0 asks for none.
+    pub priority: u8,
+    /// Whether memory is locked against swapping.
+    pub lock_memory: bool,
+    /// Sound each ring can hold, in milliseconds (500 to 10000).
+    pub ring_ms: u64,
+}
+
+impl Default for Realtime {
+    fn default() -> Self {
+        Self { priority: 50, lock_memory: true, ring_ms: 2_000 }
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// The least severe level that is logged.
+    pub level: LogLevel,
+}
+
+/// A severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Only failures.
+    Error,
+    /// And things to look at.
+    Warn,
+    /// And what happens.
+    #[default]
+    Info,
+    /// And why.
+    Debug,
+}
+
+/// `[[line]]`: one thing that calls come from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Its name.
+    pub name: LineName,
+    /// Whose recordings it makes.
+    pub tenant: TenantName,
+    /// An ALSA PCM to capture. With `channels = "stereo"` left is the caller, right the agent.
+    pub capture: String,
+    /// A second mono PCM: `capture` is then the caller's leg, this one the agent's.
+    pub capture_agent: Option<String>,
+    /// An ALSA PCM to play to.
+    pub playback: Option<String>,
+    /// Frames a second, 8000 to 48000.
+    #[serde(default = "defaults::rate")]
+    pub rate: SampleRate,
+    /// Channels of `capture`.
+    #[serde(default = "defaults::channels")]
+    pub channels: Channels,
+    /// How samples are stored.
+    #[serde(default = "defaults::encoding")]
+    pub encoding: Encoding,
+    /// Wake-up period asked of the device.
+    #[serde(default = "defaults::period_ms")]
+    pub period_ms: Millis,
+    /// Buffer asked of the device.
+    #[serde(default = "defaults::buffer_ms")]
+    pub buffer_ms: Millis,
+    /// What starts and ends a recording.
+    pub trigger: Trigger,
+    /// `always`: a recording is closed and the next begun after this long.
+    #[serde(default = "defaults::rotate_s")]
+    pub rotate_s: u64,
+    /// Shorter recordings are not kept.
+    #[serde(default)]
+    pub min_length_ms: Millis,
+    /// Longer ones are ended (and, while the trigger holds, continued in a new one).
+    #[serde(default = "defaults::max_length_s")]
+    pub max_length_s: u64,
+    /// Sound kept from before the trigger (0 to 10000 ms).
+    #[serde(default = "defaults::pre_roll_ms")]
+    pub pre_roll_ms: Millis,
+    /// `vox`: when voice starts and ends.
+    #[serde(default)]
+    pub vox: Vox,
+    /// Fixed numbers of the parties, where the line has them.
+    #[serde(default)]
+    pub from: Option<storage::ids::Number>,
+    /// The called number.
+    #[serde(default)]
+    pub to: Option<storage::ids::Number>,
+}
+
+/// What starts and ends a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// Record all the time, rotated by `rotate_s`.
+    Always,
+    /// Voice starts it, silence ends it.
+    Vox,
+    /// Commands start and stop it.
+    Api,
+}
+
+/// Voice activity thresholds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vox {
+    /// RMS over 20 ms, in dBFS, at and above which there is voice (-70 to 0).
+    pub start_dbfs: f64,
+    /// RMS in dBFS below which there is silence; at most `start_dbfs`.
+    pub stop_dbfs: f64,
+    /// Voice this long starts a recording.
+    pub attack_ms: Millis,
+    /// Silence this long ends it.
+    pub hang_ms: Millis,
+}
+
+impl Default for Vox {
+    fn default() -> Self {
+        Self {
+            start_dbfs: -40.0,
+            stop_dbfs: -46.0,
+            attack_ms: Millis(60),
+            hang_ms: Millis(3_000),
+        }
+    }
+}
+
+mod defaults {
+    use audio_io::format::{Channels, Encoding};
+    use audio_io::units::{Millis, SampleRate};
+
+    pub(super) const fn rate() -> SampleRate {
+        SampleRate::TELEPHONE
+    }
+    pub(super) const fn channels() -> Channels {
+        Channels::Mono
+    }
+    pub(super) const fn encoding() -> Encoding {
+        Encoding::S16Le
+    }
+    pub(super) const fn period_ms() -> Millis {
+        Millis(20)
+    }
+    pub(super) const fn buffer_ms() -> Millis {
+        Millis(160)
+    }
+    pub(super) const fn rotate_s() -> u64 {
+        3_600
+    }
+    pub(super) const fn max_length_s() -> u64 {
+        4 * 3_600
+    }
+    pub(super) const fn pre_roll_ms() -> Millis {
+        Millis(2_000)
+    }
+}
