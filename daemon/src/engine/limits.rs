@@ -24,6 +24,9 @@ pub const LEG_SKEW: Millis = Millis(80);
 /// How long the smallest distance between two legs is observed before it is believed.
 pub const LEG_SKEW_WINDOW: Millis = Millis(2_000);
 
+/// How much sound a displayed level is measured over.
+pub const METER_WINDOW: Millis = Millis(100);
+
 /// A leg whose other leg brings nothing for this long goes on alone, with a gap on the other.
 pub const LEG_WAIT: Millis = Millis(1_000);
 

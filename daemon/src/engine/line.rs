@@ -5,7 +5,7 @@ use std::sync::Arc;
 use audio_io::block::{Block, BlockKind, GapCause};
 use audio_io::capture::CaptureStream;
 use audio_io::dsp::level::LevelMeter;
-use audio_io::dsp::vad::Vad;
+use audio_io::dsp::vad::{VoiceDetector, VoxParams};
 use audio_io::format::StreamFormat;
 use audio_io::units::{Frames, Millis, WallMillis};
 use storage::handle::StorageHandle;
@@ -13,7 +13,10 @@ use storage::ids::{Number, RecordingId};
 use storage::record::{Container, EndCause, RecordingFacts};
 use storage::recorder::{BeginError, Recorder};
 
+use crate::config::schema;
+
 use super::legs::{Pairing, Piece, Side};
+use super::limits::METER_WINDOW;
 use super::live::LineLive;
 use super::preroll::{Kept, PreRoll};
 use super::recorder::Totals;
@@ -55,7 +58,7 @@ impl Line {
         let core = Core {
             rules: Rules::of(&live.config),
             meter: LevelMeter::new(format),
-            vad: Vad::new(live.config.vox.into(), format.rate),
+            voice: VoiceDetector::new(format, vox_params(&live.config.vox)),
             pre_roll: PreRoll::new(format, live.config.pre_roll_ms),
             open: None,
             backlog: Millis::ZERO,
@@ -98,6 +101,7 @@ impl Line {
                 core.live.set_slipped(pairing.slipped());
             }
         }
+        core.show();
     }
 
     /// Begins a recording with the look-back.
@@ -132,7 +136,7 @@ struct Core {
     format: StreamFormat,
     rules: Rules,
     meter: LevelMeter,
-    vad: Vad,
+    voice: VoiceDetector,
     pre_roll: PreRoll,
     open: Option<Open>,
     /// Sound that still waits in the ring: how long ago the block at hand was captured.
@@ -215,8 +219,7 @@ impl Core {
     }
 
     fn gap(&mut self, frames: Frames, cause: GapCause, to: &mut Surroundings<'_>) {
-        self.vad.skip(frames);
-        self.live.set_voice(self.vad.is_voice());
+        self.voice.push_silence(frames, |_| {});
         let Some(open) = self.open.as_mut() else {
             return self.pre_roll.push_gap(frames, cause);
         };
@@ -229,18 +232,26 @@ impl Core {
         }
     }
 
-    /// Levels and voice of some sound.
+    /// Levels and voice of some sound. The voice detector keeps no log of its own: its state after
+    /// the block is what the trigger goes by.
     fn listen(&mut self, sound: &[u8]) -> bool {
-        let Self { meter, vad, live, .. } = self;
-        meter.push(sound, |window| {
-            for (leg, level) in window.legs().iter().enumerate() {
-                live.set_level(leg, level.rms, level.peak);
-            }
-            vad.window(window.loudest_rms(), window.frames());
-        });
-        let voice = vad.is_voice();
-        live.set_voice(voice);
-        voice
+        self.meter.push(sound);
+        self.voice.push(sound, |_| {});
+        self.voice.is_speaking()
+    }
+
+    /// Shows levels and voice to everyone else, once enough has been heard.
+    fn show(&mut self) {
+        let heard = self.meter.energies().first().map_or(0, |energy| energy.frames);
+        if heard < self.format.rate.frames_in(METER_WINDOW).0 {
+            return;
+        }
+        for (leg, energy) in self.meter.energies().iter().enumerate() {
+            let level = energy.level();
+            self.live.set_level(leg, level.rms, level.peak);
+        }
+        self.live.set_voice(self.voice.is_speaking());
+        self.meter.reset();
     }
 
     fn begin(
@@ -277,7 +288,10 @@ impl Core {
         self.live.set_recorded(progress.frames());
         self.live.set_open(Some(facts.clone()));
         self.open = Some(Open { id, progress });
-        log::info!(recording = id.0, line = config.name.as_str(); "recording {id} has begun on line {}", config.name);
+        log::info!(
+            recording = id.0, line = config.name.as_str();
+            "recording {id} has begun on line {}", config.name
+        );
         Ok(facts)
     }
 
@@ -285,5 +299,14 @@ impl Core {
         let Some(open) = self.open.take() else { return };
         self.live.set_open(None);
         to.recorder.end(open.id, cause, open.progress.is_worth_keeping(&self.rules));
+    }
+}
+
+fn vox_params(vox: &schema::Vox) -> VoxParams {
+    VoxParams {
+        start_dbfs: vox.start_dbfs,
+        stop_dbfs: vox.stop_dbfs,
+        attack: vox.attack_ms,
+        hang: vox.hang_ms,
     }
 }

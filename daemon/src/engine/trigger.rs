@@ -29,6 +29,10 @@ pub(crate) struct Rules {
     /// The shortest that is kept.
     shortest: Frames,
     device_lost: Frames,
+    /// `vox`: voice that is in the look-back already when the trigger fires.
+    attack: Frames,
+    /// `vox`: silence that is in the recording when it ends.
+    hang: Frames,
 }
 
 impl Rules {
@@ -46,6 +50,8 @@ impl Rules {
             longest_cause,
             shortest: line.rate.frames_in(line.min_length_ms),
             device_lost: line.rate.frames_in(DEVICE_LOST_AFTER),
+            attack: line.rate.frames_in(line.vox.attack_ms),
+            hang: line.rate.frames_in(line.vox.hang_ms),
         }
     }
 
@@ -106,6 +112,7 @@ impl Progress {
         if voice {
             self.voice_until = self.frames;
         } else if rules.trigger == Trigger::Vox {
+            self.voice_until = self.frames.saturating_sub(rules.hang);
             return Step::End(EndCause::Silence);
         }
         self.end_if_full(rules)
@@ -129,7 +136,7 @@ impl Progress {
     /// measured from the voice that began it to the last voice, without look-back and hang time.
     pub(crate) fn is_worth_keeping(&self, rules: &Rules) -> bool {
         let length = match rules.trigger {
-            Trigger::Vox => self.voice_until.saturating_sub(self.pre_roll),
+            Trigger::Vox => self.voice_until.saturating_sub(self.pre_roll) + rules.attack,
             Trigger::Always | Trigger::Api => self.frames,
         };
         let any_sound = self.sound + self.pre_roll > Frames::ZERO;
@@ -148,6 +155,8 @@ mod tests {
             longest_cause: EndCause::Rotated,
             shortest: Frames(100),
             device_lost: Frames(300),
+            attack: Frames(10),
+            hang: Frames(50),
         }
     }
 
@@ -169,14 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn silence_ends_a_vox_recording_and_look_back_does_not_make_it_long() {
+    fn silence_ends_a_vox_recording_and_neither_look_back_nor_hang_make_it_long() {
         let rules = rules(Trigger::Vox);
-        let mut progress = Progress::begun(Frames(500));
-        assert_eq!(progress.sound(&rules, Frames(99), true), Step::Continue);
-        assert_eq!(progress.sound(&rules, Frames(1), false), Step::End(EndCause::Silence));
-        assert!(!progress.is_worth_keeping(&rules), "99 frames of voice are too short");
+        let mut short = Progress::begun(Frames(500));
+        assert_eq!(short.sound(&rules, Frames(138), true), Step::Continue);
+        assert_eq!(short.sound(&rules, Frames(1), false), Step::End(EndCause::Silence));
+        assert!(!short.is_worth_keeping(&rules), "10 + 139 - 50 frames of voice are too short");
         let mut long = Progress::begun(Frames(500));
-        long.sound(&rules, Frames(100), true);
+        long.sound(&rules, Frames(139), true);
+        long.sound(&rules, Frames(1), false);
         assert!(long.is_worth_keeping(&rules));
     }
 
