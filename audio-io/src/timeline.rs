@@ -35,7 +35,7 @@ impl Timeline {
         let last = nanos(now);
         Self {
             rate,
-            start: last - i128::from(position.0) * SECOND / rate,
+            start: last - span(position, rate),
             last,
         }
     }

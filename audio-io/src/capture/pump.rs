@@ -156,9 +156,8 @@ impl StreamPump {
     /// Keeps time while there is no port: a gap about every [`ABSENT_GAP_EVERY`].
     pub fn absent(&mut self, now: Duration) {
         self.backlog.flush(&mut self.ring);
-        if self.timeline.is_none() && self.state() == DeviceState::Lost as u32 {
-            // The first attempt failed: the stream began without its device.
-            self.timeline = Some(Timeline::new(self.format.rate, self.created, Frames::ZERO));
+        if self.state() == DeviceState::Lost as u32 {
+            self.begin_without_sound();
         }
         self.gap_until(now, GapCause::DeviceLost);
         self.due = next_multiple(now, ABSENT_GAP_EVERY);
@@ -266,14 +265,18 @@ impl StreamPump {
         self.gap(missing, cause);
     }
 
+    /// The device failed before its first frame: the stream began when it was made.
+    fn begin_without_sound(&mut self) {
+        let beginning = || Timeline::new(self.format.rate, self.created, Frames::ZERO);
+        self.timeline.get_or_insert_with(beginning);
+    }
+
     fn lost(&mut self, cause: GapCause, now: Duration) {
         if cause == GapCause::Overrun {
             bump(&self.stats.overruns, 1);
         }
         self.resuming.get_or_insert(cause);
-        if self.timeline.is_none() {
-            self.timeline = Some(Timeline::new(self.format.rate, now, self.position));
-        }
+        self.begin_without_sound();
         if matches!(&self.present, Some(present) if present.pacing == Pacing::Clock) {
             self.align(Frames::ZERO, now);
         }
@@ -317,9 +320,7 @@ impl StreamPump {
         self.present = None;
         self.resuming = None;
         self.skip = Frames::ZERO;
-        if self.timeline.is_none() {
-            self.timeline = Some(Timeline::new(self.format.rate, now, self.position));
-        }
+        self.begin_without_sound();
         self.stats
             .last_errno
             .store(errno.unsigned_abs(), Ordering::Relaxed);

@@ -16,7 +16,7 @@ use crate::units::{Frames, Millis};
 pub enum Act {
     /// Delivers sound for this long.
     Run(Millis),
-    /// Loses sound for this long, then says so.
+    /// Loses sound for this long, then says so. Being restarted ends it, too.
     Lose(Millis, GapCause),
     /// Delivers nothing, without an error, until it is restarted.
     Stall,
@@ -41,6 +41,8 @@ struct State {
     timeline: Timeline,
     /// The next frame to deliver.
     cursor: Frames,
+    /// Where it was started; periods are counted from there.
+    base: Frames,
     /// Where the act on stage ends; unknown before it began.
     until: Option<Frames>,
     opens: u64,
@@ -73,6 +75,7 @@ impl FakeLine {
             script: script.into_iter().collect(),
             timeline,
             cursor: Frames::ZERO,
+            base: Frames::ZERO,
             until: None,
             opens: 0,
             restarts: 0,
@@ -134,6 +137,7 @@ impl State {
     fn rejoin(&mut self) {
         if self.params.pacing == Pacing::Device {
             self.cursor = self.live();
+            self.base = self.cursor;
         }
         self.until = None;
     }
@@ -158,6 +162,7 @@ impl State {
                     }
                     self.cursor = until;
                     self.next_act();
+                    self.rejoin();
                     return Captured::Lost(cause);
                 }
                 Some(Act::Stall | Act::Hang) => return Captured::Idle,
@@ -178,18 +183,15 @@ impl State {
             pacing,
         } = self.params;
         let live = self.live();
-        let there = live.min(until).saturating_sub(self.cursor);
         if pacing == Pacing::Device && live.saturating_sub(self.cursor) > most {
-            self.cursor = live;
+            self.rejoin();
             return Captured::Lost(GapCause::Overrun);
         }
         // Whole periods, but for the last piece of an act.
-        let whole = if live < until {
-            Frames(there.0 - there.0 % period.0.max(1))
-        } else {
-            there
-        };
-        let frames = whole.min(format.frames_in(buffer.len() as u64));
+        let ripe = live.0 - live.saturating_sub(self.base).0 % period.0.max(1);
+        let end = if live < until { Frames(ripe) } else { until };
+        let there = end.saturating_sub(self.cursor);
+        let frames = there.min(format.frames_in(buffer.len() as u64));
         if frames == Frames::ZERO {
             return Captured::Idle;
         }
@@ -239,7 +241,7 @@ impl CapturePort for FakeCapture {
     fn restart(&mut self) -> Result<(), i32> {
         let mut state = self.0.lock();
         state.restarts += 1;
-        if state.script.front() == Some(&Act::Stall) {
+        if matches!(state.script.front(), Some(Act::Stall | Act::Lose(..))) {
             state.next_act();
         }
         state.rejoin();
