@@ -26,11 +26,17 @@ impl Exit {
     pub const ALL: [(Self, &'static str); 7] = [
         (Self::Ok, "done"),
         (Self::Failed, "failed; 'check' found damage"),
-        (Self::Usage, "the command line or the configuration cannot be used"),
+        (
+            Self::Usage,
+            "the command line or the configuration cannot be used",
+        ),
         (Self::NotRunning, "the daemon is not running"),
         (Self::NotFound, "what was named does not exist"),
         (Self::Denied, "this user may not do that"),
-        (Self::Conflict, "not possible as things stand (busy, taken, running)"),
+        (
+            Self::Conflict,
+            "not possible as things stand (busy, taken, running)",
+        ),
     ];
 
     /// The number that the shell sees.
