@@ -20,6 +20,9 @@ const EXIT_CODES: &str = "EXIT CODES
 EXAMPLE
   callreel status";
 
+/// Where help lists the options of every command.
+const COMMON: &str = "Options of every command";
+
 /// Controls the call recorder callreeld.
 #[derive(Debug, Parser)]
 #[command(name = "callreel", version, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -35,14 +38,14 @@ pub struct Cli {
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// Print JSON instead of text
-    #[arg(long, global = true)]
+    /// Print JSON instead of text; errors too, to standard error
+    #[arg(long, global = true, help_heading = COMMON)]
     pub json: bool,
     /// The daemon's control socket [default: control.socket of the configuration]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = COMMON)]
     pub socket: Option<PathBuf>,
     /// The configuration file [default: /etc/callreel/callreel.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = COMMON)]
     pub config: Option<PathBuf>,
 }
 

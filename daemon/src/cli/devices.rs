@@ -67,6 +67,9 @@ struct Abilities {
     pacing: Option<&'static str>,
     /// Why it cannot be asked now.
     error: Option<String>,
+    /// The same in few words, for the table.
+    #[serde(skip)]
+    reason: Option<String>,
 }
 
 pub(super) async fn run(command: Option<DevicesCommand>, output: Output) -> Result<(), CliError> {
@@ -79,7 +82,9 @@ pub(super) async fn run(command: Option<DevicesCommand>, output: Output) -> Resu
 
 fn list(output: Output) -> Result<(), CliError> {
     let hints = hint::list().map_err(DeviceError::Open)?;
-    let items: Vec<Device> = hints.into_iter().map(device).collect();
+    let mut items: Vec<Device> = hints.into_iter().map(device).collect();
+    // What works comes first.
+    items.sort_by_key(|device| !device.works());
     let devices = crate::control::wire::Items { items };
     output.show(&devices, |devices| {
         if devices.items.is_empty() {
@@ -132,20 +137,33 @@ impl From<Result<PcmAbilities, OpenError>> for Abilities {
                     Pacing::Clock => "clock",
                 }),
                 error: None,
+                reason: None,
             },
             Err(error) => Self {
                 error: Some(error.to_string()),
+                reason: Some(std::io::Error::from_raw_os_error(error.errno()).to_string()),
                 ..Self::default()
             },
         }
     }
 }
 
+impl Device {
+    fn abilities(&self) -> impl Iterator<Item = (&'static str, &Abilities)> {
+        let both = [("capture", &self.capture), ("playback", &self.playback)];
+        both.into_iter()
+            .filter_map(|(direction, abilities)| Some((direction, abilities.as_ref()?)))
+    }
+
+    fn works(&self) -> bool {
+        self.abilities()
+            .any(|(_, abilities)| abilities.error.is_none())
+    }
+}
+
 fn rows(device: &Device) -> Vec<[String; 7]> {
-    let both = [("capture", &device.capture), ("playback", &device.playback)];
     let mut rows = Vec::new();
-    for (direction, abilities) in both {
-        let Some(abilities) = abilities else { continue };
+    for (direction, abilities) in device.abilities() {
         let first = rows.is_empty();
         let rates = match (abilities.rates_hz.first(), abilities.rates_hz.last()) {
             (Some(low), Some(high)) if low < high => format!("{low}-{high}"),
@@ -158,7 +176,7 @@ fn rows(device: &Device) -> Vec<[String; 7]> {
             (low, high) => format!("{low}-{high}"),
         };
         let encodings = abilities.encodings.join(",");
-        let what = abilities.error.as_deref().unwrap_or(&device.description);
+        let what = abilities.reason.as_deref().unwrap_or(&device.description);
         rows.push([
             if first {
                 device.name.clone()

@@ -39,6 +39,20 @@ impl Exit {
         ),
     ];
 
+    /// The word that `--json` prints for a failure.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::NotRunning => "not_running",
+            Self::NotFound => "not_found",
+            Self::Denied => "denied",
+            Self::Conflict => "conflict",
+        }
+    }
+
     /// The number that the shell sees.
     #[must_use]
     pub const fn code(self) -> u8 {

@@ -17,6 +17,8 @@ mod import;
 pub mod output;
 mod recordings;
 mod status;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::ffi::OsString;
@@ -80,12 +82,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(()) => Exit::Ok,
         Err(error) => {
             let exit = error.exit();
+            // What a check found has been printed as its report.
             if !matches!(error, CliError::Damage(_)) || !json {
-                output::complain(&format!("callreel: {error}"));
+                output::complain(&told(&error, exit, json));
             }
             exit
         }
     }
+}
+
+/// An error as text, or with `--json` as `{"error":{"code","message"}}`.
+fn told(error: &CliError, exit: Exit, json: bool) -> String {
+    if json {
+        let error = serde_json::json!({ "code": exit.word(), "message": error.to_string() });
+        return serde_json::json!({ "error": error }).to_string();
+    }
+    format!("callreel: {error}")
 }
 
 fn run(cli: Cli) -> Result<(), CliError> {

@@ -85,11 +85,15 @@ pub(super) fn by_name<'a>(tenants: &'a [Tenant], name: &TenantName) -> Result<&'
 }
 
 /// Where the public API is served, for a hint; an address that means "all" becomes the loopback's.
+/// `None` where the kernel chose the port.
 fn base_url(desk: &Desk) -> Option<String> {
     let http = &desk.app.config.load().http;
     let plain = http.listen.first().map(|address| ("http", *address));
     let (scheme, mut address) =
         plain.or_else(|| http.listen_tls.first().map(|address| ("https", *address)))?;
+    if address.port() == 0 {
+        return None;
+    }
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
             std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
