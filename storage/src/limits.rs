@@ -66,6 +66,9 @@ pub const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
 /// Size of the file that is deleted when the disk is full, so that index and seals go through.
 pub const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
 
+/// On small file systems, reserve and wanted free space are at most this fraction of them.
+pub const RESERVE_SHARE: u64 = 16;
+
 /// How long `Recorder::finish` waits for seals; what is not sealed then is sealed at next start.
 pub const FINISH_WITHIN: Duration = Duration::from_millis(1_800);
 
@@ -89,6 +92,9 @@ pub const WORK_QUEUE_MAX: usize = 1_024;
 /// [`crate::error::ViewError::Busy`].
 pub const VIEW_QUEUE_MAX: usize = 256;
 
+/// How often a view follows a recording that changes state under it.
+pub const VIEW_TRIES: usize = 3;
+
 /// Rows in one page of `list`; a larger limit is cut to this.
 pub const PAGE_MAX: usize = 1_000;
 
@@ -105,8 +111,14 @@ pub const ID_RANGE: u64 = 65_536;
 /// larger ones.
 pub const ID_MAX: u64 = 1 << 53;
 
+/// Ids that may have been handed out long before their recording begins.
+pub const ID_MARGIN: u64 = 4_096;
+
 /// Bytes of a key's label; longer ones are cut.
 pub const LABEL_MAX: usize = 256;
+
+/// Files that start-up repair has open at once.
+pub const REPAIR_FILES_MAX: usize = 256;
 
 /// Findings a check keeps in its report; more are only counted.
 pub const FINDINGS_MAX: usize = 10_000;

@@ -4,8 +4,6 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use uuid::Uuid;
-
 use crate::error::OpenError;
 use crate::ids::{CallSid, ExternalId, Names, RecordingId};
 use crate::limits::ID_RANGE;
@@ -35,6 +33,11 @@ impl NameMaker {
         RecordingId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// The id that comes next.
+    pub(crate) fn peek(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Makes sure that ids after an imported one are not given out twice.
     pub(crate) fn pass(&self, id: RecordingId) {
         if id.0 < crate::limits::ID_MAX {
@@ -54,6 +57,11 @@ impl NameMaker {
             .compare_exchange(reserved, wanted, Ordering::Relaxed, Ordering::Relaxed)
             .ok()
             .map(|_| wanted)
+    }
+
+    /// The range that [`NameMaker::wants_range`] asked for was not set aside; it asks again.
+    pub(crate) fn range_refused(&self) {
+        self.reserved.store(self.peek(), Ordering::Relaxed);
     }
 
     pub(crate) fn names(&self) -> Names {
@@ -76,10 +84,6 @@ impl NameMaker {
             task_id: uuid::Builder::from_random_bytes(task).into_uuid(),
             session_uuid: uuid::Builder::from_random_bytes(session).into_uuid(),
         }
-    }
-
-    pub(crate) fn uuid(&self) -> Uuid {
-        uuid::Builder::from_random_bytes(self.draw()).into_uuid()
     }
 
     fn draw<const N: usize>(&self) -> [u8; N] {

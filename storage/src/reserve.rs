@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use nix::fcntl::FallocateFlags;
 
-use crate::limits::{FREE_BYTES_MIN, RESERVE_BYTES};
+use crate::limits::{FREE_BYTES_MIN, RESERVE_BYTES, RESERVE_SHARE};
 
 /// The reserve file.
 pub(crate) struct Reserve {
@@ -17,15 +17,16 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// A reserve at this path; nothing is written yet.
+    /// A reserve at this path, held if an earlier run left it there.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, held: Mutex::new(false) }
+        let held = Mutex::new(path.exists());
+        Self { path, held }
     }
 
     /// Makes the reserve if it is not there and the disk has room. True when it is held.
     pub(crate) fn hold(&self) -> bool {
         let mut held = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if *held {
+        if *held && self.path.exists() {
             return true;
         }
         *held = allocate(&self.path).is_ok();
@@ -41,7 +42,7 @@ impl Reserve {
         let had = *held && std::fs::remove_file(&self.path).is_ok();
         *held = false;
         if had {
-            log::warn!("the disk is full: {RESERVE_BYTES} bytes of reserve have been released");
+            log::warn!("the disk is full: the reserve has been released");
         }
         had
     }
@@ -49,12 +50,27 @@ impl Reserve {
 
 fn allocate(path: &Path) -> io::Result<()> {
     let file = File::options().write(true).create(true).truncate(false).open(path)?;
-    let free = path.parent().map_or(0, free_bytes);
-    if file.metadata()?.len() < RESERVE_BYTES && free < RESERVE_BYTES + FREE_BYTES_MIN {
+    let folder = path.parent().unwrap_or(path);
+    let len = share_of(folder, RESERVE_BYTES);
+    if file.metadata()?.len() < len && free_bytes(folder) < len + free_wanted(folder) {
         return Err(io::Error::from(io::ErrorKind::StorageFull));
     }
-    let len = i64::try_from(RESERVE_BYTES).unwrap_or(i64::MAX);
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
     Ok(nix::fcntl::fallocate(&file, FallocateFlags::empty(), 0, len)?)
+}
+
+/// Free bytes that a disk which was full must have before it is used again.
+pub(crate) fn free_wanted(path: &Path) -> u64 {
+    share_of(path, FREE_BYTES_MIN)
+}
+
+/// `wanted`, or a fixed share of a small file system.
+#[allow(clippy::useless_conversion, reason = "the types are narrower on 32-bit targets")]
+fn share_of(path: &Path, wanted: u64) -> u64 {
+    let size = nix::sys::statvfs::statvfs(path).map_or(u64::MAX, |stat| {
+        u64::from(stat.blocks()).saturating_mul(u64::from(stat.fragment_size()))
+    });
+    wanted.min(size / RESERVE_SHARE)
 }
 
 /// Bytes that an ordinary user may still write on the file system of `path`; 0 when unknown.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::error::ViewError;
 use crate::record::{Container, Recording, RecordingFacts, RecordingOutcome, WallMillis};
 pub use crate::segment::mapping::Mapping;
-use crate::segment::header::{self, SOUND_AT, Sizes};
+use crate::segment::header::{self, SOUND_AT};
 
 /// A recording as one byte space. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,7 +65,8 @@ impl RecordingView {
         })
     }
 
-    /// The first `sound` bytes of an open recording's file, under a header of its own.
+    /// The first `sound` bytes of an open recording's file, cut to whole frames and an even
+    /// length, under a header of its own.
     pub(crate) fn live(
         facts: &RecordingFacts,
         sound: u64,
@@ -73,12 +74,13 @@ impl RecordingView {
         now: WallMillis,
     ) -> Result<Self, ViewError> {
         let error = |error| ViewError::Io(facts.id, error);
+        let frame = facts.format.frame_bytes() as u64;
+        let sound = sound - sound % frame.max(2);
         let mapping = Arc::new(Mapping::new(file, SOUND_AT + sound).map_err(error)?);
-        let sizes = Sizes::Known { sound, file: SOUND_AT + sound };
         let whole = Bytes::from_owner(Shared(Arc::clone(&mapping)));
         Ok(Self {
-            header: Bytes::copy_from_slice(&header::build(facts, sizes)),
-            mapped: whole.slice(header::HEADER_BYTES..),
+            header: Bytes::copy_from_slice(&header::sealed(facts, sound, 0)),
+            mapped: whole.slice(audio_io::codec::wav::HEADER_BYTES..),
             mapping,
             mapped_at: SOUND_AT,
             etag: format!("live-{:x}-{sound:x}", facts.id.0).into(),

@@ -210,7 +210,7 @@ fn discard(
 
 fn prune(tables: &mut Tables<'_>, below: RecordingId) -> Result<Applied, StorageError> {
     let end = below.0.to_be_bytes();
-    tables.tombstones.retain_in(..&end, |_, ()| false)?;
+    tables.tombstones.retain_in::<&[u8; 8], _>(..&end, |_, ()| false)?;
     Ok(Applied::Done)
 }
 

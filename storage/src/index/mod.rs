@@ -22,7 +22,9 @@ use arc_swap::ArcSwap;
 use redb::{Database, ReadTransaction, ReadableDatabase as _};
 
 use crate::error::ReadError;
+use apply::{Applied, Change};
 use backend::{IndexFile, Opener};
+use tables::Tables;
 
 /// The open database, replaced whole when redb refuses to go on after an I/O error.
 pub(crate) struct Index {
@@ -56,6 +58,20 @@ impl Index {
         let mut transaction = self.current.load().database.begin_write()?;
         transaction.set_quick_repair(true);
         Ok(transaction)
+    }
+
+    /// Makes changes in one commit of their own; durable when it returns.
+    pub(crate) fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, redb::Error> {
+        let transaction = self.begin_write()?;
+        let mut outcomes = Vec::with_capacity(changes.len());
+        {
+            let mut tables = Tables::open(&transaction)?;
+            for change in changes {
+                outcomes.push(change.apply(&mut tables)?);
+            }
+        }
+        transaction.commit()?;
+        Ok(outcomes)
     }
 
     /// Opens the file anew after an I/O error. The old instance can still read what it has, but

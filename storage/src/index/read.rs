@@ -89,14 +89,18 @@ impl Index {
         Ok(all)
     }
 
-    /// All recordings whose row says Live; bounded by how many were open at once.
+    /// All readable recordings whose row says Live; bounded by how many were open at once.
     pub(crate) fn live(&self) -> Result<Vec<Recording>, ReadError> {
         let reading = self.begin_read()?;
         let table = reading.open_table(tables::LIVE)?;
         let mut all = Vec::new();
         for entry in table.iter()? {
             let (tenant, id) = keys::split_recording(entry?.0.value());
-            all.extend(row(&reading, tenant, id)?);
+            match row(&reading, tenant, id) {
+                Ok(found) => all.extend(found),
+                Err(ReadError::Row(id)) => log::error!("the row of recording {id} is unreadable"),
+                Err(error) => return Err(error),
+            }
         }
         Ok(all)
     }
@@ -197,7 +201,7 @@ pub(crate) fn resolve(
             let first = keys::session(tenant, *session, RecordingId(0));
             let last = keys::session(tenant, *session, RecordingId(u64::MAX));
             let table = reading.open_table(tables::SESSIONS)?;
-            let newest = table.range(&first..=&last)?.next_back();
+            let newest = table.range::<&keys::SessionKey>(&first..=&last)?.next_back();
             match newest {
                 Some(entry) => Some(RecordingId(keys::be64(&entry?.0.value()[20..]))),
                 None => None,
@@ -266,7 +270,7 @@ fn list_live(
     let wanted = Wanted::new(filter);
     let order = |row: &Recording| (row.facts.started_at, row.facts.id);
     let mut recordings = Vec::new();
-    for entry in reading.open_table(tables::LIVE)?.range(&first..=&last)? {
+    for entry in reading.open_table(tables::LIVE)?.range::<&RecordingKey>(&first..=&last)? {
         let (_, id) = keys::split_recording(entry?.0.value());
         let Some(row) = row(reading, tenant, id)? else { continue };
         let later = after.is_some_and(|cursor| order(&row) >= (cursor.started_at, cursor.id));

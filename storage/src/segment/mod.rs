@@ -3,3 +3,4 @@
 pub mod facts;
 pub mod header;
 pub(crate) mod mapping;
+pub mod sealed;
