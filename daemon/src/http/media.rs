@@ -44,6 +44,13 @@ impl Entity {
         Validators { etag: &self.etag, last_modified: self.last_modified }
     }
 
+    /// Whether the file is shorter than when it was opened; a cheap `fstat`.
+    pub(super) fn is_cut(&self) -> bool {
+        let (header, start) = self.view.layout();
+        let wanted = self.view.len().saturating_sub(header).saturating_add(start);
+        self.view.mapping().file().metadata().map_or(true, |found| found.len() < wanted)
+    }
+
     /// The view.
     pub(super) fn view(&self) -> &RecordingView {
         &self.view
