@@ -2,12 +2,8 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd;
 
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
-    sockopt,
-};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::limits;
 
@@ -26,30 +22,31 @@ pub(super) fn open(
         drop(bound(address, v6_only, false)?);
     }
     let first = bound(address, v6_only, true)?;
-    let address = first.local_addr()?;
+    let address = local_address(&first)?;
     let mut sockets = vec![first];
     for _ in 1..count {
         sockets.push(bound(address, v6_only, true)?);
     }
     for socket in &sockets {
-        listen(socket, Backlog::new(limits::LISTEN_BACKLOG)?)?;
+        socket.listen(limits::LISTEN_BACKLOG)?;
     }
-    Ok(sockets)
+    Ok(sockets.into_iter().map(TcpListener::from).collect())
 }
 
-fn bound(address: SocketAddr, v6_only: bool, share: bool) -> io::Result<TcpListener> {
-    let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(family, SockType::Stream, flags, None)?;
-    setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-    if share {
-        setsockopt(&fd, sockopt::ReusePort, &true)?;
-    }
+fn bound(address: SocketAddr, v6_only: bool, share: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(share)?;
     if address.is_ipv6() {
-        setsockopt(&fd, sockopt::Ipv6V6Only, &v6_only)?;
+        socket.set_only_v6(v6_only)?;
     }
-    bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
-    Ok(TcpListener::from(fd))
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
+    socket.local_addr()?.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
 }
 
 #[cfg(test)]

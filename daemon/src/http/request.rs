@@ -19,7 +19,7 @@ pub(super) enum QueryError {
     #[error("the query is not percent-encoded UTF-8 without NUL; encode it as RFC 3986 says")]
     Encoding,
     /// A parameter that is used is longer than [`limits::PARAMETER_BYTES`].
-    #[error("query parameter '{0}' is longer than {} bytes", limits::PARAMETER_BYTES)]
+    #[error("query parameter '{0}' is longer than {most} bytes", most = limits::PARAMETER_BYTES)]
     TooLong(&'static str),
     /// A parameter that is used occurs twice.
     #[error("query parameter '{0}' is given twice; give it once")]

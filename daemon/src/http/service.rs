@@ -55,6 +55,7 @@ pub(super) async fn serve<B>(
 ) -> Result<Response<AnswerBody>, Infallible>
 where
     B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let in_flight = connection.activity.begin();
     let site = &worker.site;
@@ -107,6 +108,7 @@ async fn dispatch<B>(
 ) -> Result<Response<Payload>, Problem>
 where
     B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if call.parts.method == Method::OPTIONS {
         return Ok(options(call.policy));

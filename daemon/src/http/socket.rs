@@ -191,8 +191,9 @@ fn send(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>], budget: usize) -> io::Re
     let mut sent = 0;
     if index > 0 {
         let front = slices.get(..index).unwrap_or_default();
+        let more = MsgFlags::from_bits_retain(libc::MSG_MORE);
         let whole: usize = front.iter().map(|slice| slice.len()).sum();
-        sent = gather(socket, front, budget, MsgFlags::MSG_MORE)?;
+        sent = gather(socket, front, budget, more)?;
         if sent < whole || sent >= budget {
             return Ok(sent);
         }

@@ -208,6 +208,7 @@ pub(in crate::http) async fn ticket<B>(
 ) -> Result<Response<Payload>, Problem>
 where
     B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let body = read(call, body).await?;
     let request: TicketRequest = if body.is_empty() {
@@ -243,6 +244,7 @@ where
 async fn read<B>(call: &Call<'_>, body: B) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let too_large = || {
         let most = limits::JSON_BODY_BYTES;
