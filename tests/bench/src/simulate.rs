@@ -120,6 +120,12 @@ struct Shared {
     stored: AtomicU64,
 }
 
+impl Shared {
+    fn ended(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed) + self.failures.load(Ordering::Relaxed)
+    }
+}
+
 fn facts(storage: &StorageHandle, channels: u64) -> Result<Vec<RecordingFacts>, Failure> {
     let wrong = Failure::store::<storage::ids::NameError>;
     let name = TenantName::new("bench").map_err(wrong("tenant's name"))?;
@@ -220,6 +226,14 @@ async fn record(
     for channel in &channels {
         recorder.end(channel.id, EndCause::Command, true);
     }
+    // Sealing runs beside the ticks; `finish` alone would leave to the next start what it cannot
+    // seal in the time a daemon has for stopping.
+    let patience = now() + SEAL_WITHIN;
+    while shared.ended() < channels.len() as u64 && now() < patience {
+        ticks.tick().await;
+        recorder.tick();
+        count(recorder.events(), &shared);
+    }
     count(recorder.finish().await, &shared);
     Ok(written)
 }
@@ -312,5 +326,7 @@ const PERIOD_FRAMES: u64 = 160;
 const RING_BLOCKS: usize = 100;
 /// The engine's.
 const TICK: Duration = Duration::from_millis(50);
+/// For sealing everything at the end.
+const SEAL_WITHIN: Duration = Duration::from_secs(120);
 /// What a device holds before it overruns, by default.
 const DEVICE_BUFFER: Duration = Duration::from_millis(160);
