@@ -285,7 +285,7 @@ mod tests {
                 Nature::Kernel,
             ),
             (
-                "Plug PCM: Rate conversion PCM (16000)\nSlave: Hardware PCM card 1 'USB' device 0\n",
+                "Plug PCM: Rate conversion PCM (16000)\nSlave: Hardware PCM card 1 'USB'\n",
                 Nature::Kernel,
             ),
             (
