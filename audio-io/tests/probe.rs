@@ -94,7 +94,10 @@ fn what_is_not_sound_is_refused_with_its_reason() {
         Err(ProbeError::Unknown)
     ));
     let matroska = fixture("plain.mkv").map(|facts| facts.kind);
-    assert!(matches!(matroska, Err(ProbeError::Unsupported(_))), "{matroska:?}");
+    assert!(
+        matches!(matroska, Err(ProbeError::Unsupported(_))),
+        "{matroska:?}"
+    );
     let mut adpcm = b"RIFF\x34\0\0\0WAVEfmt \x10\0\0\0\x11\0\x01\0\x40\x1F\0\0".to_vec();
     adpcm.extend_from_slice(b"\xD7\x0F\0\0\0\x01\x04\0data\x04\0\0\0\0\0\0\0");
     assert!(matches!(refused(&adpcm), Err(ProbeError::WavCodec(0x11))));
