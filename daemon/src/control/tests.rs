@@ -306,6 +306,9 @@ fn bad_requests_name_what_is_wrong() {
             code(rig.import(&text, json!({})).await),
             ErrorCode::Unusable
         );
+        let pipe = rig.folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        assert_eq!(code(rig.import(&pipe, json!({})).await), ErrorCode::Unusable);
         let missing = rig.folder.path().join("missing.wav");
         assert_eq!(
             code(rig.import(&missing, json!({})).await),
