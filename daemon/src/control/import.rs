@@ -98,7 +98,10 @@ fn probe(source: &Path) -> Result<FileFacts, Refusal> {
         )
     };
     // Opening a pipe that nobody writes to would wait for ever.
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(source);
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(source);
     let file = opened.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Refusal::new(
             ErrorCode::NotFound,
