@@ -30,7 +30,9 @@ fn a_file_cut_under_a_response_ends_that_answer_only() {
     let mut got = vec![0; 16 * 1_024];
     stream.read_exact(&mut got).unwrap();
     // The socket's buffers are far smaller than the file: the server is stuck in the middle.
-    cut(&rig, &recording, 5_000);
+    // (Cut to nothing: of a page that is cut in its middle the kernel clears the rest even where
+    // `sendfile` has queued it already, see socket.rs.)
+    cut(&rig, &recording, 0);
     let mut part = [0; 64 * 1_024];
     while let Ok(count @ 1..) = stream.read(&mut part) {
         got.extend_from_slice(&part[..count]);

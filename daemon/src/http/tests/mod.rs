@@ -5,5 +5,6 @@ mod api;
 mod client;
 mod connections;
 mod cut;
+mod live;
 mod media;
 mod rig;
