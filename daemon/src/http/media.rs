@@ -63,9 +63,9 @@ pub(super) enum Cache {
     /// `private, no-cache`: kept by the client alone, asked for again each time (a cheap 304).
     Private,
     /// `no-cache`, word for word as seed 004 shows it.
-    NoCache,
+    Revalidate,
     /// `no-store`: it grows, or is secret.
-    NoStore,
+    Never,
 }
 
 impl Cache {
@@ -73,8 +73,8 @@ impl Cache {
     pub(super) const fn value(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Private => "private, no-cache",
-            Self::NoCache => "no-cache",
-            Self::NoStore => "no-store",
+            Self::Revalidate => "no-cache",
+            Self::Never => "no-store",
         })
     }
 }
@@ -273,5 +273,18 @@ const RFC_8187: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 #[cfg(test)]
-#[path = "media_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_have_an_exact_form_where_ascii_does_not_do() {
+        for (name, expected) in [
+            ("a.wav", "attachment; filename=\"a.wav\""),
+            ("a \"b\\/.wav", "attachment; filename=\"a _b__.wav\"; filename*=UTF-8''a%20%22b%5C%2F.wav"),
+            ("é.wav", "attachment; filename=\"_.wav\"; filename*=UTF-8''%C3%A9.wav"),
+            ("a\r\nX: y.wav", "attachment; filename=\"a__X: y.wav\"; filename*=UTF-8''a%0D%0AX%3A%20y.wav"),
+        ] {
+            assert_eq!(attachment(name), expected, "{name:?}");
+        }
+    }
+}

@@ -1,6 +1,11 @@
 //! A plain TCP connection as hyper and rustls see it. It writes slices of mapped recordings with
 //! `sendfile` where that is cheaper than `writev`, takes turns with the thread's other
 //! connections, and tells `activity.rs` what moves.
+//!
+//! `sendfile` queues references to the page cache. Callreel never changes a published byte, so
+//! what is queued stays what it was. If somebody else cuts the file while bytes of it are queued,
+//! the kernel clears the rest of the page (or large folio) in which the cut falls, and these queued
+//! bytes go out as zeros before the answer breaks off: the client knows that answer as incomplete.
 #![allow(unsafe_code, reason = "sendfile64 has no safe wrapper that takes a 64-bit offset on ARM")]
 
 use std::io::{self, IoSlice};
