@@ -1,1 +1,2 @@
-fn main(){}
+//! The integration suite: one binary, a module a subject.
+fn main() {}
