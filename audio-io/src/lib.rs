@@ -11,7 +11,10 @@
 pub mod block;
 pub mod capture;
 pub mod clock;
+pub mod codec;
+pub mod dsp;
 pub mod format;
+pub mod limits;
 pub mod port;
 pub mod ring;
 pub mod units;

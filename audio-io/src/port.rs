@@ -61,6 +61,13 @@ pub trait CapturePort: Send {
     /// Appends the descriptors to poll. Empty for a port paced by the clock.
     fn poll_entries(&self, out: &mut Vec<PollEntry>);
 
+    /// What the descriptors' `revents` mean: the events of the port itself. `revents` come in the
+    /// order of [`Self::poll_entries`]. Ports whose descriptors are proxies (alsa-lib's plugins)
+    /// translate, and clear them; for others the events are what they are.
+    fn ready(&mut self, revents: &[i16]) -> i16 {
+        revents.iter().fold(0, |all, one| all | one)
+    }
+
     /// Reads what is there, at most what `buffer` holds.
     fn read(&mut self, buffer: &mut [u8]) -> Captured;
 
@@ -118,7 +125,7 @@ pub trait PortOpener<P: ?Sized>: Send {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
     /// The device does not exist, is busy, or refuses us.
-    #[error("cannot open {device}: {}", nix::errno::Errno::from_raw(*errno).desc())]
+    #[error("cannot open {device}: {} ({})", nix::errno::Errno::from_raw(*errno).desc(), remedy(*errno))]
     Device {
         /// The PCM's name.
         device: String,
@@ -133,4 +140,30 @@ pub enum OpenError {
         /// Which parameter, and what the device offers.
         what: String,
     },
+}
+
+impl OpenError {
+    /// The error number that stands for this error in counters: the device's own, or `EINVAL` for
+    /// parameters it does not support.
+    #[must_use]
+    pub const fn errno(&self) -> i32 {
+        match self {
+            Self::Device { errno, .. } => *errno,
+            Self::Unsupported { .. } => libc::EINVAL,
+        }
+    }
+}
+
+/// What somebody who reads the error can do.
+const fn remedy(errno: i32) -> &'static str {
+    match errno {
+        libc::ENOENT | libc::ENODEV | libc::ENXIO => {
+            "`callreel devices` lists the PCMs there are; is the card plugged in?"
+        }
+        libc::EBUSY | libc::EAGAIN => "another program uses it; stop that, or use a dsnoop PCM",
+        libc::EACCES | libc::EPERM => "the daemon's user must be in the group `audio`",
+        libc::ECONNREFUSED | libc::EHOSTDOWN => "the sound server behind it does not run",
+        libc::EINVAL => "its definition in the ALSA configuration is not valid",
+        _ => "it is tried again until it opens",
+    }
 }

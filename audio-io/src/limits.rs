@@ -1,0 +1,74 @@
+//! Every bound of this crate, in one place. What happens at each bound stands beside it; values
+//! that depend on each other are checked at compile time.
+
+use std::time::Duration;
+
+use crate::block::BLOCK_BYTES;
+
+/// Blocks the largest ring is built for. Longer wishes get this ring; its owner then loses sound
+/// (as counted gaps) sooner than wished.
+pub const RING_BLOCKS_MAX: usize = 8_191;
+
+/// Streams one real-time thread drives. More are refused when the thread is made.
+pub const STREAMS_PER_THREAD_MAX: usize = 8_192;
+
+/// Bytes read from a device by one call: a whole number of frames of any format.
+pub const READ_BYTES: usize = 16 * 1_024;
+
+/// Reads of one device before the others get their turn. What is left waits for the next turn.
+pub const READS_PER_TURN_MAX: u32 = 4;
+
+/// Descriptors of one device that are watched. A device with more is also read once a period.
+pub const DESCRIPTORS_PER_PORT_MAX: usize = 16;
+
+/// Gaps of different causes remembered while a ring is full. Further ones join the last.
+pub const PENDING_GAPS_MAX: usize = 8;
+
+/// How often a stream whose device is away says so with a gap.
+pub const ABSENT_GAP_EVERY: Duration = Duration::from_millis(100);
+
+/// The least time without frames that counts as a stall.
+pub const STALL_MIN: Duration = Duration::from_millis(250);
+
+/// Periods without frames that count as a stall, if that is longer than [`STALL_MIN`].
+pub const STALL_PERIODS: u32 = 4;
+
+/// Wake-ups in a row that find nothing to read before a device's descriptors are ignored for one
+/// period. A broken driver must not spin a real-time thread.
+pub const IDLE_WAKEUPS_MAX: u32 = 4;
+
+/// The longest a real-time thread sleeps, so that its wake-up counter shows that it lives.
+pub const SLEEP_MAX: Duration = Duration::from_millis(500);
+
+/// The wait after the first failure to open a device; it doubles from there.
+pub const OPEN_BACKOFF_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait between two attempts to open a device.
+pub const OPEN_BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// A device that ran this long starts its backoff anew.
+pub const OPEN_STEADY: Duration = Duration::from_secs(10);
+
+/// How often the sound devices' folder is looked at while a device is away.
+pub const HOTPLUG_EVERY: Duration = Duration::from_millis(500);
+
+/// Chunks of a WAV file that are read before it is refused.
+pub const WAV_CHUNKS_MAX: usize = 1_024;
+
+/// Entries of a `ds64` table that are read before the file is refused.
+pub const WAV_DS64_TABLE_MAX: u32 = 256;
+
+/// Packets counted to learn the length of a file whose container does not say it: four days of
+/// 20 ms packets. Longer files are refused.
+pub const PROBE_PACKETS_MAX: u64 = 4 * 86_400 * 50;
+
+/// Peaks one sidecar may hold (per leg). Larger ones are refused when decoded.
+pub const PEAKS_MAX: u32 = 64 * 1_024 * 1_024;
+
+const _: () = {
+    assert!(BLOCK_BYTES.is_multiple_of(4), "a block holds whole frames of every format");
+    assert!(READ_BYTES.is_multiple_of(BLOCK_BYTES) || READ_BYTES > BLOCK_BYTES);
+    assert!(READ_BYTES.is_multiple_of(4), "a read holds whole frames of every format");
+    assert!(ABSENT_GAP_EVERY.as_millis() < STALL_MIN.as_millis());
+    assert!(OPEN_BACKOFF_MIN.as_millis() < OPEN_BACKOFF_MAX.as_millis());
+};
