@@ -62,12 +62,13 @@ impl Output {
 /// When it cannot be started.
 pub fn run<S: AsRef<OsStr>>(binary: &str, arguments: &[S], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(process::binaries().join(binary));
-    command.args(arguments).stdin(Stdio::null()).envs(environment.iter().copied());
+    command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CALLREEL__") {
             command.env_remove(name);
         }
     }
+    command.envs(environment.iter().copied());
     let text = arguments
         .iter()
         .map(|argument| argument.as_ref().to_string_lossy())

@@ -25,6 +25,7 @@ pub struct Setup {
     alsa: AlsaConfig,
     lines: String,
     http: String,
+    storage: String,
     small_disk_mib: Option<u32>,
     prefix: Vec<String>,
 }
@@ -47,6 +48,7 @@ impl Setup {
             alsa: AlsaConfig::default(),
             lines: String::new(),
             http: String::new(),
+            storage: String::new(),
             small_disk_mib: None,
             prefix: Vec::new(),
         }
@@ -68,7 +70,8 @@ impl Setup {
     /// A line; `rest` is the TOML of its table besides name and tenant.
     #[must_use]
     pub fn line(mut self, name: &str, rest: &str) -> Self {
-        let _ = writeln!(self.lines, "[[line]]\nname = \"{name}\"\ntenant = \"{TENANT}\"\n{rest}\n");
+        let _ =
+            writeln!(self.lines, "[[line]]\nname = \"{name}\"\ntenant = \"{TENANT}\"\n{rest}\n");
         self
     }
 
@@ -76,6 +79,13 @@ impl Setup {
     #[must_use]
     pub fn http(mut self, toml: &str) -> Self {
         let _ = writeln!(self.http, "{toml}");
+        self
+    }
+
+    /// More TOML for `[storage]`.
+    #[must_use]
+    pub fn storage(mut self, toml: &str) -> Self {
+        let _ = writeln!(self.storage, "{toml}");
         self
     }
 
@@ -117,13 +127,14 @@ impl Setup {
         std::fs::create_dir(&data).expect("the data folder");
         let config = folder.join("callreel.toml");
         let text = format!(
-            "[storage]\ndata_dir = \"{}\"\nindex_cache_mib = 8\n\n\
+            "[storage]\ndata_dir = \"{}\"\nindex_cache_mib = 8\n{}\n\
              [http]\nlisten = [\"{plain}\"]\nlisten_tls = [\"{tls}\"]\nworkers = 1\n{}\n\
              [http.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n\
              [control]\nsocket = \"{}\"\n\n\
              [realtime]\npriority = 0\nlock_memory = false\n\n\
              [log]\nlevel = \"debug\"\n\n{}",
             data.display(),
+            self.storage,
             self.http,
             certificate.certificate.display(),
             certificate.key.display(),
@@ -133,8 +144,7 @@ impl Setup {
         std::fs::write(&config, text).expect("callreel.toml");
         let alsa = self.alsa.write(folder);
         let endpoints = Endpoints { plain, tls: Some((tls, certificate)) };
-        let disk =
-            self.small_disk_mib.map(|size_mib| SmallDisk { folder: data.clone(), size_mib });
+        let disk = self.small_disk_mib.map(|size_mib| SmallDisk { folder: data.clone(), size_mib });
         Daemon {
             folder: self.folder,
             data,

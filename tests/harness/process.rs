@@ -145,11 +145,10 @@ pub fn is_installed(program: &str) -> bool {
 /// # Panics
 /// When it is not installed or fails; the message holds what it printed.
 pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("{program} (is it installed? see 'make setup'): {error}"));
+    let output =
+        Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap_or_else(
+            |error| panic!("{program} (is it installed? see 'make setup'): {error}"),
+        );
     assert!(
         output.status.success(),
         "{program} {arguments:?}: {}\n{}",

@@ -65,9 +65,11 @@ impl Pulse {
     #[must_use]
     pub fn alsa(&self) -> AlsaConfig {
         (0..self.lines).fold(AlsaConfig::default(), |config, line| {
-            config
-                .pulse(&format!("play{line}"), &self.socket, &format!("line{line}"))
-                .pulse(&format!("hear{line}"), &self.socket, &format!("line{line}.monitor"))
+            config.pulse(&format!("play{line}"), &self.socket, &format!("line{line}")).pulse(
+                &format!("hear{line}"),
+                &self.socket,
+                &format!("line{line}.monitor"),
+            )
         })
     }
 

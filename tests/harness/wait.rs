@@ -23,11 +23,7 @@ pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 ///
 /// # Panics
 /// With `what`, when `longest` is over.
-pub fn until_within<T>(
-    what: &str,
-    longest: Duration,
-    mut look: impl FnMut() -> Option<T>,
-) -> T {
+pub fn until_within<T>(what: &str, longest: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -36,10 +36,7 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Connects; with a certificate over TLS, where ALPN must choose `h2`.
-    pub(super) fn open(
-        address: SocketAddr,
-        certificate: Option<&Certificate>,
-    ) -> io::Result<Self> {
+    pub(super) fn open(address: SocketAddr, certificate: Option<&Certificate>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let sender = runtime.block_on(async {
@@ -75,9 +72,8 @@ impl Connection {
         let mut message = builder.body(body).map_err(io::Error::other)?;
         message.headers_mut().remove(HOST);
         let sender = &mut self.sender;
-        self.runtime.block_on(async {
-            tokio::time::timeout(SILENCE_MAX, receive(sender, message)).await?
-        })
+        self.runtime
+            .block_on(async { tokio::time::timeout(SILENCE_MAX, receive(sender, message)).await? })
     }
 }
 

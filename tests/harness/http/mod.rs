@@ -153,7 +153,10 @@ impl Client {
     /// When there is no answer.
     pub fn send(&mut self, request: &Request) -> Answer {
         self.try_send(request).unwrap_or_else(|error| {
-            panic!("{:?}: no answer to {} {}: {error}", self.transport, request.method, request.target)
+            panic!(
+                "{:?}: no answer to {} {}: {error}",
+                self.transport, request.method, request.target
+            )
         })
     }
 
