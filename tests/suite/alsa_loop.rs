@@ -83,6 +83,35 @@ fn assert_tone(leg: &[i16], hertz: f64, amplitude: f64, seconds: f64, other: f64
     assert!(own - foreign > SEPARATION_DB, "the other leg's tone is at {foreign} dBFS of {own}");
 }
 
+/// The rig without the daemon: what `aplay` plays, `arecord` hears. When this fails, the machine
+/// is at fault and not the product.
+#[test]
+fn the_rig_itself_carries_a_tone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pulse = Pulse::start(folder.path(), 1);
+    let alsa = pulse.alsa().write(folder.path());
+    let heard = folder.path().join("heard.wav");
+    let mut command = std::process::Command::new("arecord");
+    command
+        .args(["--quiet", "-D", "hear0", "-f", "S16_LE", "-r", "8000", "-c", "1", "-d", "4"])
+        .args(["--period-time=20000", "--buffer-time=160000"])
+        .arg(&heard)
+        .env("ALSA_CONFIG_PATH", &alsa);
+    let log = folder.path().join("log");
+    let mut recorder = harness::process::Guarded::spawn(command, &log);
+    wait::until("the recorder's first samples", || {
+        std::fs::metadata(&heard).ok().filter(|found| found.len() > 4_000).map(|_| ())
+    });
+    let tone = folder.path().join("tone.wav");
+    let samples = sound::tone(440.0, 0.5, RATE, 2.0);
+    std::fs::write(&tone, wav::write(&samples, 1, RATE)).expect("a tone");
+    let mut player = pulse::play(&alsa, "play0", &tone, &log);
+    assert_eq!(wait::until("the tone's end", || player.ended()), 0, "{}", pulse.log());
+    assert_eq!(wait::until("the recorder's end", || recorder.ended()), 0, "{}", pulse.log());
+    let bytes = std::fs::read(&heard).expect("what was heard");
+    assert_tone(&Wav::parse(&bytes).samples(), 440.0, 0.5, 2.0, 950.0);
+}
+
 const TWO_LEGS: &str = "capture = \"hear0\"\ncapture_agent = \"hear1\"\npre_roll_ms = 0\nperiod_ms = 20\n\
      buffer_ms = 160\n";
 
