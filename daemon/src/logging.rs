@@ -169,7 +169,10 @@ mod tests {
     fn a_record_stays_one_line_of_bounded_length() {
         let text = format!("a\nb\u{1b}[2J{}", "x".repeat(MAX_LINE_BYTES * 2));
         let line = line(
-            &Record::builder().args(format_args!("{text}")).target("t").build(),
+            &Record::builder()
+                .args(format_args!("{text}"))
+                .target("t")
+                .build(),
             NOW,
         );
         assert_eq!(line.matches('\n').count(), 1);

@@ -1,10 +1,6 @@
 //! What the daemon tells its service manager (sd_notify(3)): ready, reloading, stopping, a line
 //! of status, and the watchdog. Without a service manager nothing is sent.
 
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -53,10 +49,10 @@ impl Watchdog {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn start(
-        progress: impl Fn() -> bool + Send + 'static,
-    ) -> std::io::Result<Option<Self>> {
-        let Some(within) = sd_notify::watchdog_enabled() else { return Ok(None) };
+    pub fn start(progress: impl Fn() -> bool + Send + 'static) -> std::io::Result<Option<Self>> {
+        let Some(within) = sd_notify::watchdog_enabled() else {
+            return Ok(None);
+        };
         let feed = || tell(&[NotifyState::Watchdog]);
         Self::feeding(within / 2, progress, feed).map(Some)
     }
@@ -67,22 +63,27 @@ impl Watchdog {
         feed: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(1);
-        let thread = std::thread::Builder::new().name("watchdog".into()).spawn(move || {
-            let mut fed = true;
-            loop {
-                let progressing = progress();
-                if progressing {
-                    feed();
-                } else if fed {
-                    log::error!("no progress is made; the watchdog is not fed until it is");
+        let thread = std::thread::Builder::new()
+            .name("watchdog".into())
+            .spawn(move || {
+                let mut fed = true;
+                loop {
+                    let progressing = progress();
+                    if progressing {
+                        feed();
+                    } else if fed {
+                        log::error!("no progress is made; the watchdog is not fed until it is");
+                    }
+                    fed = progressing;
+                    if stopped.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
+                        return;
+                    }
                 }
-                fed = progressing;
-                if stopped.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
@@ -93,5 +94,54 @@ impl Drop for Watchdog {
             // A panic there has been reported by the panic hook; there is nothing left to undo.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    const EVERY: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_watchdog_is_fed_while_there_is_progress() {
+        let (fed, feeds) = sync_channel(8);
+        let watchdog = Watchdog::feeding(
+            EVERY,
+            || true,
+            move || {
+                let _ = fed.try_send(());
+            },
+        );
+        for _ in 0..3 {
+            feeds.recv().expect("fed again and again");
+        }
+        drop(watchdog.expect("a thread"));
+        while feeds.try_recv().is_ok() {}
+        assert!(feeds.recv().is_err(), "stopped with its handle");
+    }
+
+    #[test]
+    fn the_watchdog_starves_without_progress() {
+        let (asked, asks) = sync_channel(1);
+        let fed = Arc::new(AtomicBool::new(false));
+        let feeding = fed.clone();
+        let watchdog = Watchdog::feeding(
+            EVERY,
+            move || {
+                let _ = asked.send(());
+                false
+            },
+            move || feeding.store(true, Ordering::SeqCst),
+        );
+        for _ in 0..3 {
+            asks.recv().expect("asked again and again");
+        }
+        drop(asks);
+        drop(watchdog.expect("a thread"));
+        assert!(!fed.load(Ordering::SeqCst));
     }
 }

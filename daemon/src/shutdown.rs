@@ -81,7 +81,9 @@ impl Signals {
                 }
             }
         };
-        std::thread::Builder::new().name("signals".into()).spawn(watch)?;
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(watch)?;
         Ok(())
     }
 }

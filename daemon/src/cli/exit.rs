@@ -26,12 +26,32 @@ impl Exit {
     pub const ALL: [(Self, &'static str); 7] = [
         (Self::Ok, "done"),
         (Self::Failed, "failed; 'check' found damage"),
-        (Self::Usage, "the command line or the configuration cannot be used"),
+        (
+            Self::Usage,
+            "the command line or the configuration cannot be used",
+        ),
         (Self::NotRunning, "the daemon is not running"),
         (Self::NotFound, "what was named does not exist"),
         (Self::Denied, "this user may not do that"),
-        (Self::Conflict, "not possible as things stand (busy, taken, running)"),
+        (
+            Self::Conflict,
+            "not possible as things stand (busy, taken, running)",
+        ),
     ];
+
+    /// The word that `--json` prints for a failure.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::NotRunning => "not_running",
+            Self::NotFound => "not_found",
+            Self::Denied => "denied",
+            Self::Conflict => "conflict",
+        }
+    }
 
     /// The number that the shell sees.
     #[must_use]

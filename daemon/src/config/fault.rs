@@ -186,7 +186,8 @@ struct Nearest(Option<&'static str>);
 
 impl fmt::Display for Nearest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |name| write!(f, " (did you mean '{name}'?)"))
+        self.0
+            .map_or(Ok(()), |name| write!(f, " (did you mean '{name}'?)"))
     }
 }
 

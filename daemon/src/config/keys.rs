@@ -77,9 +77,15 @@ const HTTP: &[Key] = &[
     optional("page", Kind::Bool),
 ];
 
-const TLS: &[Key] = &[required("certificate", Kind::Path), required("key", Kind::Path)];
+const TLS: &[Key] = &[
+    required("certificate", Kind::Path),
+    required("key", Kind::Path),
+];
 
-const CONTROL: &[Key] = &[optional("socket", Kind::Path), optional("group", Kind::Text(GROUP))];
+const CONTROL: &[Key] = &[
+    optional("socket", Kind::Path),
+    optional("group", Kind::Text(GROUP)),
+];
 
 const REALTIME: &[Key] = &[
     optional("priority", Kind::Integer(0, 99)),
@@ -87,7 +93,10 @@ const REALTIME: &[Key] = &[
     optional("ring_ms", Kind::Integer(500, 10_000)),
 ];
 
-const LOG: &[Key] = &[optional("level", Kind::Choice(&["error", "warn", "info", "debug"]))];
+const LOG: &[Key] = &[optional(
+    "level",
+    Kind::Choice(&["error", "warn", "info", "debug"]),
+)];
 
 const LINE: &[Key] = &[
     required("name", Kind::Text(LINE_NAME)),
@@ -151,11 +160,19 @@ const NUMBER: Form = Form {
 };
 
 const fn optional(name: &'static str, kind: Kind) -> Key {
-    Key { name, kind, required: false }
+    Key {
+        name,
+        kind,
+        required: false,
+    }
 }
 
 const fn required(name: &'static str, kind: Kind) -> Key {
-    Key { name, kind, required: true }
+    Key {
+        name,
+        kind,
+        required: true,
+    }
 }
 
 impl Kind {
@@ -183,7 +200,9 @@ pub(super) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
 fn made_of(text: &str, longest: usize, extra: &str) -> bool {
     !text.is_empty()
         && text.len() <= longest
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
 /// A serialised origin (RFC 6454 section 6.2): scheme, host, perhaps a port, and nothing more.
@@ -191,7 +210,9 @@ fn is_origin(text: &str) -> bool {
     if text == "*" {
         return true;
     }
-    let Some(authority) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))
+    let Some(authority) = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
     else {
         return false;
     };
@@ -199,7 +220,9 @@ fn is_origin(text: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
-    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     let host_fits = match bracketed {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => made_of(host, 253, "-.") && !host.bytes().any(|b| b.is_ascii_uppercase()),
@@ -213,7 +236,12 @@ mod tests {
 
     #[test]
     fn origins_are_scheme_host_and_port_only() {
-        for good in ["*", "https://example.org", "http://10.0.0.1:8080", "http://[::1]:80"] {
+        for good in [
+            "*",
+            "https://example.org",
+            "http://10.0.0.1:8080",
+            "http://[::1]:80",
+        ] {
             assert!(is_origin(good), "{good}");
         }
         for bad in [

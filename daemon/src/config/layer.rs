@@ -44,10 +44,16 @@ impl LineTable {
 impl Layer {
     /// A layer that holds nothing but lines.
     pub(super) fn of_lines(lines: &[LineTable]) -> Self {
-        let tables = lines.iter().map(|line| line.value.clone()).collect::<Vec<_>>();
+        let tables = lines
+            .iter()
+            .map(|line| line.value.clone())
+            .collect::<Vec<_>>();
         let mut values = Map::new();
         values.insert("line".into(), Value::new(None, ValueKind::Array(tables)));
-        Self { values, ..Self::default() }
+        Self {
+            values,
+            ..Self::default()
+        }
     }
 }
 
@@ -68,19 +74,33 @@ pub(super) fn from_toml(
     folder: &Path,
     problems: &mut Vec<Problem>,
 ) -> Layer {
-    let mut reader = Reader { file: file.into(), text, folder, problems, places: BTreeMap::new() };
+    let mut reader = Reader {
+        file: file.into(),
+        text,
+        folder,
+        problems,
+        places: BTreeMap::new(),
+    };
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in errors {
             let place = reader.place(error.span().map_or(0, |span| span.start));
             let fault = Fault::Syntax(error.message().to_owned());
-            reader.problems.push(Problem { place, key: String::new(), fault });
+            reader.problems.push(Problem {
+                place,
+                key: String::new(),
+                fault,
+            });
         }
         return Layer::default();
     }
     let mut lines = Vec::new();
     let values = reader.table(keys::ROOT, root.get_ref(), "", &mut lines);
-    Layer { values, places: reader.places, lines }
+    Layer {
+        values,
+        places: reader.places,
+        lines,
+    }
 }
 
 /// Reads `CALLREEL__SECTION__KEY` variables.
@@ -89,19 +109,28 @@ pub(super) fn from_environment(
     problems: &mut Vec<Problem>,
 ) -> Layer {
     let mut layer = Layer::default();
-    let mut sorted: Vec<_> =
-        variables.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();
+    let mut sorted: Vec<_> = variables
+        .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX))
+        .collect();
     sorted.sort();
     for (name, text) in sorted {
         let place = Place::Environment(name.clone());
-        let path = name[ENVIRONMENT_PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
+        let path = name[ENVIRONMENT_PREFIX.len()..]
+            .to_ascii_lowercase()
+            .replace("__", ".");
         match environment_value(&path, &text) {
             Ok(kind) => {
                 let origin = place.to_string();
-                layer.values.insert(path.clone(), Value::new(Some(&origin), kind));
+                layer
+                    .values
+                    .insert(path.clone(), Value::new(Some(&origin), kind));
                 layer.places.insert(path, place);
             }
-            Err(fault) => problems.push(Problem { place, key: path, fault }),
+            Err(fault) => problems.push(Problem {
+                place,
+                key: path,
+                fault,
+            }),
         }
     }
     layer
@@ -137,13 +166,21 @@ fn from_text(kind: &Kind, text: &str) -> Result<ValueKind, Fault> {
     };
     match kind {
         Kind::List(_) => {
-            let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            let texts = text
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty());
             let entries = texts.map(|text| entry(kind, Found::Text(text.to_owned())));
             let entries = entries.collect::<Result<Vec<_>, _>>()?;
             if entries.len() > MAX_LIST {
                 return Err(Fault::TooMany { most: MAX_LIST });
             }
-            Ok(ValueKind::Array(entries.into_iter().map(|kind| Value::new(None, kind)).collect()))
+            Ok(ValueKind::Array(
+                entries
+                    .into_iter()
+                    .map(|kind| Value::new(None, kind))
+                    .collect(),
+            ))
         }
         _ => plain(kind, scalar(text.trim()), None),
     }
@@ -172,7 +209,10 @@ impl Found {
 
 /// Checks a value that is neither a list nor a table.
 fn plain(kind: &Kind, found: Found, folder: Option<&Path>) -> Result<ValueKind, Fault> {
-    let outside = |found: String| Fault::OutOfRange { found, wanted: kind.wanted() };
+    let outside = |found: String| Fault::OutOfRange {
+        found,
+        wanted: kind.wanted(),
+    };
     match (kind, found) {
         (Kind::Bool, Found::Bool(value)) => Ok(ValueKind::Boolean(value)),
         (Kind::Integer(min, max), Found::Integer(value)) => {
@@ -183,7 +223,10 @@ fn plain(kind: &Kind, found: Found, folder: Option<&Path>) -> Result<ValueKind, 
             }
         }
         (Kind::Number(..), Found::Integer(value)) => {
-            #[allow(clippy::cast_precision_loss, reason = "the ranges of numbers are small")]
+            #[allow(
+                clippy::cast_precision_loss,
+                reason = "the ranges of numbers are small"
+            )]
             let value = value as f64;
             plain(kind, Found::Number(value), folder)
         }
@@ -203,13 +246,19 @@ fn plain(kind: &Kind, found: Found, folder: Option<&Path>) -> Result<ValueKind, 
         }
         (Kind::Path, Found::Text(text)) => path_value(&text, kind, folder),
         (Kind::Text(_), found) => entry(kind, found),
-        (_, found) => Err(Fault::WrongType { found: found.describe(), wanted: kind.wanted() }),
+        (_, found) => Err(Fault::WrongType {
+            found: found.describe(),
+            wanted: kind.wanted(),
+        }),
     }
 }
 
 fn path_value(text: &str, kind: &Kind, folder: Option<&Path>) -> Result<ValueKind, Fault> {
     if text.is_empty() || text.contains('\0') {
-        return Err(Fault::OutOfRange { found: "an empty text".into(), wanted: kind.wanted() });
+        return Err(Fault::OutOfRange {
+            found: "an empty text".into(),
+            wanted: kind.wanted(),
+        });
     }
     let path = PathBuf::from(text);
     let path = match folder {
@@ -223,14 +272,21 @@ fn path_value(text: &str, kind: &Kind, folder: Option<&Path>) -> Result<ValueKin
 /// Checks a text against its form.
 fn entry(kind: &Kind, found: Found) -> Result<ValueKind, Fault> {
     let (Kind::Text(form) | Kind::List(form)) = kind else {
-        return Err(Fault::WrongType { found: found.describe(), wanted: kind.wanted() });
+        return Err(Fault::WrongType {
+            found: found.describe(),
+            wanted: kind.wanted(),
+        });
     };
     match found {
         Found::Text(text) if (form.fits)(&text) => Ok(ValueKind::String(text)),
-        Found::Text(text) => {
-            Err(Fault::OutOfRange { found: format!("\"{text}\""), wanted: form.wanted.into() })
-        }
-        found => Err(Fault::WrongType { found: found.describe(), wanted: kind.wanted() }),
+        Found::Text(text) => Err(Fault::OutOfRange {
+            found: format!("\"{text}\""),
+            wanted: form.wanted.into(),
+        }),
+        found => Err(Fault::WrongType {
+            found: found.describe(),
+            wanted: kind.wanted(),
+        }),
     }
 }
 
@@ -252,7 +308,11 @@ impl Reader<'_> {
 
     fn blame(&mut self, offset: usize, key: &str, fault: Fault) {
         let place = self.place(offset);
-        self.problems.push(Problem { place, key: key.to_owned(), fault });
+        self.problems.push(Problem {
+            place,
+            key: key.to_owned(),
+            fault,
+        });
     }
 
     fn table(
@@ -318,7 +378,9 @@ impl Reader<'_> {
     fn missing(&mut self, keys: &'static [Key], table: &DeTable<'_>, path: &str, offset: usize) {
         for key in keys.iter().filter(|key| key.required) {
             if !table.iter().any(|(name, _)| name.get_ref() == key.name) {
-                let fault = Fault::Missing { wanted: key.kind.wanted() };
+                let fault = Fault::Missing {
+                    wanted: key.kind.wanted(),
+                };
                 self.blame(offset, &dotted(path, key.name), fault);
             }
         }
@@ -333,7 +395,10 @@ impl Reader<'_> {
     ) {
         let DeValue::Array(array) = value.get_ref() else {
             let wanted = Kind::Tables(keys).wanted();
-            let fault = Fault::WrongType { found: found(value.get_ref()).describe(), wanted };
+            let fault = Fault::WrongType {
+                found: found(value.get_ref()).describe(),
+                wanted,
+            };
             self.blame(value.span().start, path, fault);
             return;
         };
@@ -345,7 +410,10 @@ impl Reader<'_> {
             let offset = item.span().start;
             let DeValue::Table(table) = item.get_ref() else {
                 let wanted = Kind::Tables(keys).wanted();
-                let fault = Fault::WrongType { found: found(item.get_ref()).describe(), wanted };
+                let fault = Fault::WrongType {
+                    found: found(item.get_ref()).describe(),
+                    wanted,
+                };
                 self.blame(offset, path, fault);
                 continue;
             };
@@ -358,7 +426,10 @@ impl Reader<'_> {
             lines.push(LineTable {
                 value: Value::new(None, ValueKind::Table(values)),
                 place: self.place(offset),
-                places: inner.into_iter().map(|(key, place)| (strip(key), place)).collect(),
+                places: inner
+                    .into_iter()
+                    .map(|(key, place)| (strip(key), place))
+                    .collect(),
                 sound: self.problems.len() == before,
             });
         }
@@ -370,9 +441,10 @@ fn found(value: &DeValue<'_>) -> Found {
         DeValue::String(text) => Found::Text(text.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Found::Other("too large a number"), Found::Integer),
-        DeValue::Float(number) => {
-            number.as_str().parse().map_or(Found::Other("an odd number"), Found::Number)
-        }
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .map_or(Found::Other("an odd number"), Found::Number),
         DeValue::Boolean(value) => Found::Bool(*value),
         DeValue::Datetime(_) => Found::Other("a date"),
         DeValue::Array(_) => Found::Other("a list"),
@@ -381,7 +453,11 @@ fn found(value: &DeValue<'_>) -> Found {
 }
 
 fn dotted(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
+    }
 }
 
 fn unknown(keys: &'static [Key], name: &str) -> Fault {
@@ -391,8 +467,16 @@ fn unknown(keys: &'static [Key], name: &str) -> Fault {
         .filter(|(distance, key)| *distance <= key.len().div_ceil(3))
         .min()
         .map(|(_, key)| key);
-    let known = keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
-    let known = if known.is_empty() { "nothing".to_owned() } else { known };
+    let known = keys
+        .iter()
+        .map(|key| key.name)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let known = if known.is_empty() {
+        "nothing".to_owned()
+    } else {
+        known
+    };
     Fault::UnknownKey { nearest, known }
 }
 

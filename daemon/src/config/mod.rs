@@ -92,9 +92,8 @@ impl Changes {
     /// Compares two configurations section by section.
     #[must_use]
     pub fn between(old: &Config, new: &Config) -> Self {
-        let differs = |a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| {
-            format!("{a:?}") != format!("{b:?}")
-        };
+        let differs =
+            |a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| format!("{a:?}") != format!("{b:?}");
         let sections = [
             ("storage", differs(&old.storage, &new.storage)),
             ("http", differs(&old.http, &new.http)),
@@ -104,7 +103,9 @@ impl Changes {
             ("line", differs(&old.lines, &new.lines)),
         ];
         let changed = sections.into_iter().filter(|(_, differs)| *differs);
-        Self { sections: changed.map(|(name, _)| name).collect() }
+        Self {
+            sections: changed.map(|(name, _)| name).collect(),
+        }
     }
 }
 
@@ -129,9 +130,11 @@ fn load_with(
     layers.push(layer::from_environment(environment, &mut problems));
     let config = merge(&layers, &mut problems);
     match config {
-        Some(config) if problems.is_empty() => {
-            Ok(Loaded { config, files, origin: origin.clone() })
-        }
+        Some(config) if problems.is_empty() => Ok(Loaded {
+            config,
+            files,
+            origin: origin.clone(),
+        }),
         _ => Err(LoadError { problems }),
     }
 }
@@ -149,7 +152,10 @@ fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
     }
     half_tables(keys::ROOT, "", &places, problems);
     builder = builder.add_source(Layer::of_lines(&lines));
-    match builder.build().and_then(config::Config::try_deserialize::<Config>) {
+    match builder
+        .build()
+        .and_then(config::Config::try_deserialize::<Config>)
+    {
         Ok(config) => {
             rules::check(&config, &places, &lines, problems);
             Some(config)
@@ -158,7 +164,11 @@ fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
             // With a problem known already, this is its echo.
             if problems.is_empty() {
                 let fault = Fault::Schema(error);
-                problems.push(Problem { place: Place::Default, key: String::new(), fault });
+                problems.push(Problem {
+                    place: Place::Default,
+                    key: String::new(),
+                    fault,
+                });
             }
             None
         }
@@ -173,17 +183,27 @@ fn half_tables(
     problems: &mut Vec<Problem>,
 ) {
     for key in keys {
-        let Kind::Table(inner) = key.kind else { continue };
+        let Kind::Table(inner) = key.kind else {
+            continue;
+        };
         let path = format!("{prefix}{}", key.name);
         let inside = format!("{path}.");
         half_tables(inner, &inside, places, problems);
-        let begun = places.iter().find(|(at, _)| **at == path || at.starts_with(&inside));
+        let begun = places
+            .iter()
+            .find(|(at, _)| **at == path || at.starts_with(&inside));
         let Some((_, place)) = begun else { continue };
         for required in inner.iter().filter(|key| key.required) {
             let key = format!("{inside}{}", required.name);
             if !places.contains_key(&key) && !problems.iter().any(|known| known.key == key) {
-                let fault = Fault::Missing { wanted: required.kind.wanted() };
-                problems.push(Problem { place: place.clone(), key, fault });
+                let fault = Fault::Missing {
+                    wanted: required.kind.wanted(),
+                };
+                problems.push(Problem {
+                    place: place.clone(),
+                    key,
+                    fault,
+                });
             }
         }
     }
@@ -207,7 +227,10 @@ fn files_to_read(
     };
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
         .collect();
     found.sort();
     paths.extend(found.into_iter().map(|path| (path, true)));
@@ -232,5 +255,9 @@ fn read(path: &Path, must_exist: bool) -> Result<Option<String>, Fault> {
 }
 
 fn at_file(path: &Path, fault: Fault) -> Problem {
-    Problem { place: Place::File(path.into(), 1), key: String::new(), fault }
+    Problem {
+        place: Place::File(path.into(), 1),
+        key: String::new(),
+        fault,
+    }
 }

@@ -34,7 +34,12 @@ pub(super) fn check(
             rules.blame(place, "line.name", Rule::LineTwice { name, other });
         }
         rules.pcm(&mut captures, "capture", Some(&line.capture), table);
-        rules.pcm(&mut captures, "capture_agent", line.capture_agent.as_ref(), table);
+        rules.pcm(
+            &mut captures,
+            "capture_agent",
+            line.capture_agent.as_ref(),
+            table,
+        );
         rules.pcm(&mut playbacks, "playback", line.playback.as_ref(), table);
     }
 }
@@ -46,7 +51,11 @@ struct Rules<'a> {
 
 impl Rules<'_> {
     fn blame(&mut self, place: Place, key: &str, rule: Rule) {
-        self.problems.push(Problem { place, key: key.into(), fault: Fault::Rule(rule) });
+        self.problems.push(Problem {
+            place,
+            key: key.into(),
+            fault: Fault::Rule(rule),
+        });
     }
 
     fn place_of(&self, key: &str) -> Place {
@@ -55,7 +64,11 @@ impl Rules<'_> {
 
     fn http(&mut self, http: &Http) {
         if !http.listen_tls.is_empty() && http.tls.is_none() {
-            self.blame(self.place_of("http.listen_tls"), "http.listen_tls", Rule::TlsMissing);
+            self.blame(
+                self.place_of("http.listen_tls"),
+                "http.listen_tls",
+                Rule::TlsMissing,
+            );
         }
         if let Some(tls) = &http.tls {
             self.file("http.tls.certificate", &tls.certificate);
@@ -63,11 +76,18 @@ impl Rules<'_> {
         }
         let mut seen: Vec<SocketAddr> = Vec::new();
         let plain = http.listen.iter().map(|address| ("http.listen", address));
-        let secure = http.listen_tls.iter().map(|address| ("http.listen_tls", address));
+        let secure = http
+            .listen_tls
+            .iter()
+            .map(|address| ("http.listen_tls", address));
         for (key, address) in plain.chain(secure) {
             // Port 0 asks the kernel for a free port, another one each time.
             if address.port() != 0 && seen.contains(address) {
-                self.blame(self.place_of(key), key, Rule::AddressTwice { address: *address });
+                self.blame(
+                    self.place_of(key),
+                    key,
+                    Rule::AddressTwice { address: *address },
+                );
             }
             seen.push(*address);
         }
@@ -101,7 +121,10 @@ impl Rules<'_> {
             self.blame(table.place_of("period_ms"), "line.period_ms", rule);
         }
         if buffer > ring_ms {
-            let rule = Rule::BufferAboveRing { buffer, ring: ring_ms };
+            let rule = Rule::BufferAboveRing {
+                buffer,
+                ring: ring_ms,
+            };
             self.blame(table.place_of("buffer_ms"), "line.buffer_ms", rule);
         }
         if line.vox.stop_dbfs > line.vox.start_dbfs {
@@ -115,7 +138,10 @@ impl Rules<'_> {
             self.blame(table.place_of(key), "line.vox.stop_dbfs", rule);
         }
         if line.min_length_ms.0 >= line.max_length_s.saturating_mul(1_000) {
-            let rule = Rule::MinNotBelowMax { min: line.min_length_ms.0, max: line.max_length_s };
+            let rule = Rule::MinNotBelowMax {
+                min: line.min_length_ms.0,
+                max: line.max_length_s,
+            };
             self.blame(table.place_of("min_length_ms"), "line.min_length_ms", rule);
         }
     }
@@ -127,10 +153,15 @@ impl Rules<'_> {
         pcm: Option<&String>,
         table: &LineTable,
     ) {
-        let Some(pcm) = pcm.filter(|pcm| *pcm != NULL_PCM) else { return };
+        let Some(pcm) = pcm.filter(|pcm| *pcm != NULL_PCM) else {
+            return;
+        };
         let place = table.place_of(key);
         if let Some(other) = used.insert(pcm.clone(), place.clone()) {
-            let rule = Rule::PcmTwice { pcm: pcm.clone(), other };
+            let rule = Rule::PcmTwice {
+                pcm: pcm.clone(),
+                other,
+            };
             self.blame(place, &format!("line.{key}"), rule);
         }
     }

@@ -30,7 +30,7 @@ use storage::ids::{LineName, Number, RecordingId, TenantId};
 use storage::record::{Recording, RecordingFacts};
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::open::{Engine, EngineOpenError};
+pub use self::open::{Engine, EngineOpenError, LineToOpen};
 
 use self::heartbeat::Heartbeat;
 use self::live::LineLive;

@@ -1,0 +1,87 @@
+//! `check` and `reindex`: through the daemon where it runs, otherwise on the data folder itself.
+
+use std::path::PathBuf;
+
+use super::Context;
+use super::args::Upkeep;
+use super::error::CliError;
+use super::output::{or_dash, size, table};
+use crate::control::wire::{CheckReport, Finding, Progress, ReindexReport};
+use crate::control::{check_offline, reindex as rebuild};
+
+pub(super) async fn check(context: &Context, options: Upkeep) -> Result<(), CliError> {
+    let mut meter = context.output.meter();
+    let report: Result<CheckReport, CliError> = match options.data_dir {
+        None if context.client.answers().await => {
+            let nothing = serde_json::json!({});
+            context
+                .client
+                .job("/check", &nothing, |now| meter.show(now))
+                .await
+        }
+        folder => {
+            let folder = folder_of(context, folder)?;
+            let mut show = |now: &Progress| meter.show(now);
+            check_offline(&folder, &mut show).map_err(CliError::from)
+        }
+    };
+    meter.finish();
+    let report = report?;
+    context.output.show(&report, describe)?;
+    if report.findings_total > 0 {
+        return Err(CliError::Damage(report.findings_total));
+    }
+    Ok(())
+}
+
+fn folder_of(context: &Context, given: Option<PathBuf>) -> Result<PathBuf, CliError> {
+    let folder = given.map_or_else(|| context.configured_data_dir(), Ok)?;
+    // An empty folder would be found in perfect order.
+    std::fs::metadata(&folder).map_err(|source| CliError::File {
+        what: "open",
+        path: folder.clone(),
+        source,
+    })?;
+    Ok(folder)
+}
+
+fn describe(report: &CheckReport) -> String {
+    let mut text = String::new();
+    if !report.findings.is_empty() {
+        let row = |finding: &Finding| {
+            [
+                or_dash(finding.recid.as_deref()),
+                finding.problem.clone(),
+                or_dash(finding.path.as_deref()),
+            ]
+        };
+        let rows: Vec<_> = report.findings.iter().map(row).collect();
+        text.push_str(&table(["RECID", "PROBLEM", "FILE"], &rows));
+    }
+    text.push_str(&format!(
+        "{} recordings, {} read, {} problems\n",
+        report.recordings,
+        size(report.bytes),
+        report.findings_total
+    ));
+    text
+}
+
+pub(super) async fn reindex(context: &Context, options: Upkeep) -> Result<(), CliError> {
+    // Another folder than the daemon's can be rebuilt while it runs; the store's own lock guards
+    // against a mistake.
+    if options.data_dir.is_none() && context.client.answers().await {
+        return Err(CliError::DaemonRuns(context.client.socket().to_owned()));
+    }
+    let folder = folder_of(context, options.data_dir)?;
+    let mut meter = context.output.meter();
+    let report = rebuild(&folder, &mut |now| meter.show(now));
+    meter.finish();
+    context.output.show(&report?, |report: &ReindexReport| {
+        let mut text = format!("{} recordings are in the new index\n", report.recordings);
+        for skipped in &report.skipped {
+            text.push_str(&format!("left out: {skipped}\n"));
+        }
+        text
+    })
+}
