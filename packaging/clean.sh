@@ -7,5 +7,5 @@ cd "$root"
 if [ -e "$target/demo/lock" ] && ! flock -n "$target/demo/lock" true; then
     die "'make run' is still going; stop it first (Ctrl-C)"
 fi
-rm -rf "$target" "$root/tests/fuzz/target" "$root/tests/fuzz/artifacts"
+rm -rf "$target"
 say "removed $target"

@@ -36,7 +36,7 @@ sealed() {
 asked_to_stop() {
     stopping=yes
     if [ -z "$daemon" ]; then
-        if [ -n "$worker" ]; then kill -TERM "$worker" 2>/dev/null || true; fi
+        if [ -n "$worker" ]; then kill -TERM -- "-$worker" 2>/dev/null || true; fi
         say ''
         say "stopped before the daemon was started"
         exit 130
@@ -52,7 +52,7 @@ stop_daemon() {
         stage "Stopping: sealing what is open"
         kill -TERM "$daemon" 2>/dev/null || true
         while alive && [ $waited -lt $((stop_s * 10)) ]; do
-            sleep 0.1
+            sleep 0.1 || true
             waited=$((waited + 1))
         done
         if alive; then
@@ -85,24 +85,24 @@ on_exit() {
     local rc=$?
     trap '' INT TERM HUP
     progress_end
-    if [ -n "$daemon" ]; then stop_daemon || true; fi
+    # A program that Ctrl-C broke off is no failure of this run.
+    if [ -n "$daemon" ] && stop_daemon && [ -n "$stopping" ]; then rc=0; fi
     if [ -n "$socket_dir" ]; then rm -rf "$socket_dir"; fi
     exit $rc
 }
 
 # ---- the pieces ---------------------------------------------------------------------------------
 
-# Runs a command so that a signal to this script need not wait for its end.
+# Runs a program so that a signal to this script need not wait for its end: in a process group of
+# its own, which the signal's handler ends whole.
 interruptible() {
     local rc=0
-    "$@" 9>&- &
+    setsid "$@" 9>&- &
     worker=$!
     wait "$worker" || rc=$?
     worker=''
     return $rc
 }
-
-build() { cd "$root" && exec cargo build --release --locked -p callreel-daemon; }
 
 ids_of_calls() { jq -r '[.. | objects | select(has("recid")) | .recid] | unique | .[]'; }
 
@@ -184,7 +184,7 @@ until_true() {
             die "$what took more than $limit s; the daemon's journal is $log"
         fi
         progress "$what: $((SECONDS - started)) s"
-        sleep 0.25
+        sleep 0.25 || true
     done
     progress_end
 }
@@ -193,12 +193,17 @@ ready() { curl -fsS -o /dev/null --max-time 2 "$url/readyz" 2>/dev/null; }
 
 # The demo's recordings that are finished: their task ids, newest first.
 finished() {
-    "${callreel[@]}" recordings list --tenant demo --json 2>/dev/null |
-        jq -r '[.. | objects | select(.state? == "stored")] | .[] | (.task_id // .names.task_id)'
+    "${callreel[@]}" recordings list --tenant demo --state stored --all --json 2>/dev/null |
+        jq -r '.. | objects | .task_id? // empty'
 }
 
-count_finished() { finished | grep -c . || true; }
-one_more() { [ "$(count_finished)" -gt "$earlier" ]; }
+count_finished() { finished | wc -l; }
+
+one_more() {
+    local count
+    count=$(count_finished)
+    [ "${count:-0}" -gt "${earlier:-0}" ]
+}
 
 # The key of an earlier run, when it still opens something; else a new one.
 have_key() {
@@ -221,9 +226,11 @@ show() {
     say "${bold}A call has been recorded.${plain} Recordings of earlier runs: $earlier"
     say "  page     $url/"
     say "  API key  $key"
-    say "  whole    curl -H 'X-API-Key: $key' -o call.wav $audio"
-    say "  a range  curl -H 'X-API-Key: $key' -H 'Range: bytes=4096-36095' -o second.raw $audio"
-    say "  HEAD     curl -I -H 'X-API-Key: $key' $audio"
+    say ''
+    say "  # the whole file, one range of it (the first second of sound), its headers alone:"
+    say "  curl -sS -H 'X-API-Key: $key' -o call.wav $audio"
+    say "  curl -sS -H 'X-API-Key: $key' -H 'Range: bytes=4096-36095' -o second.raw $audio"
+    say "  curl -sS -H 'X-API-Key: $key' -I $audio"
     say ''
     say "Calls go on being recorded. Ctrl-C seals the open one and stops."
 }
@@ -240,7 +247,7 @@ main() {
     trap on_exit EXIT
 
     stage "Building for release (the first time takes some minutes)"
-    interruptible build
+    interruptible env -C "$root" cargo build --release --locked -p callreel-daemon
     make_line
     choose_socket
     port=$(free_port)
@@ -256,7 +263,7 @@ main() {
     until_true $call_s "recording the first call" one_more || { stop_daemon; exit; }
     show "$(finished | head -n 1)"
 
-    while [ -z "$stopping" ] && alive; do sleep 0.25; done
+    while [ -z "$stopping" ] && alive; do sleep 0.25 || true; done
     if [ -z "$stopping" ]; then daemon_died; fi
     stop_daemon
 }

@@ -19,6 +19,7 @@ run espeak-ng speaks the demo's telephone calls
 run,test sox brings speech to telephone quality; makes test tones
 test,bench libsqlite3-dev SQLite, which the index is measured against
 test alsa-utils plays into and records from ALSA devices
+test g++ builds the fuzzing engine, which is C++
 test libasound2-plugins connects ALSA to the tests' sound server
 test pulseaudio a sound server without hardware: the tests' real-time lines
 test pulseaudio-utils asks that sound server
@@ -28,8 +29,8 @@ TABLE
 
 # Debian's own newer compiler, beside the 1.63 that Debian 12 was released with.
 rust_packages() {
-    echo rustc-web cargo-web
-    [ "$purpose" != test ] || echo rustfmt-web rust-web-clippy
+    printf '%s\n' rustc-web cargo-web
+    if [ "$purpose" = test ]; then printf '%s\n' rustfmt-web rust-web-clippy; fi
 }
 
 installed() {
@@ -40,7 +41,7 @@ installed() {
 provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
-        pkg-config | curl | jq | espeak-ng | sox | pulseaudio) command -v "$1" >/dev/null ;;
+        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio) command -v "$1" >/dev/null ;;
         nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
         alsa-utils) command -v aplay >/dev/null && command -v arecord >/dev/null ;;
         pulseaudio-utils) command -v pactl >/dev/null ;;
@@ -120,7 +121,7 @@ main() {
     if ! choose_rust; then
         say "missing: Rust $(rust_wanted) or newer (Debian's own newer compiler will be installed)"
         if installed rustc; then say "  it takes the place of Debian's older package rustc"; fi
-        read -r -a rust < <(rust_packages | tr '\n' ' ')
+        mapfile -t rust < <(rust_packages)
         missing+=("${rust[@]}")
     elif [ "$purpose" = test ] && [ "$(command -v rustc)" = /usr/bin/rustc ] && installed rustc-web; then
         for name in rustfmt-web rust-web-clippy; do

@@ -51,7 +51,7 @@ scripts() {
         say "skipped: shellcheck is not installed"
         return 77
     fi
-    find packaging tests/rigs .ci -type f \( -name '*.sh' -o -path .ci/run \) -print0 |
+    find packaging tests .ci -type f \( -name '*.sh' -o -path .ci/run \) -print0 |
         xargs -0 shellcheck -x
 }
 

@@ -139,6 +139,10 @@ impl Driver {
     pub(crate) fn wakeups(&self) -> u64 {
         self.wakeups.load(Ordering::Relaxed)
     }
+
+    pub(crate) fn wakeup_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.wakeups)
+    }
 }
 
 impl Drop for Driver {

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod engine;
+pub mod http;
 pub mod logging;
 pub mod notify;
 pub mod run;

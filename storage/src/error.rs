@@ -1,13 +1,230 @@
-//! SKELETON: one error enum per operation; variants are the storage author's to complete.
-#![allow(missing_docs, reason = "skeleton")]
-use crate::ids::{RecordingId, RecordingName};
-macro_rules! io_error { ($name:ident) => {
-    #[derive(Debug, thiserror::Error)] pub enum $name { #[error("{what}: {source}")] Io { what: &'static str, source: std::io::Error } }
-} }
-io_error!(OpenError);
-#[derive(Debug, thiserror::Error)] pub enum ReadError { #[error("index: {0}")] Index(#[from] redb::Error), #[error("the row of recording {0} is unreadable; run 'callreel check'")] Row(RecordingId) }
-#[derive(Debug, thiserror::Error)] pub enum ViewError { #[error("recording {0} has no file")] NoFile(RecordingId), #[error("file of recording {0}: {1}")] Io(RecordingId, std::io::Error) }
-#[derive(Debug, thiserror::Error)] pub enum ImportError { #[error("{0:?} is taken by another recording")] NameTaken(RecordingName), #[error("{what}: {source}")] Io { what: &'static str, source: std::io::Error }, #[error(transparent)] Read(#[from] ReadError) }
-#[derive(Debug, thiserror::Error)] pub enum DeleteError { #[error("no recording {0}")] NotFound(RecordingId), #[error("recording {0} is still being recorded; stop it first")] Live(RecordingId), #[error(transparent)] Read(#[from] ReadError), #[error("{0}")] Io(std::io::Error) }
-#[derive(Debug, thiserror::Error)] pub enum TenantError { #[error("tenant '{0}' exists")] Exists(String), #[error(transparent)] Read(#[from] ReadError) }
-#[derive(Debug, thiserror::Error)] pub enum KeyError { #[error("no key {0}")] NotFound(u64), #[error("no such tenant")] NoTenant, #[error(transparent)] Read(#[from] ReadError) }
+//! What can go wrong, one enum per operation. Causes are typed; texts name the remedy.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file or folder of the store.
+    #[error("{what} '{}': {source}", path.display())]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Another process has the store open.
+    #[error("'{}' is in use by another process; stop the daemon first", .0.display())]
+    Locked(PathBuf),
+    /// The index file.
+    #[error("index: {0}; 'callreel reindex' rebuilds it from the recordings")]
+    Index(#[from] redb::Error),
+    /// The index was written by a newer version.
+    #[error("the index has schema {found}, this version knows up to {known}; upgrade callreel")]
+    NewerSchema {
+        /// What the index says.
+        found: u32,
+        /// The newest this version knows.
+        known: u32,
+    },
+    /// A value of the index's own book-keeping cannot be read.
+    #[error("the index's '{0}' is unreadable; 'callreel reindex' rebuilds it")]
+    Meta(&'static str),
+    /// The system gave no random bytes.
+    #[error("no random numbers from the system: {0}")]
+    Random(getrandom::Error),
+    /// A thread could not be started.
+    #[error("thread '{0}': {1}")]
+    Thread(&'static str, io::Error),
+}
+
+/// Why the index could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The index file.
+    #[error("index: {0}")]
+    Index(#[from] redb::Error),
+    /// One row of it.
+    #[error("the row of recording {0} is unreadable; run 'callreel check'")]
+    Row(RecordingId),
+    /// A tenant's row.
+    #[error("the row of tenant {0} is unreadable; run 'callreel check'")]
+    TenantRow(TenantId),
+    /// A key's row.
+    #[error("the row of key {0} is unreadable; run 'callreel check'")]
+    KeyRow(u64),
+}
+
+macro_rules! from_redb {
+    ($target:ident: $($source:ident),*) => { $(
+        impl From<redb::$source> for $target {
+            fn from(error: redb::$source) -> Self {
+                Self::Index(error.into())
+            }
+        }
+    )* };
+}
+from_redb!(ReadError: TransactionError, TableError, StorageError);
+from_redb!(OpenError: TransactionError, TableError, StorageError, CommitError, DatabaseError);
+
+/// Why an index change was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The index file; the change was not made.
+    #[error("index: {0}")]
+    Index(#[from] redb::Error),
+    /// The store is being closed.
+    #[error("the store is closing")]
+    Closing,
+}
+from_redb!(WriteError: TransactionError, TableError, StorageError, CommitError);
+
+/// Why a recording's bytes cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// It was too short to keep, or its file is gone.
+    #[error("recording {0} has no file")]
+    NoFile(RecordingId),
+    /// The file is not as long as its row says.
+    #[error("file of recording {id} has {found} bytes instead of {expected}; run 'callreel check'")]
+    Length {
+        /// Which recording.
+        id: RecordingId,
+        /// By the row.
+        expected: u64,
+        /// By the file system.
+        found: u64,
+    },
+    /// The recorder has too many such questions waiting; ask again.
+    #[error("recording {0} cannot be looked at right now; try again")]
+    Busy(RecordingId),
+    /// The file cannot be opened or mapped.
+    #[error("file of recording {0}: {1}")]
+    Io(RecordingId, io::Error),
+    /// The index, when a live recording turned out to have ended.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Why a file was not brought in. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A name that must be unique is in use.
+    #[error("{0:?} is taken by another recording; leave it out or choose another")]
+    NameTaken(RecordingName),
+    /// The tenant does not exist.
+    #[error("no tenant {0}")]
+    NoTenant(TenantId),
+    /// Reading the source or writing the copy.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why a recording was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// The tenant has no such recording.
+    #[error("no recording {0}")]
+    NotFound(RecordingId),
+    /// It is being recorded.
+    #[error("recording {0} is still being recorded; stop it first")]
+    Live(RecordingId),
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The row is gone but the file could not be removed; the next start tries again.
+    #[error("the recording is deleted, its file is not yet: {0}")]
+    Io(io::Error),
+}
+
+/// Why a tenant was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// The name is in use.
+    #[error("tenant '{0}' exists")]
+    Exists(TenantName),
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why a key was not issued or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// No key has this id.
+    #[error("no key {0}")]
+    NotFound(u64),
+    /// No tenant has this id.
+    #[error("no such tenant")]
+    NoTenant,
+    /// The system gave no random bytes.
+    #[error("no random numbers from the system: {0}")]
+    Random(getrandom::Error),
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why a check could not be carried out. What it finds is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A folder could not be listed.
+    #[error("'{}': {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why the index was not rebuilt. The old one is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum ReindexError {
+    /// The store could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The new index could not be written.
+    #[error("new index: {0}")]
+    Index(#[from] redb::Error),
+    /// A file or folder.
+    #[error("'{}': {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+from_redb!(ReindexError: TransactionError, TableError, StorageError, CommitError, DatabaseError);

@@ -1,118 +1,449 @@
-//! SKELETON
-#![allow(missing_docs, clippy::todo, unused_variables, dead_code, clippy::unused_async, reason = "skeleton")]
+//! The only door to the store: opening it, reads, writes, and the bytes of a recording. What
+//! each does inside lies in the files it calls.
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+
 use audio_io::clock::Clock;
-use crate::error::{DeleteError, ImportError, KeyError, OpenError, ReadError, TenantError, ViewError};
-use crate::ids::{ExternalId, CallSid, LineName, Number, RecordingId, RecordingName, TenantId, TenantName};
-use crate::record::{Container, Family, KeyRow, Recording, RecordingState, Tenant, WallMillis};
+use tokio::sync::mpsc;
+
+use crate::auth;
+use crate::error::{
+    DeleteError, ImportError, KeyError, OpenError, ReadError, TenantError, ViewError, WriteError,
+};
+use crate::ids::{
+    CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId, TenantName,
+};
+use crate::index::apply::{Applied, Change, NewKey, Refusal};
+use crate::limits::LABEL_MAX;
+use crate::metrics::{BOUNDS, Histogram};
+use crate::record::{
+    Container, Family, KeyRow, Recording, RecordingFacts, RecordingState, Tenant, WallMillis,
+};
+use crate::recorder::ViewRequest;
+use crate::shared::Shared;
 use crate::view::RecordingView;
 
 /// The only door to the store. Cheap to clone, `Send + Sync`.
 #[derive(Clone)]
-pub struct StorageHandle { inner: Arc<()> }
+pub struct StorageHandle {
+    pub(crate) shared: Arc<Shared>,
+}
 
 /// How the store is opened.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
+    /// The folder of everything; created when missing.
     pub data_dir: PathBuf,
+    /// Memory of the index's page cache, in bytes.
     pub index_cache_bytes: usize,
+    /// How recordings are written; [`crate::recorder::run`] is told again.
     pub io: IoChoice,
 }
 
 /// Which way recordings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IoChoice { Auto, Uring, Blocking }
+pub enum IoChoice {
+    /// io_uring where the kernel allows it, else pwrite.
+    Auto,
+    /// io_uring or nothing.
+    Uring,
+    /// pwrite.
+    Blocking,
+}
 
 /// The part of the store that the recorder thread takes with it (`Send`).
-pub struct RecorderSeed { _private: () }
+pub struct RecorderSeed {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) views: mpsc::Receiver<ViewRequest>,
+    /// The first journal generation to write.
+    pub(crate) generation: u64,
+}
 
 /// What start-up repair did.
-#[derive(Clone, Debug, Default)]
-pub struct RecoveryReport { pub sealed: Vec<RecordingId>, pub absent: Vec<RecordingId>, pub failed: Vec<RecordingId>, pub deletions_finished: u64, pub journal_bytes: u64 }
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Recordings that were open and are sealed now.
+    pub sealed: Vec<RecordingId>,
+    /// Recordings that were open and had no sound worth keeping.
+    pub absent: Vec<RecordingId>,
+    /// Recordings that were open and could not be repaired whole.
+    pub failed: Vec<RecordingId>,
+    /// Deletions that a crash had interrupted.
+    pub deletions_finished: u64,
+    /// Bytes of journal that were read.
+    pub journal_bytes: u64,
+}
 
 /// Which recordings to list; newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ListFilter {
-    pub states: Vec<RecordingState>, // empty: all
+    /// Wanted states; empty means all.
+    pub states: Vec<RecordingState>,
+    /// Only those of this line.
     pub line: Option<LineName>,
+    /// Only those that started at or after this.
     pub since: Option<WallMillis>,
+    /// Only those that started at or before this.
     pub until: Option<WallMillis>,
 }
+
 /// Where a page ended; opaque text on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor { pub started_at: WallMillis, pub id: RecordingId }
+pub struct Cursor {
+    /// The start of the page's last recording.
+    pub started_at: WallMillis,
+    /// Its number.
+    pub id: RecordingId,
+}
+
+/// A page of a list.
 #[derive(Clone, Debug)]
-pub struct Page { pub recordings: Vec<Recording>, pub next: Option<Cursor> }
+pub struct Page {
+    /// Newest first.
+    pub recordings: Vec<Recording>,
+    /// Where the next page begins; `None` after the last. A page may be empty and still have
+    /// one, when a filter passed over very many rows.
+    pub next: Option<Cursor>,
+}
 
 /// A file to bring in. Type and duration are probed by the caller (audio-io::codec::probe).
+#[derive(Clone, Debug)]
 pub struct ImportRequest {
+    /// Whose it becomes.
     pub tenant: TenantId,
+    /// The file; it is copied and stays as it is.
     pub source: PathBuf,
+    /// The file's format.
     pub container: Container,
+    /// The sound's format.
     pub format: audio_io::format::StreamFormat,
+    /// Its length.
     pub frames: audio_io::units::Frames,
+    /// Names it brings.
     pub names: ImportNames,
+    /// The line it is filed under.
     pub line: Option<LineName>,
+    /// The caller's number.
     pub from: Option<Number>,
+    /// The called number.
     pub to: Option<Number>,
+    /// When it started; now, if unknown.
     pub started_at: Option<WallMillis>,
 }
+
 /// Names an imported recording brings; missing ones are made.
 #[derive(Clone, Debug, Default)]
-pub struct ImportNames { pub recid: Option<RecordingId>, pub call_sid: Option<CallSid>, pub crt_object_id: Option<ExternalId>, pub campaign_id: Option<u32>, pub call_id: Option<ExternalId>, pub task_id: Option<uuid::Uuid>, pub session_uuid: Option<uuid::Uuid> }
+#[allow(missing_docs, reason = "the fields are those of `Names`")]
+pub struct ImportNames {
+    pub recid: Option<RecordingId>,
+    pub call_sid: Option<CallSid>,
+    pub crt_object_id: Option<ExternalId>,
+    pub campaign_id: Option<u32>,
+    pub call_id: Option<ExternalId>,
+    pub task_id: Option<uuid::Uuid>,
+    pub session_uuid: Option<uuid::Uuid>,
+}
 
 /// A freshly issued key: the secret is shown once and kept nowhere.
-pub struct IssuedKey { pub row: KeyRow, pub secret: String }
+#[derive(Clone, Debug)]
+pub struct IssuedKey {
+    /// Its row.
+    pub row: KeyRow,
+    /// The secret.
+    pub secret: String,
+}
 
 impl StorageHandle {
     /// Opens (creates) the store, repairs what a crash left, starts index writer and work thread.
-    pub fn open(options: StoreOptions, clock: Arc<dyn Clock>) -> Result<(Self, RecorderSeed, RecoveryReport), OpenError> { todo!() }
+    ///
+    /// # Errors
+    /// [`OpenError`]: nothing runs then.
+    pub fn open(
+        options: StoreOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, RecorderSeed, RecoveryReport), OpenError> {
+        crate::open::open(&options, clock, None)
+    }
 
-    // Synchronous reads (redb read transactions; call them off the event loop or through a cache).
-    pub fn find(&self, tenant: TenantId, name: &RecordingName) -> Result<Option<Recording>, ReadError> { todo!() }
-    pub fn list(&self, tenant: TenantId, filter: &ListFilter, after: Option<Cursor>, limit: usize) -> Result<Page, ReadError> { todo!() }
-    pub fn count(&self, tenant: TenantId) -> Result<u64, ReadError> { todo!() }
-    /// Bumped at every committed change of this recording's row or file; caches compare it.
-    pub fn generation(&self) -> u64 { todo!() }
+    /// The recording of a name, if the tenant has one. Synchronous: a read of the index.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn find(
+        &self,
+        tenant: TenantId,
+        name: &RecordingName,
+    ) -> Result<Option<Recording>, ReadError> {
+        self.shared.index.find(tenant, name)
+    }
 
-    /// The bytes of a recording: mapped file when stored, snapshot of what is committed when live.
-    pub async fn view(&self, recording: &Recording) -> Result<RecordingView, ViewError> { todo!() }
+    /// A page of a tenant's recordings, newest first, at most `limit` (1 to
+    /// [`crate::limits::PAGE_MAX`]). What starts meanwhile never shifts later pages.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn list(
+        &self,
+        tenant: TenantId,
+        filter: &ListFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, ReadError> {
+        self.shared.index.list(tenant, filter, after, limit)
+    }
 
-    // Synchronous writes; each returns when it is durable.
-    pub fn import(&self, request: ImportRequest, progress: &mut dyn FnMut(u64, u64)) -> Result<Recording, ImportError> { todo!() }
-    pub fn delete(&self, tenant: TenantId, id: RecordingId) -> Result<(), DeleteError> { todo!() }
-    pub fn add_tenant(&self, name: TenantName) -> Result<Tenant, TenantError> { todo!() }
-    pub fn tenants(&self) -> Result<Vec<Tenant>, ReadError> { todo!() }
-    pub fn issue_key(&self, tenant: TenantId, family: Family, label: &str) -> Result<IssuedKey, KeyError> { todo!() }
-    pub fn revoke_key(&self, key_id: u64) -> Result<KeyRow, KeyError> { todo!() }
-    pub fn keys(&self) -> Result<Vec<KeyRow>, ReadError> { todo!() }
-    /// Looks a secret up (keyed BLAKE3, in memory, constant time in the secret); revoked: None.
+    /// How many recordings a tenant has, in any state.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn count(&self, tenant: TenantId) -> Result<u64, ReadError> {
+        self.count_in(tenant, &ALL_STATES)
+    }
+
+    /// How many recordings a tenant has in these states.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn count_in(&self, tenant: TenantId, states: &[RecordingState]) -> Result<u64, ReadError> {
+        self.shared.index.count(tenant, states)
+    }
+
+    /// Grows with every commit; caches compare it.
     #[must_use]
-    pub fn authenticate(&self, family: Family, secret: &str) -> Option<KeyRow> { todo!() }
+    pub fn generation(&self) -> u64 {
+        self.shared.changes.generation()
+    }
+
+    /// The recordings that commits after `generation` touched; `None` when that is too long ago
+    /// to tell, so that everything cached must go.
+    #[must_use]
+    pub fn changes_since(&self, generation: u64) -> Option<Vec<RecordingId>> {
+        self.shared.changes.since(generation)
+    }
+
+    /// The bytes of a recording: mapped file when stored, snapshot of what is committed when
+    /// live. A recording that ended since its row was read is answered as it is now.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    pub async fn view(&self, recording: &Recording) -> Result<RecordingView, ViewError> {
+        crate::viewing::view(&self.shared, recording).await
+    }
+
+    /// Copies a file into the store; durable when it returns. `progress` is told bytes copied
+    /// and bytes in all.
+    ///
+    /// # Errors
+    /// [`ImportError`]; nothing is left behind then.
+    pub fn import(
+        &self,
+        request: ImportRequest,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Recording, ImportError> {
+        crate::import::import(&self.shared, request, progress)
+    }
+
+    /// Deletes a recording, its row and its files; durable when it returns.
+    ///
+    /// # Errors
+    /// [`DeleteError`]; only its `Io` leaves something: a file that the next start removes.
+    pub fn delete(&self, tenant: TenantId, id: RecordingId) -> Result<(), DeleteError> {
+        crate::delete::delete(&self.shared, tenant, id)
+    }
+
+    /// Adds a tenant.
+    ///
+    /// # Errors
+    /// [`TenantError`].
+    pub fn add_tenant(&self, name: TenantName) -> Result<Tenant, TenantError> {
+        let at = self.shared.clock.wall();
+        match self.shared.committer.commit(Change::AddTenant { name: name.clone(), at })? {
+            Applied::Tenant(tenant) => {
+                let mut tenants =
+                    self.shared.tenants.write().unwrap_or_else(PoisonError::into_inner);
+                tenants.insert(tenant.id, tenant.name.clone());
+                Ok(tenant)
+            }
+            _ => Err(TenantError::Exists(name)),
+        }
+    }
+
+    /// All tenants, by number.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn tenants(&self) -> Result<Vec<Tenant>, ReadError> {
+        self.shared.index.tenants()
+    }
+
+    /// Issues a key. Labels longer than [`LABEL_MAX`] bytes are cut.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn issue_key(
+        &self,
+        tenant: TenantId,
+        family: Family,
+        label: &str,
+    ) -> Result<IssuedKey, KeyError> {
+        let secret = auth::new_secret(family)?;
+        let mut label = label.to_owned();
+        label.truncate(label.floor_char_boundary(LABEL_MAX));
+        let key = NewKey {
+            tenant,
+            family,
+            secret_hash: self.shared.keys.hash(&secret),
+            label,
+            at: self.shared.clock.wall(),
+        };
+        match self.shared.committer.commit(Change::AddKey(key))? {
+            Applied::Key(row) => {
+                self.shared.keys.replace(self.keys()?);
+                Ok(IssuedKey { row, secret })
+            }
+            _ => Err(KeyError::NoTenant),
+        }
+    }
+
+    /// Revokes a key; once more changes nothing.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn revoke_key(&self, key_id: u64) -> Result<KeyRow, KeyError> {
+        let at = self.shared.clock.wall();
+        match self.shared.committer.commit(Change::RevokeKey { key_id, at })? {
+            Applied::Key(row) => {
+                self.shared.keys.replace(self.keys()?);
+                Ok(row)
+            }
+            Applied::Refused(Refusal::Unreadable) => Err(ReadError::KeyRow(key_id).into()),
+            _ => Err(KeyError::NotFound(key_id)),
+        }
+    }
+
+    /// All keys, revoked ones included.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn keys(&self) -> Result<Vec<KeyRow>, ReadError> {
+        self.shared.index.keys()
+    }
+
+    /// Looks a secret up (keyed BLAKE3, in memory); revoked: `None`.
+    #[must_use]
+    pub fn authenticate(&self, family: Family, secret: &str) -> Option<KeyRow> {
+        self.shared.keys.find(family, secret)
+    }
 
     /// A fresh recording id (never reused) and all its names, without touching the disk.
-    pub fn new_names(&self, tenant: TenantId) -> (RecordingId, crate::ids::Names) { todo!() }
     #[must_use]
-    pub fn path_of(&self, recording: &Recording) -> PathBuf { todo!() }
+    pub fn new_names(&self, _tenant: TenantId) -> (RecordingId, Names) {
+        self.shared.top_up_ids();
+        (self.shared.names.id(), self.shared.names.names())
+    }
+
+    /// Where a recording's file is, or would be.
     #[must_use]
-    pub fn data_dir(&self) -> &Path { todo!() }
+    pub fn path_of(&self, recording: &Recording) -> PathBuf {
+        self.path_of_facts(&recording.facts)
+    }
+
+    /// Where the file of a recording with these facts is, or would be.
+    #[must_use]
+    pub fn path_of_facts(&self, facts: &RecordingFacts) -> PathBuf {
+        self.shared.layout.recording(facts)
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.shared.layout.root()
+    }
+
+    /// Waits until every index change handed in before is committed.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn flush_index(&self) -> Result<(), WriteError> {
+        self.shared.committer.commit(Change::ReserveIds { below: 0 }).map(drop)
+    }
+
     /// Commit and sync latency histograms, sizes, counters for /metrics.
     #[must_use]
-    pub fn metrics(&self) -> StorageMetrics { todo!() }
+    pub fn metrics(&self) -> StorageMetrics {
+        let metrics = &self.shared.metrics;
+        let [_, stored, absent, failed] = self.shared.index.count_all().unwrap_or_default();
+        StorageMetrics {
+            io_backend: metrics.backend(),
+            recordings_stored: stored,
+            recordings_absent: absent,
+            recordings_failed: failed,
+            bytes_written: metrics.bytes_written.load(std::sync::atomic::Ordering::Relaxed),
+            journal_sync: (&metrics.journal_sync).into(),
+            index_commit: (&metrics.index_commit).into(),
+            seal: (&metrics.seal).into(),
+            index_bytes: self.shared.index.size_bytes(),
+            free_bytes: crate::reserve::free_bytes(self.shared.layout.root()),
+            degraded: metrics.degraded(),
+        }
+    }
 }
 
 /// Figures for `/metrics`.
 #[derive(Clone, Debug, Default)]
 pub struct StorageMetrics {
+    /// `io_uring`, `blocking`, or `none` before the recorder runs.
     pub io_backend: &'static str,
-    pub recordings_stored: u64, pub recordings_absent: u64, pub recordings_failed: u64,
+    /// Recordings in state Stored, over all tenants.
+    pub recordings_stored: u64,
+    /// Recordings in state Absent.
+    pub recordings_absent: u64,
+    /// Recordings in state Failed.
+    pub recordings_failed: u64,
+    /// Bytes written to the journal and to recordings since the store was opened.
     pub bytes_written: u64,
-    pub journal_sync: Latency, pub index_commit: Latency, pub seal: Latency,
-    pub index_bytes: u64, pub free_bytes: u64,
-    /// True while writes fail (EIO, ENOSPC) — readiness and alarms look at it.
+    /// A journal batch's write and sync.
+    pub journal_sync: Latency,
+    /// An index commit.
+    pub index_commit: Latency,
+    /// From a recording's end to its event.
+    pub seal: Latency,
+    /// The index file's length.
+    pub index_bytes: u64,
+    /// Space that is left on the store's file system.
+    pub free_bytes: u64,
+    /// True while writes fail (EIO, ENOSPC): readiness and alarms look at it.
     pub degraded: bool,
 }
-/// A fixed-bucket latency histogram (bounds in seconds in `Latency::BOUNDS`).
+
+/// A fixed-bucket latency histogram (bounds in seconds in [`Latency::BOUNDS`]).
 #[derive(Clone, Debug, Default)]
-pub struct Latency { pub count: u64, pub sum_seconds: f64, pub buckets: [u64; 12] }
+pub struct Latency {
+    /// How many were measured.
+    pub count: u64,
+    /// Their sum.
+    pub sum_seconds: f64,
+    /// How many fell into each bucket, not cumulative; what is longer is only in `count`.
+    pub buckets: [u64; 12],
+}
+
+impl Latency {
+    /// Upper bounds of the buckets, in seconds.
+    pub const BOUNDS: [f64; 12] = BOUNDS;
+}
+
+impl From<&Histogram> for Latency {
+    fn from(histogram: &Histogram) -> Self {
+        let (count, sum_seconds, buckets) = histogram.snapshot();
+        Self { count, sum_seconds, buckets }
+    }
+}
+
+/// Every state.
+const ALL_STATES: [RecordingState; 4] = [
+    RecordingState::Live,
+    RecordingState::Stored,
+    RecordingState::Absent,
+    RecordingState::Failed,
+];

@@ -66,6 +66,14 @@ macro_rules! text_name {
                 if valid(&text) { Ok(Self(text)) } else { Err($error) }
             }
 
+            /// A name this crate made itself.
+            #[allow(dead_code, reason = "not every kind of name is made here")]
+            pub(crate) fn made(text: String) -> Self {
+                let valid: fn(&str) -> bool = $valid;
+                debug_assert!(valid(&text), "made names are valid");
+                Self(text)
+            }
+
             /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {

@@ -2,12 +2,35 @@
 //! once, written to its own file in large pieces, sealed with header, facts and hash, and found
 //! again through the index.
 //!
-//! This crate takes from `audio-io` only its vocabulary and knows no HTTP, and no tenant policy
-//! beyond "every key begins with a tenant".
+//! This crate takes from `audio-io` only its vocabulary, its WAV header and its meters, and knows
+//! no HTTP, and no tenant policy beyond "every key begins with a tenant". FORMAT.md describes
+//! every byte it writes.
 
+mod auth;
+mod changes;
+mod delete;
 pub mod error;
 pub mod handle;
 pub mod ids;
+mod import;
+#[doc(hidden)]
+pub mod index;
+mod io;
+mod journal;
+pub mod limits;
+mod metrics;
+mod naming;
+mod open;
+mod paths;
 pub mod record;
 pub mod recorder;
+mod recover;
+mod repair;
+mod reserve;
+pub mod segment;
+mod shared;
+#[cfg(test)]
+mod testing;
 pub mod view;
+mod viewing;
+mod work;

@@ -170,6 +170,12 @@ impl CaptureThread {
         self.0.grant()
     }
 
+    /// The counter behind [`CaptureThread::wakeups`], for a watchdog that lives longer than it.
+    #[must_use]
+    pub fn wakeup_counter(&self) -> Arc<AtomicU64> {
+        self.0.wakeup_counter()
+    }
+
     /// Wake-ups since start; a watchdog sees from it that the loop lives. It grows at least twice
     /// a second.
     #[must_use]

@@ -1,0 +1,302 @@
+//! What a change does to the tables. Each change is checked whole before it touches anything, so
+//! a refused one leaves its group's other changes alone.
+
+use redb::{ReadableTable as _, StorageError};
+
+use super::keys;
+use super::tables::{Tables, meta};
+use super::values;
+use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
+use crate::limits::ID_MAX;
+use crate::record::{Family, KeyRow, Recording, RecordingState, Tenant, WallMillis};
+
+/// A change to the index.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// The recorder's row, new or again.
+    Put(Box<Recording>),
+    /// An imported row; refused when a name is taken.
+    Import(Box<Recording>),
+    /// Row to garbage, names free.
+    Discard(TenantId, RecordingId),
+    /// The files are gone.
+    DropGarbage(TenantId, RecordingId),
+    /// Deleted recordings that the journal no longer knows.
+    PruneTombstones { below: RecordingId },
+    /// Ids below this may be handed out.
+    ReserveIds { below: u64 },
+    AddTenant { name: TenantName, at: WallMillis },
+    /// A tenant under a known number, for reindexing.
+    RestoreTenant(Tenant),
+    AddKey(NewKey),
+    /// A key as it was, for reindexing.
+    RestoreKey(KeyRow),
+    RevokeKey { key_id: u64, at: WallMillis },
+}
+
+/// A key to be issued; its id is given at commit.
+#[derive(Clone, Debug)]
+pub(crate) struct NewKey {
+    pub(crate) tenant: TenantId,
+    pub(crate) family: Family,
+    pub(crate) secret_hash: [u8; 32],
+    pub(crate) label: String,
+    pub(crate) at: WallMillis,
+}
+
+/// What a change came to.
+#[derive(Clone, Debug)]
+pub(crate) enum Applied {
+    Done,
+    Tenant(Tenant),
+    Key(KeyRow),
+    Discarded(Box<Recording>),
+    Refused(Refusal),
+}
+
+/// Why a change was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NameTaken(RecordingName),
+    TenantExists,
+    NoTenant,
+    NoKey,
+    NoRecording,
+    StillLive,
+    Unreadable,
+}
+
+impl Change {
+    /// The recording this change touches, for caches.
+    pub(crate) fn recording(&self) -> Option<RecordingId> {
+        match self {
+            Self::Put(row) | Self::Import(row) => Some(row.facts.id),
+            Self::Discard(_, id) | Self::DropGarbage(_, id) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Makes the change.
+    pub(crate) fn apply(&self, tables: &mut Tables<'_>) -> Result<Applied, StorageError> {
+        match self {
+            Self::Put(row) => put(tables, row),
+            Self::Import(row) => match taken(tables, row)? {
+                Some(name) => Ok(Applied::Refused(Refusal::NameTaken(name))),
+                None => put(tables, row),
+            },
+            Self::Discard(tenant, id) => discard(tables, *tenant, *id),
+            Self::DropGarbage(tenant, id) => {
+                tables.garbage.remove(&keys::recording(*tenant, *id))?;
+                Ok(Applied::Done)
+            }
+            Self::PruneTombstones { below } => prune(tables, *below),
+            Self::ReserveIds { below } => raise(tables, meta::ID_HIGH, *below),
+            Self::AddTenant { name, at } => add_tenant(tables, name, *at),
+            Self::RestoreTenant(tenant) => restore_tenant(tables, tenant),
+            Self::AddKey(key) => add_key(tables, key),
+            Self::RestoreKey(row) => restore_key(tables, row),
+            Self::RevokeKey { key_id, at } => revoke_key(tables, *key_id, *at),
+        }
+    }
+}
+
+fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError> {
+    let facts = &row.facts;
+    let (tenant, id) = (facts.tenant, facts.id);
+    let key = keys::recording(tenant, id);
+    let before = match tables.recordings.get(&key)? {
+        Some(bytes) => values::decode_recording(bytes.value()).ok(),
+        None => None,
+    };
+    if let Some(before) = before {
+        let time = keys::by_time(tenant, before.facts.started_at, id);
+        tables.by_time.remove(&time)?;
+        count(tables, tenant, before.state, false)?;
+        if before.facts.names != facts.names {
+            remove_names(tables, &before)?;
+        }
+    }
+    tables.recordings.insert(&key, values::encode_recording(row).as_slice())?;
+    tables.recids.insert(&id.0.to_be_bytes(), tenant.0)?;
+    let line = facts.line.as_ref().map(crate::ids::LineName::as_str);
+    let time = keys::by_time(tenant, facts.started_at, id);
+    tables.by_time.insert(&time, &keys::summary(row.state, line))?;
+    count(tables, tenant, row.state, true)?;
+    if row.state == RecordingState::Live {
+        tables.live.insert(&key, ())?;
+    } else {
+        tables.live.remove(&key)?;
+    }
+    insert_names(tables, row)?;
+    if id.0 < ID_MAX {
+        raise(tables, meta::ID_HIGH, id.0 + 1)?;
+    }
+    Ok(Applied::Done)
+}
+
+fn insert_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
+    let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
+    tables.call_sids.insert(keys::text(tenant, names.call_sid.as_str()).as_slice(), id.0)?;
+    let object = keys::text(tenant, names.crt_object_id.as_str());
+    tables.crt_objects.insert(object.as_slice(), id.0)?;
+    tables.tasks.insert(&keys::uuid(tenant, names.task_id), id.0)?;
+    tables.sessions.insert(&keys::session(tenant, names.session_uuid, id), ())?;
+    Ok(())
+}
+
+fn remove_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
+    let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
+    let key = keys::text(tenant, names.call_sid.as_str());
+    if tables.call_sids.get(key.as_slice())?.is_some_and(|held| held.value() == id.0) {
+        tables.call_sids.remove(key.as_slice())?;
+    }
+    let key = keys::text(tenant, names.crt_object_id.as_str());
+    if tables.crt_objects.get(key.as_slice())?.is_some_and(|held| held.value() == id.0) {
+        tables.crt_objects.remove(key.as_slice())?;
+    }
+    let key = keys::uuid(tenant, names.task_id);
+    if tables.tasks.get(&key)?.is_some_and(|held| held.value() == id.0) {
+        tables.tasks.remove(&key)?;
+    }
+    tables.sessions.remove(&keys::session(tenant, names.session_uuid, id))?;
+    Ok(())
+}
+
+/// The first name of an import that another recording holds.
+fn taken(tables: &Tables<'_>, row: &Recording) -> Result<Option<RecordingName>, StorageError> {
+    let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
+    let garbage = tables.garbage.get(&keys::recording(tenant, id))?.is_some();
+    if garbage || tables.recids.get(&id.0.to_be_bytes())?.is_some() {
+        return Ok(Some(RecordingName::Recid(id)));
+    }
+    let key = keys::text(tenant, names.call_sid.as_str());
+    if tables.call_sids.get(key.as_slice())?.is_some() {
+        return Ok(Some(RecordingName::CallSid(names.call_sid.clone())));
+    }
+    let key = keys::text(tenant, names.crt_object_id.as_str());
+    if tables.crt_objects.get(key.as_slice())?.is_some() {
+        return Ok(Some(RecordingName::CrtObject(names.crt_object_id.clone())));
+    }
+    if tables.tasks.get(&keys::uuid(tenant, names.task_id))?.is_some() {
+        return Ok(Some(RecordingName::Task(names.task_id)));
+    }
+    Ok(None)
+}
+
+fn discard(
+    tables: &mut Tables<'_>,
+    tenant: TenantId,
+    id: RecordingId,
+) -> Result<Applied, StorageError> {
+    let key = keys::recording(tenant, id);
+    let Some(bytes) = tables.recordings.get(&key)?.map(|guard| guard.value().to_vec()) else {
+        return Ok(Applied::Refused(Refusal::NoRecording));
+    };
+    let Ok(row) = values::decode_recording(&bytes) else {
+        return Ok(Applied::Refused(Refusal::Unreadable));
+    };
+    if row.state == RecordingState::Live {
+        return Ok(Applied::Refused(Refusal::StillLive));
+    }
+    tables.recordings.remove(&key)?;
+    tables.recids.remove(&id.0.to_be_bytes())?;
+    tables.by_time.remove(&keys::by_time(tenant, row.facts.started_at, id))?;
+    count(tables, tenant, row.state, false)?;
+    remove_names(tables, &row)?;
+    tables.garbage.insert(&key, bytes.as_slice())?;
+    tables.tombstones.insert(&id.0.to_be_bytes(), ())?;
+    Ok(Applied::Discarded(Box::new(row)))
+}
+
+fn prune(tables: &mut Tables<'_>, below: RecordingId) -> Result<Applied, StorageError> {
+    let end = below.0.to_be_bytes();
+    tables.tombstones.retain_in::<&[u8; 8], _>(..&end, |_, ()| false)?;
+    Ok(Applied::Done)
+}
+
+fn count(
+    tables: &mut Tables<'_>,
+    tenant: TenantId,
+    state: RecordingState,
+    more: bool,
+) -> Result<(), StorageError> {
+    let key = keys::count(tenant, state);
+    let now = tables.counts.get(&key)?.map_or(0, |guard| guard.value());
+    let then = if more { now.saturating_add(1) } else { now.saturating_sub(1) };
+    tables.counts.insert(&key, then)?;
+    Ok(())
+}
+
+/// Raises a u64 of the book-keeping; it never sinks.
+fn raise(tables: &mut Tables<'_>, name: &str, to: u64) -> Result<Applied, StorageError> {
+    if read_u64(tables, name)? < to {
+        tables.meta.insert(name, to.to_be_bytes().as_slice())?;
+    }
+    Ok(Applied::Done)
+}
+
+fn read_u64(tables: &Tables<'_>, name: &str) -> Result<u64, StorageError> {
+    Ok(tables.meta.get(name)?.map_or(0, |guard| keys::be64(guard.value())))
+}
+
+fn add_tenant(
+    tables: &mut Tables<'_>,
+    name: &TenantName,
+    at: WallMillis,
+) -> Result<Applied, StorageError> {
+    if tables.tenant_names.get(name.as_str())?.is_some() {
+        return Ok(Applied::Refused(Refusal::TenantExists));
+    }
+    let high = tables.meta.get(meta::TENANT_HIGH)?.map_or(0, |guard| keys::be32(guard.value()));
+    let tenant = Tenant { id: TenantId(high + 1), name: name.clone(), created_at: at };
+    restore_tenant(tables, &tenant)
+}
+
+fn restore_tenant(tables: &mut Tables<'_>, tenant: &Tenant) -> Result<Applied, StorageError> {
+    let number = tenant.id.0;
+    tables.tenants.insert(&number.to_be_bytes(), values::encode_tenant(tenant).as_slice())?;
+    tables.tenant_names.insert(tenant.name.as_str(), number)?;
+    let high = tables.meta.get(meta::TENANT_HIGH)?.map_or(0, |guard| keys::be32(guard.value()));
+    if high < number {
+        tables.meta.insert(meta::TENANT_HIGH, number.to_be_bytes().as_slice())?;
+    }
+    Ok(Applied::Tenant(tenant.clone()))
+}
+
+fn add_key(tables: &mut Tables<'_>, key: &NewKey) -> Result<Applied, StorageError> {
+    if tables.tenants.get(&key.tenant.0.to_be_bytes())?.is_none() {
+        return Ok(Applied::Refused(Refusal::NoTenant));
+    }
+    let row = KeyRow {
+        key_id: read_u64(tables, meta::KEY_HIGH)? + 1,
+        tenant: key.tenant,
+        family: key.family,
+        secret_hash: key.secret_hash,
+        label: key.label.clone(),
+        created_at: key.at,
+        revoked_at: None,
+    };
+    restore_key(tables, &row)
+}
+
+fn restore_key(tables: &mut Tables<'_>, row: &KeyRow) -> Result<Applied, StorageError> {
+    tables.keys.insert(&row.key_id.to_be_bytes(), values::encode_key(row).as_slice())?;
+    raise(tables, meta::KEY_HIGH, row.key_id)?;
+    Ok(Applied::Key(row.clone()))
+}
+
+fn revoke_key(
+    tables: &mut Tables<'_>,
+    key_id: u64,
+    at: WallMillis,
+) -> Result<Applied, StorageError> {
+    let key = key_id.to_be_bytes();
+    let row = match tables.keys.get(&key)? {
+        Some(bytes) => values::decode_key(bytes.value()),
+        None => return Ok(Applied::Refused(Refusal::NoKey)),
+    };
+    let Ok(mut row) = row else { return Ok(Applied::Refused(Refusal::Unreadable)) };
+    row.revoked_at.get_or_insert(at);
+    tables.keys.insert(&key, values::encode_key(&row).as_slice())?;
+    Ok(Applied::Key(row))
+}

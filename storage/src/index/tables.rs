@@ -1,0 +1,95 @@
+//! The tables. Their names and types are part of the file format: see FORMAT.md.
+
+use redb::{Table, TableDefinition, TableError, WriteTransaction};
+
+use super::keys::{CountKey, RecordingKey, SessionKey, TimeKey, UuidKey};
+
+type Bytes = &'static [u8];
+type Definition<K, V> = TableDefinition<'static, K, V>;
+
+/// Schema version, high-water marks and secrets, by name.
+pub(crate) const META: Definition<&str, Bytes> = TableDefinition::new("meta");
+/// tenant, id → row.
+pub(crate) const RECORDINGS: Definition<&RecordingKey, Bytes> = TableDefinition::new("recordings");
+/// id (8, big-endian) → tenant: a recid is unique over all tenants.
+pub(crate) const RECIDS: Definition<&[u8; 8], u32> = TableDefinition::new("recids");
+/// tenant, start, id → summary.
+pub(crate) const BY_TIME: Definition<&TimeKey, &[u8; 5]> = TableDefinition::new("by_time");
+/// tenant, id of each recording whose row says Live.
+pub(crate) const LIVE: Definition<&RecordingKey, ()> = TableDefinition::new("live");
+/// tenant, call_sid → id.
+pub(crate) const CALL_SIDS: Definition<Bytes, u64> = TableDefinition::new("call_sids");
+/// tenant, crtObjectId → id.
+pub(crate) const CRT_OBJECTS: Definition<Bytes, u64> = TableDefinition::new("crt_objects");
+/// tenant, task → id.
+pub(crate) const TASKS: Definition<&UuidKey, u64> = TableDefinition::new("tasks");
+/// tenant, session, id.
+pub(crate) const SESSIONS: Definition<&SessionKey, ()> = TableDefinition::new("sessions");
+/// tenant, state → how many.
+pub(crate) const COUNTS: Definition<&CountKey, u64> = TableDefinition::new("counts");
+/// tenant (4, big-endian) → row.
+pub(crate) const TENANTS: Definition<&[u8; 4], Bytes> = TableDefinition::new("tenants");
+/// Tenant's name → tenant.
+pub(crate) const TENANT_NAMES: Definition<&str, u32> = TableDefinition::new("tenant_names");
+/// key id (8, big-endian) → row.
+pub(crate) const KEYS: Definition<&[u8; 8], Bytes> = TableDefinition::new("keys");
+/// tenant, id → row of a recording whose files are being removed.
+pub(crate) const GARBAGE: Definition<&RecordingKey, Bytes> = TableDefinition::new("garbage");
+/// id (8, big-endian) of deleted recordings that the journal may still know.
+pub(crate) const TOMBSTONES: Definition<&[u8; 8], ()> = TableDefinition::new("tombstones");
+
+/// Names in [`META`].
+pub(crate) mod meta {
+    /// u32, big-endian.
+    pub(crate) const SCHEMA: &str = "schema";
+    /// u64, big-endian: no id at or above it was ever handed out.
+    pub(crate) const ID_HIGH: &str = "id_high";
+    /// u32, big-endian: the highest tenant ever added.
+    pub(crate) const TENANT_HIGH: &str = "tenant_high";
+    /// u64, big-endian: the highest key id ever issued.
+    pub(crate) const KEY_HIGH: &str = "key_high";
+    /// 32 bytes: keys the hashes of issued secrets.
+    pub(crate) const HASH_SECRET: &str = "hash_secret";
+}
+
+/// All tables, open for writing.
+pub(crate) struct Tables<'t> {
+    pub(crate) meta: Table<'t, &'static str, Bytes>,
+    pub(crate) recordings: Table<'t, &'static RecordingKey, Bytes>,
+    pub(crate) recids: Table<'t, &'static [u8; 8], u32>,
+    pub(crate) by_time: Table<'t, &'static TimeKey, &'static [u8; 5]>,
+    pub(crate) live: Table<'t, &'static RecordingKey, ()>,
+    pub(crate) call_sids: Table<'t, Bytes, u64>,
+    pub(crate) crt_objects: Table<'t, Bytes, u64>,
+    pub(crate) tasks: Table<'t, &'static UuidKey, u64>,
+    pub(crate) sessions: Table<'t, &'static SessionKey, ()>,
+    pub(crate) counts: Table<'t, &'static CountKey, u64>,
+    pub(crate) tenants: Table<'t, &'static [u8; 4], Bytes>,
+    pub(crate) tenant_names: Table<'t, &'static str, u32>,
+    pub(crate) keys: Table<'t, &'static [u8; 8], Bytes>,
+    pub(crate) garbage: Table<'t, &'static RecordingKey, Bytes>,
+    pub(crate) tombstones: Table<'t, &'static [u8; 8], ()>,
+}
+
+impl<'t> Tables<'t> {
+    /// Opens, and where needed creates, every table.
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
+        Ok(Self {
+            meta: transaction.open_table(META)?,
+            recordings: transaction.open_table(RECORDINGS)?,
+            recids: transaction.open_table(RECIDS)?,
+            by_time: transaction.open_table(BY_TIME)?,
+            live: transaction.open_table(LIVE)?,
+            call_sids: transaction.open_table(CALL_SIDS)?,
+            crt_objects: transaction.open_table(CRT_OBJECTS)?,
+            tasks: transaction.open_table(TASKS)?,
+            sessions: transaction.open_table(SESSIONS)?,
+            counts: transaction.open_table(COUNTS)?,
+            tenants: transaction.open_table(TENANTS)?,
+            tenant_names: transaction.open_table(TENANT_NAMES)?,
+            keys: transaction.open_table(KEYS)?,
+            garbage: transaction.open_table(GARBAGE)?,
+            tombstones: transaction.open_table(TOMBSTONES)?,
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! Every maximum of this crate, with what happens when it is reached. Nothing else lives here.
+
+use std::time::Duration;
+
+/// Recordings that can be open at once; [`crate::recorder::BeginError::TooMany`] beyond.
+pub const OPEN_RECORDINGS_MAX: usize = 16_384;
+
+/// Sound held in memory that is not yet in the journal or not yet in its file, in bytes, over all
+/// recordings; beyond it `append` answers [`crate::recorder::Behind`].
+pub const UNWRITTEN_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The largest buffer of one recording's file. Flushes end at multiples of it.
+pub const FILE_BUFFER_MAX: usize = 64 * 1024;
+
+/// The smallest buffer of one recording's file, used when very many are open.
+pub const FILE_BUFFER_MIN: usize = 16 * 1024;
+
+/// Memory that all file buffers share before they get smaller, in bytes.
+pub const FILE_BUFFER_BUDGET: usize = 64 * 1024 * 1024;
+
+/// Idle buffers that are kept for reuse; more are freed.
+pub const BUFFER_POOL_MAX: usize = 64;
+
+/// Gaps that one recording remembers one by one; later ones widen the last.
+pub const GAPS_MAX: usize = 10_000;
+
+/// The oldest that sound in memory gets before it goes to the journal.
+pub const BATCH_AGE: Duration = Duration::from_millis(350);
+
+/// Bytes of a batch after which it does not wait for its age.
+pub const BATCH_BYTES_URGENT: usize = 8 * 1024 * 1024;
+
+/// The longest entry of the journal; longer sound is split, a longer entry is invalid.
+pub const JOURNAL_ENTRY_MAX: usize = 1024 * 1024;
+
+/// Sound a journal generation is sized for.
+pub const GENERATION_SPAN: Duration = Duration::from_secs(30);
+
+/// The smallest generation, in bytes.
+pub const GENERATION_MIN: u64 = 8 * 1024 * 1024;
+
+/// The largest generation, in bytes; a batch under way may overrun it.
+pub const GENERATION_MAX: u64 = 256 * 1024 * 1024;
+
+/// Old generation files that are kept for reuse; more are deleted.
+pub const SPARE_GENERATIONS_MAX: usize = 2;
+
+/// Files a checkpoint syncs one by one; more are synced with one `syncfs`.
+pub const CHECKPOINT_SINGLE_MAX: usize = 16;
+
+/// Seals that run at once; more wait.
+pub const SEALS_AT_ONCE: usize = 8;
+
+/// The preallocation of a recording's file covers this much sound ahead.
+pub const PREALLOCATE_SPAN: Duration = Duration::from_secs(120);
+
+/// The largest single preallocation, in bytes.
+pub const PREALLOCATE_MAX: u64 = 16 * 1024 * 1024;
+
+/// How often a refusing disk is probed.
+pub const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// Free space below which a disk that was full stays refused, in bytes, beyond the reserve.
+pub const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
+/// Size of the file that is deleted when the disk is full, so that index and seals go through.
+pub const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// On small file systems, reserve and wanted free space are at most this fraction of them.
+pub const RESERVE_SHARE: u64 = 16;
+
+/// How long `Recorder::finish` waits for seals; what is not sealed then is sealed at next start.
+pub const FINISH_WITHIN: Duration = Duration::from_millis(1_800);
+
+/// Index changes that wait for the writer thread; beyond it synchronous callers wait, the
+/// recorder keeps its changes and tries again at its next tick.
+pub const COMMIT_QUEUE_MAX: usize = 4_096;
+
+/// Index changes in one commit.
+pub const COMMIT_GROUP_MAX: usize = 1_024;
+
+/// How long an index change that nobody waits for may wait for company.
+pub const COMMIT_WINDOW: Duration = Duration::from_millis(100);
+
+/// How long the index writer waits before it tries a failed commit again.
+pub const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+/// Jobs that wait for the work thread; beyond it seals wait for room.
+pub const WORK_QUEUE_MAX: usize = 1_024;
+
+/// Questions for a live recording's snapshot that wait for the recorder; beyond it
+/// [`crate::error::ViewError::Busy`].
+pub const VIEW_QUEUE_MAX: usize = 256;
+
+/// How often a view follows a recording that changes state under it.
+pub const VIEW_TRIES: usize = 3;
+
+/// Rows in one page of `list`; a larger limit is cut to this.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Rows a filtered page looks at before it ends early with a cursor.
+pub const PAGE_SCAN_MAX: usize = 100_000;
+
+/// Recent changes that `changes_since` remembers.
+pub const CHANGES_MAX: usize = 1_024;
+
+/// Recording ids reserved by one index commit.
+pub const ID_RANGE: u64 = 65_536;
+
+/// Ids that are handed out stay below this, so that JavaScript can hold them; imports may bring
+/// larger ones.
+pub const ID_MAX: u64 = 1 << 53;
+
+/// Ids that may have been handed out long before their recording begins.
+pub const ID_MARGIN: u64 = 4_096;
+
+/// Bytes of a key's label; longer ones are cut.
+pub const LABEL_MAX: usize = 256;
+
+/// Files that start-up repair has open at once.
+pub const REPAIR_FILES_MAX: usize = 256;
+
+/// Findings a check keeps in its report; more are only counted.
+pub const FINDINGS_MAX: usize = 10_000;
+
+/// Bytes a file is read in when hashed, copied or checked.
+pub const READ_BUFFER: usize = 256 * 1024;
+
+/// The longest facts (crel chunk or sidecar) that are believed, in bytes.
+pub const FACTS_MAX: usize = 4 * 1024 * 1024;
+
+const _: () = {
+    assert!(FILE_BUFFER_MIN <= FILE_BUFFER_MAX && FILE_BUFFER_MAX.is_multiple_of(4096));
+    assert!(GENERATION_MIN <= GENERATION_MAX);
+    assert!(UNWRITTEN_BYTES_MAX >= 16 * FILE_BUFFER_MAX);
+    assert!(COMMIT_GROUP_MAX <= COMMIT_QUEUE_MAX);
+};

@@ -1,0 +1,113 @@
+//! Opens a store: lock, index, repair, threads, in this order.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use audio_io::clock::Clock;
+use tokio::sync::mpsc;
+
+use crate::auth::Keys;
+use crate::changes::Changes;
+use crate::error::{OpenError, ReadError};
+use crate::handle::{RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
+use crate::index::Index;
+use crate::index::apply::Change;
+use crate::index::backend::{FileOpener, Opener};
+use crate::index::commit::{Committer, Parts};
+use crate::index::migrate::migrate;
+use crate::limits::{ID_RANGE, VIEW_QUEUE_MAX};
+use crate::metrics::Metrics;
+use crate::naming::NameMaker;
+use crate::paths::{Layout, create_dirs};
+use crate::reserve::Reserve;
+use crate::shared::{Shared, syncfs_reports};
+use crate::work::Worker;
+
+/// Opens a store; `opener` replaces the way the index file is opened in tests.
+pub(crate) fn open(
+    options: &StoreOptions,
+    clock: Arc<dyn Clock>,
+    opener: Option<Arc<dyn Opener>>,
+) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
+    let layout = Layout::new(&options.data_dir);
+    let lock = lock(&layout)?;
+    let reserve = Arc::new(Reserve::new(layout.reserve()));
+    let opener = opener.unwrap_or_else(|| {
+        let reserve = Arc::clone(&reserve);
+        Arc::new(FileOpener { reserve })
+    });
+    let index = Arc::new(Index::open(opener, layout.index(), options.index_cache_bytes)?);
+    let hash_secret = migrate(&index)?;
+    let (report, generation) =
+        crate::recover::recover(&layout, &index, &reserve, &*clock)?;
+    let high = index.id_high().map_err(open_error)?.max(1);
+    index.commit(&[Change::ReserveIds { below: high + ID_RANGE }])?;
+    if !reserve.hold() {
+        log::warn!("there is no room for a reserve: a full disk will stop the index too");
+    }
+    let metrics = Arc::new(Metrics::default());
+    let changes = Arc::new(Changes::default());
+    let committer = Committer::spawn(Parts {
+        index: Arc::clone(&index),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+        changes: Arc::clone(&changes),
+        reserve: Arc::clone(&reserve),
+    })?;
+    let keys = Keys::new(hash_secret, index.keys().map_err(open_error)?);
+    let tenants = index.tenants().map_err(open_error)?;
+    let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
+    let shared = Arc::new(Shared {
+        layout,
+        clock,
+        index,
+        committer,
+        worker: Worker::spawn()?,
+        names: NameMaker::new(high, high + ID_RANGE)?,
+        changes,
+        metrics,
+        reserve,
+        keys,
+        tenants: RwLock::new(tenants.into_iter().map(|row| (row.id, row.name)).collect()),
+        views,
+        syncfs_reports: syncfs_reports(),
+        _lock: lock,
+    });
+    let seed = RecorderSeed { shared: Arc::clone(&shared), views: requests, generation };
+    Ok((StorageHandle { shared }, seed, report))
+}
+
+/// Creates the folders and makes sure that nobody else has the store open.
+pub(crate) fn lock(layout: &Layout) -> Result<File, OpenError> {
+    for folder in [layout.root().to_owned(), layout.journal(), layout.recordings()] {
+        create_dirs(layout.root(), &folder)
+            .map_err(|source| failed("creating the folder", &folder, source))?;
+    }
+    let path = layout.lock();
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|source| failed("opening the lock file", &path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked(layout.root().to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed("locking", &path, source)),
+    }
+}
+
+pub(crate) fn failed(what: &'static str, path: &Path, source: std::io::Error) -> OpenError {
+    OpenError::Io { what, path: path.to_owned(), source }
+}
+
+pub(crate) fn open_error(error: ReadError) -> OpenError {
+    match error {
+        ReadError::Index(error) => OpenError::Index(error),
+        ReadError::Row(_) => OpenError::Meta("recordings"),
+        ReadError::TenantRow(_) => OpenError::Meta("tenants"),
+        ReadError::KeyRow(_) => OpenError::Meta("keys"),
+    }
+}

@@ -1,0 +1,121 @@
+//! Writes journal batches: one at a time, each a sequential write and one sync.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::{Core, State};
+use crate::ids::RecordingId;
+use crate::io::{Buffer, SegmentFile};
+use crate::journal::entry::Begin;
+use crate::journal::writer::Write;
+use crate::limits::{ID_MARGIN, PREALLOCATE_MAX};
+
+/// Takes the batch, if there is anything in it, and starts writing it.
+pub(super) fn start(core: &Rc<Core>, state: &mut State, now: Duration) {
+    let mut positions = Vec::with_capacity(state.slots.len());
+    state.journal_all(&mut positions);
+    state.last_batch = now;
+    if state.journal.is_empty() {
+        return;
+    }
+    let rate = state.rate();
+    let spare = state.buffer(crate::limits::FILE_BUFFER_MAX);
+    let (write, full) = state.journal.take(spare, rate);
+    if full {
+        describe_open(state);
+    }
+    tokio::task::spawn_local(write_batch(Rc::clone(core), write, full, positions));
+}
+
+/// The first entries of a new generation: every open recording as it stands.
+fn describe_open(state: &mut State) {
+    for (id, slot) in &state.slots {
+        if slot.failure.is_some() {
+            continue;
+        }
+        let (facts, gaps) = (slot.facts.clone(), slot.gaps.clone());
+        state.journal.begin(&Begin { facts, position: slot.journalled, gaps });
+        if let Some(ending) = &slot.ending {
+            state.journal.end(*id, ending.cause, ending.keep);
+        }
+    }
+}
+
+async fn write_batch(
+    core: Rc<Core>,
+    write: Write,
+    full: bool,
+    positions: Vec<(RecordingId, u64)>,
+) {
+    let epoch = core.state.borrow().epoch;
+    let started = core.shared.clock.monotonic();
+    let (sound, bytes) = (write.sound, write.bytes.len() as u64);
+    let outcome = write_and_sync(&core, write).await;
+    let state = &mut *core.state.borrow_mut();
+    state.journal.writing = false;
+    state.unjournalled = state.unjournalled.saturating_sub(sound);
+    core.progress.notify_waiters();
+    if state.epoch != epoch {
+        // The disk failed meanwhile: that generation is given up whatever became of this batch.
+        return;
+    }
+    match outcome {
+        Ok(buffer) => {
+            let took = core.shared.clock.monotonic().saturating_sub(started);
+            core.shared.metrics.journal_sync.record(took);
+            core.shared.count_written(bytes);
+            state.recycle(buffer);
+            for (id, position) in positions {
+                if let Some(slot) = state.slots.get_mut(&id) {
+                    slot.durable = slot.durable.max(position);
+                }
+            }
+            if full && let Some(retired) = state.journal.retire() {
+                let floor = lowest_id(&core, state);
+                state.retired.push_back((retired, floor));
+                super::checkpoint::start(&core, state);
+            }
+        }
+        Err(error) => super::trouble::disk_failed(&core, state, &error),
+    }
+}
+
+/// No recording below this is in the new generation. Ids that were given out but have not begun
+/// yet are covered by a margin.
+fn lowest_id(core: &Core, state: &State) -> RecordingId {
+    let next = core.shared.names.peek().saturating_sub(ID_MARGIN);
+    let open = state.slots.keys().map(|id| id.0).min().unwrap_or(next);
+    RecordingId(open.min(next))
+}
+
+async fn write_and_sync(core: &Rc<Core>, write: Write) -> io::Result<Buffer> {
+    let Write { bytes, offset, generation, .. } = write;
+    let opened = core.state.borrow().journal.file();
+    let file = match opened {
+        Some(file) if offset > 0 => file,
+        _ => open_generation(core, generation).await?,
+    };
+    let (written, buffer) = core.io.write_at(&file, offset, bytes).await;
+    written?;
+    core.io.sync_data(&file).await?;
+    Ok(buffer)
+}
+
+/// Opens a file for a new generation, sets its space aside and makes its name durable.
+async fn open_generation(core: &Rc<Core>, generation: u64) -> io::Result<Arc<SegmentFile>> {
+    let (path, size) = core.state.borrow_mut().journal.next_path();
+    let file = core.io.open_direct(&path).await?;
+    let mut at = 0;
+    while at < size {
+        let len = PREALLOCATE_MAX.min(size - at);
+        core.io.preallocate(&file, at, len).await?;
+        at += len;
+    }
+    let folder = core.state.borrow().journal.folder().to_owned();
+    core.io.sync_dir(&folder).await?;
+    log::debug!("journal generation {generation} is {}", path.display());
+    core.state.borrow_mut().journal.opened(Arc::clone(&file));
+    Ok(file)
+}

@@ -1,0 +1,206 @@
+//! One open recording in memory: its buffer, what waits to be written, what the journal has.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use audio_io::units::Frames;
+use tokio::sync::oneshot;
+
+use crate::io::{Buffer, SegmentFile};
+use crate::limits::{FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX};
+use crate::record::{EndCause, Gap, RecordingFacts};
+use crate::segment::header::SOUND_AT;
+
+/// What the file's writer does next, in order.
+pub(crate) enum Piece {
+    /// Create the file with its header.
+    Create,
+    Sound(Buffer),
+    /// This many bytes of silence.
+    Silence(u64),
+}
+
+impl Piece {
+    /// Sound it holds in memory, in bytes.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Sound(buffer) => buffer.len(),
+            Self::Create | Self::Silence(_) => 0,
+        }
+    }
+}
+
+/// How a recording ends.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) cause: EndCause,
+    pub(crate) keep: bool,
+}
+
+/// An open recording.
+pub(crate) struct Slot {
+    pub(crate) facts: RecordingFacts,
+    pub(crate) path: PathBuf,
+    pub(crate) file: Option<Arc<SegmentFile>>,
+    /// Sound not yet handed to the writer.
+    pub(crate) buffer: Buffer,
+    /// Sound offset of the buffer's first byte.
+    pub(crate) buffer_at: u64,
+    /// Sound offset at which the buffer is handed over.
+    pub(crate) flush_at: u64,
+    /// Size of this recording's buffers.
+    pub(crate) buffer_size: usize,
+    /// Sound in all, in bytes.
+    pub(crate) end: u64,
+    /// Sound that was given to a journal batch.
+    pub(crate) journalled: u64,
+    /// Sound that the journal made durable.
+    pub(crate) durable: u64,
+    /// Sound that the file holds (not yet synced).
+    pub(crate) written: u64,
+    /// File bytes set aside.
+    pub(crate) allocated: u64,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) pieces: VecDeque<Piece>,
+    /// The writer task is running.
+    pub(crate) writing: bool,
+    pub(crate) ending: Option<Ending>,
+    /// Why it could not be written.
+    pub(crate) failure: Option<std::io::Error>,
+    /// Told when the file holds this much sound; dropped when it never will.
+    pub(crate) waiters: Vec<(u64, oneshot::Sender<()>)>,
+}
+
+impl Slot {
+    pub(crate) fn new(facts: RecordingFacts, path: PathBuf, buffer: Buffer, size: usize) -> Self {
+        let mut slot = Self {
+            facts,
+            path,
+            file: None,
+            buffer,
+            buffer_at: 0,
+            flush_at: 0,
+            buffer_size: size,
+            end: 0,
+            journalled: 0,
+            durable: 0,
+            written: 0,
+            allocated: 0,
+            gaps: Vec::new(),
+            pieces: VecDeque::from([Piece::Create]),
+            writing: false,
+            ending: None,
+            failure: None,
+            waiters: Vec::new(),
+        };
+        slot.flush_at = slot.next_flush();
+        slot
+    }
+
+    /// Where the buffer that begins at `buffer_at` ends: so that file offsets of flushes are
+    /// multiples of the buffer's size.
+    pub(crate) fn next_flush(&self) -> u64 {
+        let size = self.buffer_size as u64;
+        (SOUND_AT + self.buffer_at + 1).next_multiple_of(size) - SOUND_AT
+    }
+
+    /// Bytes that still go into the buffer.
+    pub(crate) fn room(&self) -> usize {
+        usize::try_from(self.flush_at - self.end).unwrap_or(0)
+    }
+
+    /// What the journal does not have yet.
+    pub(crate) fn unjournalled(&self) -> &[u8] {
+        let from = usize::try_from(self.journalled.saturating_sub(self.buffer_at)).unwrap_or(0);
+        self.buffer.as_slice().get(from..).unwrap_or_default()
+    }
+
+    /// Tells those who wait for what is written now.
+    pub(crate) fn tell_waiters(&mut self) {
+        let written = self.written;
+        for (_, waiter) in self.waiters.extract_if(.., |(target, _)| *target <= written) {
+            let _ = waiter.send(());
+        }
+    }
+}
+
+/// Adds a gap to an ordered list. Adjacent ones of one cause become one; past [`GAPS_MAX`] the
+/// last one is widened to cover the new one too.
+pub(crate) fn push_gap(gaps: &mut Vec<Gap>, gap: Gap) {
+    let full = gaps.len() >= GAPS_MAX;
+    if let Some(last) = gaps.last_mut() {
+        let end = last.at + last.frames;
+        if gap.at < end {
+            // A journal replayed twice tells of the same gap again.
+            return;
+        }
+        if full || (end == gap.at && last.cause == gap.cause) {
+            last.frames = Frames(gap.at.0 + gap.frames.0 - last.at.0);
+            return;
+        }
+    }
+    gaps.push(gap);
+}
+
+/// The buffer of each of so many open recordings.
+pub(crate) fn buffer_size(open: usize) -> usize {
+    let share = (FILE_BUFFER_BUDGET / open.max(1)).clamp(FILE_BUFFER_MIN, FILE_BUFFER_MAX);
+    // A power of two, so that flushes of all sizes end at common boundaries.
+    1 << share.ilog2()
+}
+
+/// Hashes recording ids: they are our own numbers, so one multiplication is enough.
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    }
+}
+
+/// Builds [`IdHasher`]s.
+pub(crate) type IdHash = BuildHasherDefault<IdHasher>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use audio_io::block::GapCause;
+
+    #[test]
+    fn gaps_join_and_stay_bounded() {
+        let gap = |at, frames, cause| Gap { at: Frames(at), frames: Frames(frames), cause };
+        let mut gaps = Vec::new();
+        push_gap(&mut gaps, gap(10, 5, GapCause::Stall));
+        push_gap(&mut gaps, gap(15, 5, GapCause::Stall));
+        push_gap(&mut gaps, gap(20, 5, GapCause::Overrun));
+        push_gap(&mut gaps, gap(20, 5, GapCause::Overrun));
+        assert_eq!(gaps, [gap(10, 10, GapCause::Stall), gap(20, 5, GapCause::Overrun)]);
+        for n in 0..2 * GAPS_MAX as u64 {
+            push_gap(&mut gaps, gap(100 + 10 * n, 1, GapCause::Overrun));
+        }
+        assert_eq!(gaps.len(), GAPS_MAX);
+        let last = gaps.last().unwrap();
+        assert_eq!(last.at.0 + last.frames.0, 100 + 10 * (2 * GAPS_MAX as u64 - 1) + 1);
+    }
+
+    #[test]
+    fn buffers_shrink_as_recordings_grow_many() {
+        assert_eq!(buffer_size(1), FILE_BUFFER_MAX);
+        assert_eq!(buffer_size(1_024), FILE_BUFFER_MAX);
+        assert_eq!(buffer_size(2_000), 32 * 1024);
+        assert_eq!(buffer_size(100_000), FILE_BUFFER_MIN);
+    }
+}

@@ -1,0 +1,71 @@
+//! What the handle, the recorder and the threads of one open store have in common.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use audio_io::clock::Clock;
+use tokio::sync::mpsc;
+
+use crate::auth::Keys;
+use crate::changes::Changes;
+use crate::ids::{TenantId, TenantName};
+use crate::index::Index;
+use crate::index::apply::Change;
+use crate::index::commit::{Committer, Job};
+use crate::metrics::Metrics;
+use crate::naming::NameMaker;
+use crate::paths::Layout;
+use crate::recorder::ViewRequest;
+use crate::reserve::Reserve;
+use crate::work::Worker;
+
+/// One open store.
+pub(crate) struct Shared {
+    pub(crate) layout: Layout,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) committer: Committer,
+    pub(crate) worker: Worker,
+    pub(crate) names: NameMaker,
+    pub(crate) changes: Arc<Changes>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) reserve: Arc<Reserve>,
+    pub(crate) keys: Keys,
+    pub(crate) tenants: RwLock<HashMap<TenantId, TenantName>>,
+    pub(crate) views: mpsc::Sender<ViewRequest>,
+    /// Whether `syncfs` tells of failed writes (Linux 5.8 and later).
+    pub(crate) syncfs_reports: bool,
+    /// Held until everything else is gone.
+    pub(crate) _lock: File,
+}
+
+impl Shared {
+    pub(crate) fn count_written(&self, bytes: u64) {
+        self.metrics.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Sets more ids aside when the range runs low. Never waits.
+    pub(crate) fn top_up_ids(&self) {
+        if let Some(below) = self.names.wants_range() {
+            let change = Change::ReserveIds { below };
+            let job = Job { change, urgent: false, keep: true, reply: None };
+            if self.committer.offer(job).is_err() {
+                self.names.range_refused();
+            }
+        }
+    }
+
+    pub(crate) fn tenant_name(&self, tenant: TenantId) -> Option<TenantName> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+}
+
+/// Whether this kernel's `syncfs` reports write-back errors.
+pub(crate) fn syncfs_reports() -> bool {
+    let Ok(name) = nix::sys::utsname::uname() else { return false };
+    let mut numbers = name.release().to_str().unwrap_or_default().split(['.', '-']);
+    let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
+    (next(), next()) >= (5, 8)
+}

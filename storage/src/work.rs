@@ -1,0 +1,215 @@
+//! The work thread: reads sealed files once, at the lowest priority, for their hash, levels and
+//! peaks. Nobody's sound waits for it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use audio_io::dsp::level::LevelMeter;
+use audio_io::dsp::peaks::{FRAMES_PER_PEAK, PeakMeter};
+use audio_io::format::StreamFormat;
+use tokio::sync::oneshot;
+
+use crate::error::OpenError;
+use crate::limits::{COMMIT_WINDOW, READ_BUFFER, WORK_QUEUE_MAX};
+use crate::paths::peaks_of;
+use crate::record::{LegLevel, RecordingFacts};
+use crate::segment::header::SOUND_AT;
+
+/// Where a file's plain sound lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SoundAt {
+    pub(crate) format: StreamFormat,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+}
+
+impl SoundAt {
+    /// In a file that Callreel made.
+    pub(crate) fn own(facts: &RecordingFacts, bytes: u64) -> Self {
+        Self { format: facts.format, offset: SOUND_AT, bytes }
+    }
+}
+
+/// What one pass over a file gives.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measured {
+    /// BLAKE3 of the whole file.
+    pub(crate) hash: [u8; 32],
+    /// The caller's leg first; empty where the sound is not plain samples.
+    pub(crate) levels: Vec<LegLevel>,
+    pub(crate) size: u64,
+}
+
+struct Job {
+    path: PathBuf,
+    sound: SoundAt,
+    reply: oneshot::Sender<io::Result<Measured>>,
+}
+
+/// The queue to the work thread, and the thread itself.
+pub(crate) struct Worker {
+    queue: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    pub(crate) fn spawn() -> Result<Self, OpenError> {
+        let (queue, jobs) = sync_channel::<Job>(WORK_QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("work".into())
+            .spawn(move || {
+                crate::segment::mapping::lower_priority();
+                for job in jobs {
+                    // Whoever asked may be gone by now: then nobody needs the answer either.
+                    if !job.reply.is_closed() {
+                        let _ = job.reply.send(measure(&job.path, Some(job.sound), &mut |_| ()));
+                    }
+                }
+            })
+            .map_err(|error| OpenError::Thread("work", error))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Measures a file on the work thread; waits for room in its queue.
+    pub(crate) async fn measure(&self, path: PathBuf, sound: SoundAt) -> io::Result<Measured> {
+        let (reply, answer) = oneshot::channel();
+        let mut job = Job { path, sound, reply };
+        loop {
+            let Some(queue) = &self.queue else { return Err(stopped()) };
+            match queue.try_send(job) {
+                Ok(()) => return answer.await.unwrap_or_else(|_| Err(stopped())),
+                Err(TrySendError::Full(back)) => job = back,
+                Err(TrySendError::Disconnected(_)) => return Err(stopped()),
+            }
+            tokio::time::sleep(COMMIT_WINDOW).await;
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Hashes a file, and measures its sound where that is plain; writes the peaks sidecar then.
+/// `progress` is told the bytes of each step.
+pub(crate) fn measure(
+    path: &Path,
+    sound: Option<SoundAt>,
+    progress: &mut dyn FnMut(u64),
+) -> io::Result<Measured> {
+    let file = File::open(path)?;
+    let mut meters = sound.map(|at| Meters::new(at));
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; READ_BUFFER];
+    let mut at = 0;
+    loop {
+        let read = match file.read_at(&mut buffer, at) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&buffer[..read]);
+        if let Some(meters) = &mut meters {
+            meters.see(at, &buffer[..read]);
+        }
+        at += read as u64;
+        progress(read as u64);
+    }
+    let levels = meters.map(|meters| meters.finish(path)).unwrap_or_default();
+    Ok(Measured { hash: *hasher.finalize().as_bytes(), levels, size: at })
+}
+
+struct Meters {
+    at: SoundAt,
+    levels: LevelMeter,
+    peaks: PeakMeter,
+    /// The start of a frame that a read cut in two.
+    rest: Vec<u8>,
+}
+
+impl Meters {
+    fn new(at: SoundAt) -> Self {
+        Self {
+            at,
+            levels: LevelMeter::new(at.format),
+            peaks: PeakMeter::new(at.format, FRAMES_PER_PEAK),
+            rest: Vec::new(),
+        }
+    }
+
+    /// Sees a stretch of the file.
+    fn see(&mut self, offset: u64, bytes: &[u8]) {
+        let within = |at: u64| {
+            let at = at.saturating_sub(offset).min(bytes.len() as u64);
+            usize::try_from(at).unwrap_or(bytes.len())
+        };
+        let (start, end) = (within(self.at.offset), within(self.at.offset + self.at.bytes));
+        let mut sound = &bytes[start..end];
+        let frame = self.at.format.frame_bytes();
+        if !self.rest.is_empty() {
+            let missing = (frame - self.rest.len()).min(sound.len());
+            let (first, others) = sound.split_at(missing);
+            self.rest.extend_from_slice(first);
+            sound = others;
+            if self.rest.len() == frame {
+                let whole = std::mem::take(&mut self.rest);
+                self.levels.push(&whole);
+                self.peaks.push(&whole);
+            }
+        }
+        let (whole, rest) = sound.split_at(sound.len() - sound.len() % frame);
+        self.levels.push(whole);
+        self.peaks.push(whole);
+        self.rest.extend_from_slice(rest);
+    }
+
+    fn finish(self, path: &Path) -> Vec<LegLevel> {
+        match self.peaks.finish().encode() {
+            Ok(bytes) => {
+                if let Err(error) = crate::paths::write_rebuildable(&peaks_of(path), &bytes) {
+                    log::warn!("no peaks beside '{}': {error}", path.display());
+                }
+            }
+            Err(error) => log::warn!("no peaks beside '{}': {error}", path.display()),
+        }
+        let levels = self.levels.levels();
+        levels.iter().map(|level| LegLevel { rms: level.rms, peak: level.peak }).collect()
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::from(io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use audio_io::format::Channels;
+
+    #[test]
+    fn frames_cut_by_reads_are_put_together() {
+        let format = StreamFormat { channels: Channels::Stereo, ..StreamFormat::TELEPHONE };
+        let sound: Vec<u8> = (0..4_000_u32).flat_map(|n| [n as u8, 0x30, 0x01, 0x80]).collect();
+        let mut whole = LevelMeter::new(format);
+        whole.push(&sound);
+        let at = SoundAt { format, offset: 10, bytes: sound.len() as u64 };
+        let mut meters = Meters::new(at);
+        let mut file = vec![9; 10];
+        file.extend(&sound);
+        file.extend([7; 33]);
+        for (n, piece) in file.chunks(7).enumerate() {
+            meters.see(7 * n as u64, piece);
+        }
+        assert_eq!(meters.levels.levels(), whole.levels());
+    }
+}
