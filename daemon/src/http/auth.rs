@@ -74,7 +74,9 @@ fn by_ticket(
     }
     let ticket = Query::of(parts).get("ticket").ok()??;
     let now = site.clock.monotonic();
-    let holder = task.and_then(|task| site.tickets.redeem(&ticket, task, peer, now));
+    let holder = task
+        .and_then(|task| site.tickets.redeem(&ticket, task, peer, now))
+        .filter(|holder| site.storage.is_key_valid(holder.key_id));
     Some(match holder {
         Some(Holder { tenant, key_id }) => Ok(Principal { tenant, key_id }),
         None => Err(wrong(site, peer, "The ticket is used up, expired, or for something else.")),

@@ -63,9 +63,9 @@ pub(super) enum Cache {
     /// `private, no-cache`: kept by the client alone, asked for again each time (a cheap 304).
     Private,
     /// `no-cache`, word for word as seed 004 shows it.
-    NoCache,
+    Revalidate,
     /// `no-store`: it grows, or is secret.
-    NoStore,
+    Never,
 }
 
 impl Cache {
@@ -73,8 +73,8 @@ impl Cache {
     pub(super) const fn value(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Private => "private, no-cache",
-            Self::NoCache => "no-cache",
-            Self::NoStore => "no-store",
+            Self::Revalidate => "no-cache",
+            Self::Never => "no-store",
         })
     }
 }

@@ -108,21 +108,21 @@ impl<'a> Route<'a> {
     pub(super) const fn policy(&self) -> Policy {
         let (group, allow, access, cache) = match self {
             Self::PageIndex | Self::PageScript | Self::PageStyle => {
-                (Group::Page, READ, Access::Public, Cache::NoCache)
+                (Group::Page, READ, Access::Public, Cache::Revalidate)
             }
-            Self::OpenApiTaskAudio => (Group::TaskAudio, READ, Access::Public, Cache::NoCache),
+            Self::OpenApiTaskAudio => (Group::TaskAudio, READ, Access::Public, Cache::Revalidate),
             Self::Healthz | Self::Readyz => {
-                (Group::Operations, READ, Access::Public, Cache::NoStore)
+                (Group::Operations, READ, Access::Public, Cache::Never)
             }
-            Self::Metrics => (Group::Operations, READ, Access::Local, Cache::NoStore),
+            Self::Metrics => (Group::Operations, READ, Access::Local, Cache::Never),
             Self::TaskPlay(_) => {
-                (Group::TaskAudio, READ, Access::TaskKeyOrTicket, Cache::NoCache)
+                (Group::TaskAudio, READ, Access::TaskKeyOrTicket, Cache::Revalidate)
             }
             Self::TaskExport(_) => (Group::TaskAudio, READ, Access::TaskKey, Cache::Private),
             Self::TaskList | Self::TaskShow(_) => {
-                (Group::TaskAudio, READ, Access::TaskKey, Cache::NoStore)
+                (Group::TaskAudio, READ, Access::TaskKey, Cache::Never)
             }
-            Self::TicketIssue => (Group::TaskAudio, WRITE, Access::TaskKey, Cache::NoStore),
+            Self::TicketIssue => (Group::TaskAudio, WRITE, Access::TaskKey, Cache::Never),
         };
         Policy { group, allow, access, cache }
     }

@@ -103,7 +103,7 @@ fn answer(
     let presentation = Presentation {
         content_type: container.media_type(),
         disposition: (shape == Shape::Export).then(|| media::attachment(&file_name(recording))),
-        cache: if entity.view().is_live() { Cache::NoStore } else { call.policy.cache },
+        cache: if entity.view().is_live() { Cache::Never } else { call.policy.cache },
         ranges: true,
     };
     let request = MediaRequest {
