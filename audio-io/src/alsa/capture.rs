@@ -95,12 +95,12 @@ impl CapturePort for AlsaCapture {
         let frame_bytes = self.params.format.frame_bytes();
         let device_frame_bytes = self.encoding.sample_bytes() * self.params.format.channels.count();
         let direct = self.raw.is_empty();
-        let room = if direct {
-            usize::MAX
-        } else {
-            self.raw.len() / device_frame_bytes
-        };
-        let frames = room.min(buffer.len() / frame_bytes);
+        // Never more than the device's buffer: alsa-lib's `file` gives silence for longer reads.
+        let most = usize::try_from(self.params.buffer.0).unwrap_or(usize::MAX);
+        let mut frames = most.min(buffer.len() / frame_bytes);
+        if !direct {
+            frames = frames.min(self.raw.len() / device_frame_bytes);
+        }
         if frames == 0 {
             return Captured::Idle;
         }

@@ -1,9 +1,12 @@
 //! Bringing in files that other systems recorded. The daemon opens them itself, finds out what
 //! they are, and copies them into the store.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use audio_io::codec::probe::{self, Kind, Probed};
+use audio_io::codec::probe::{self, FileFacts, FileKind};
 use storage::handle::{ImportNames, ImportRequest, StorageHandle};
 use storage::ids::RecordingId;
 use storage::record::{Container, Recording, WallMillis};
@@ -80,7 +83,7 @@ fn carry_out(
 }
 
 /// Finds out what a file is.
-fn probe(source: &Path) -> Result<Probed, Refusal> {
+fn probe(source: &Path) -> Result<FileFacts, Refusal> {
     if source.is_relative() {
         let message = format!(
             "path: '{}' is relative; give an absolute path",
@@ -94,8 +97,10 @@ fn probe(source: &Path) -> Result<Probed, Refusal> {
             format!("'{}': {error}", source.display()),
         )
     };
-    let metadata = std::fs::metadata(source).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Refusal::new(
+    // Opening a pipe that nobody writes to would wait for ever.
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(source);
+    let file = opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Refusal::new(
             ErrorCode::NotFound,
             format!(
                 "the daemon sees no file '{}'; is it in a folder that only you can see, such as \
@@ -103,15 +108,15 @@ fn probe(source: &Path) -> Result<Probed, Refusal> {
                 source.display()
             ),
         ),
-        std::io::ErrorKind::PermissionDenied => unusable(
+        ErrorKind::PermissionDenied => unusable(
             &"the daemon may not read it; make it and its folder readable for the daemon's user",
         ),
         _ => unusable(&error),
     })?;
-    if !metadata.is_file() {
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(unusable(&"it is not a regular file"));
     }
-    probe::probe(source).map_err(|error| unusable(&error))
+    probe::probe(file).map_err(|error| unusable(&error))
 }
 
 fn parse_recid(text: &str) -> Result<RecordingId, Refusal> {
@@ -130,13 +135,13 @@ fn last_change(source: &Path) -> Option<WallMillis> {
     u64::try_from(since.as_millis()).ok().map(WallMillis)
 }
 
-const fn container(kind: Kind) -> Container {
+const fn container(kind: FileKind) -> Container {
     match kind {
-        Kind::Wav => Container::Wav,
-        Kind::Mp3 => Container::Mp3,
-        Kind::M4a => Container::M4a,
-        Kind::WebM => Container::WebM,
-        Kind::Ogg => Container::Ogg,
-        Kind::Flac => Container::Flac,
+        FileKind::Wav => Container::Wav,
+        FileKind::Mp3 => Container::Mp3,
+        FileKind::M4a => Container::M4a,
+        FileKind::WebM => Container::WebM,
+        FileKind::Ogg => Container::Ogg,
+        FileKind::Flac => Container::Flac,
     }
 }

@@ -22,16 +22,16 @@ use crate::config::{Fault, LoadError, Place, Problem};
 use crate::engine::Engine;
 
 /// A store, an engine without lines, and the socket before them.
-struct Rig {
-    client: Client,
+pub(crate) struct Rig {
+    pub(crate) client: Client,
     server: Option<ControlServer>,
     engine: Option<Engine>,
     app: App,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Rig {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with_reload(Arc::new(|| Ok(wire::Reloaded::default())))
     }
 
@@ -71,7 +71,7 @@ impl Rig {
     }
 
     /// A second of a tone as a WAV file.
-    fn wav(&self) -> PathBuf {
+    pub(crate) fn wav(&self) -> PathBuf {
         let format = StreamFormat::TELEPHONE;
         let mut tone = audio_io::dsp::tone::Tone::new(format.rate, 440.0, 0.5);
         let sound = tone.bytes(audio_io::units::Frames(8_000), format);
@@ -306,6 +306,9 @@ fn bad_requests_name_what_is_wrong() {
             code(rig.import(&text, json!({})).await),
             ErrorCode::Unusable
         );
+        let pipe = rig.folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        assert_eq!(code(rig.import(&pipe, json!({})).await), ErrorCode::Unusable);
         let missing = rig.folder.path().join("missing.wav");
         assert_eq!(
             code(rig.import(&missing, json!({})).await),

@@ -324,7 +324,7 @@ pub struct IssueKey {
     pub tenant: TenantName,
     /// What it opens.
     pub family: Family,
-    /// A note, at most 200 characters.
+    /// A note, at most 256 bytes.
     #[serde(default)]
     pub label: String,
 }
