@@ -114,9 +114,9 @@ fn tenants_and_keys_have_a_life() {
     let listed = daemon.cli(&["tenant", "list"]).success();
     assert!(listed.stdout.contains("initech"), "{}", listed.stdout);
 
-    let nobody = daemon.cli(&["key", "issue", "--tenant", "nobody", "--family", "task_audio"]);
+    let nobody = daemon.cli(&["key", "issue", "--tenant", "nobody", "--family", "task-audio"]);
     assert_eq!(nobody.failure().code, NOT_FOUND);
-    let issued = daemon.json(&["key", "issue", "--tenant", "initech", "--family", "task_audio"]);
+    let issued = daemon.json(&["key", "issue", "--tenant", "initech", "--family", "task-audio"]);
     let (secret, id) = (support::word(&issued, "secret"), support::word(&issued, "key_id"));
     let listed = daemon.cli(&["--json", "key", "list"]).success();
     assert!(listed.stdout.contains(&id), "{}", listed.stdout);
@@ -125,7 +125,7 @@ fn tenants_and_keys_have_a_life() {
     assert!(support::field(&revoked, "revoked_at").is_some_and(Value::is_string), "{revoked}");
     let unknown = daemon.cli(&["key", "revoke", "18446744073709551615"]).failure();
     assert_eq!(unknown.code, NOT_FOUND, "{}", unknown.stderr);
-    let shown = daemon.cli(&["key", "issue", "--tenant", "initech", "--family", "task_audio"]);
+    let shown = daemon.cli(&["key", "issue", "--tenant", "initech", "--family", "task-audio"]);
     assert!(shown.success().stdout.contains("vas_"), "people see the secret too");
 }
 

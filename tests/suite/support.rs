@@ -59,7 +59,7 @@ pub(crate) fn tenant(daemon: &Daemon, name: &str) {
 /// Issues a `task_audio` key and gives the answer of the command.
 pub(crate) fn issue(daemon: &Daemon, tenant_name: &str) -> Value {
     tenant(daemon, tenant_name);
-    daemon.json(&["key", "issue", "--tenant", tenant_name, "--family", "task_audio"])
+    daemon.json(&["key", "issue", "--tenant", tenant_name, "--family", "task-audio"])
 }
 
 /// A `task_audio` key of the suite's tenant.

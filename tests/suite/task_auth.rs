@@ -82,7 +82,7 @@ fn revocation_holds_at_once() {
 fn keys_belong_to_a_family_and_last() {
     let mut daemon = daemon_with_recording();
     let key = support::key(&daemon);
-    let other = daemon.json(&["key", "issue", "--tenant", TENANT, "--family", "call_recording"]);
+    let other = daemon.json(&["key", "issue", "--tenant", TENANT, "--family", "call-recording"]);
     let other = support::word(&other, "secret");
     daemon.kill();
     daemon.start();

@@ -6,4 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use storage::fuzzing;
 
-fuzz_target!(|bytes: &[u8]| fuzzing::journal(bytes));
+fuzz_target!(|bytes: &[u8]| {
+    let replayed = fuzzing::journal(bytes);
+    assert!(replayed.is_ok(), "the scratch file: {replayed:?}");
+});
