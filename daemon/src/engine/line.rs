@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use audio_io::block::{Block, BlockKind, GapCause};
-use audio_io::capture::CaptureStream;
+use audio_io::capture::{CaptureStream, DeviceState};
 use audio_io::dsp::level::LevelMeter;
 use audio_io::dsp::vad::{VoiceDetector, VoxParams};
 use audio_io::format::StreamFormat;
@@ -62,6 +62,8 @@ impl Line {
             pre_roll: PreRoll::new(format, live.config.pre_roll_ms),
             open: None,
             backlog: Millis::ZERO,
+            told: DeviceState::Opening,
+            lost_before: 0,
             format,
             live,
         };
@@ -102,6 +104,7 @@ impl Line {
             }
         }
         core.show();
+        core.tell_device();
     }
 
     /// Begins a recording with the look-back.
@@ -141,6 +144,10 @@ struct Core {
     open: Option<Open>,
     /// Sound that still waits in the ring: how long ago the block at hand was captured.
     backlog: Millis,
+    /// The state of the devices that the journal was last told.
+    told: DeviceState,
+    /// Frames that were lost when the journal was last told.
+    lost_before: u64,
 }
 
 impl Core {
@@ -252,6 +259,30 @@ impl Core {
         }
         self.live.set_voice(self.voice.is_speaking());
         self.meter.reset();
+    }
+
+    /// The real-time threads never log; what their counters show is told here.
+    fn tell_device(&mut self) {
+        let state = self.live.state();
+        if state == self.told {
+            return;
+        }
+        let name = self.live.config.name.as_str();
+        let lost = self.live.lost_frames();
+        match state {
+            DeviceState::Running => {
+                let lost = Frames(lost.saturating_sub(self.lost_before));
+                let gap = self.format.rate.duration_of(lost);
+                log::info!(line = name, lost_ms = gap.0; "line {name} has its device; lost {gap}");
+            }
+            DeviceState::Lost => {
+                let reason = self.live.error().unwrap_or_else(|| "no reason given".into());
+                log::warn!(line = name; "line {name} has no device: {reason}");
+                self.lost_before = lost;
+            }
+            DeviceState::Opening => {}
+        }
+        self.told = state;
     }
 
     fn begin(

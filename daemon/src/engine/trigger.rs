@@ -13,8 +13,6 @@ use super::limits::DEVICE_LOST_AFTER;
 pub(crate) enum Step {
     /// Nothing changes: go on recording, or go on waiting.
     Continue,
-    /// Begin a recording with the look-back, then record these frames.
-    Begin,
     /// Record these frames, then end the recording.
     End(EndCause),
 }
