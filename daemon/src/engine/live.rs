@@ -84,7 +84,10 @@ impl LineLive {
     }
 
     pub(crate) fn open(&self) -> Option<RecordingFacts> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The worst state of the line's devices.
@@ -101,7 +104,10 @@ impl LineLive {
 
     /// Frames that the line's devices lost so far.
     pub(crate) fn lost_frames(&self) -> u64 {
-        self.devices.iter().map(|device| device.lost_frames.load(Ordering::Relaxed)).sum()
+        self.devices
+            .iter()
+            .map(|device| device.lost_frames.load(Ordering::Relaxed))
+            .sum()
     }
 
     pub(crate) fn has_device(&self) -> bool {
@@ -122,11 +128,17 @@ impl LineLive {
 
     pub(crate) fn snapshot(&self) -> LineSnapshot {
         let total = |pick: fn(&CaptureStats) -> &AtomicU64| -> u64 {
-            self.devices.iter().map(|device| pick(device).load(Ordering::Relaxed)).sum()
+            self.devices
+                .iter()
+                .map(|device| pick(device).load(Ordering::Relaxed))
+                .sum()
         };
         let legs = self.format.channels.count();
         let levels = |of: &[AtomicI32; LEGS_MAX]| -> Vec<CentiDbfs> {
-            of.iter().take(legs).map(|level| CentiDbfs(level.load(Ordering::Relaxed))).collect()
+            of.iter()
+                .take(legs)
+                .map(|level| CentiDbfs(level.load(Ordering::Relaxed)))
+                .collect()
         };
         let mut capture = vec![self.config.capture.clone()];
         capture.extend(self.config.capture_agent.clone());

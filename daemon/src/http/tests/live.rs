@@ -74,12 +74,18 @@ fn a_live_recording_is_422_unless_asked_for() {
         let told = u32::from_le_bytes(whole.body[4..8].try_into().unwrap()) as usize;
         assert_eq!(told + 8, whole.body.len(), "a true header");
         let heard = whole.body.len() - 4_096;
-        assert!(heard > 0 && whole.body[4_096..] == sound[..heard], "{way:?} {heard}");
+        assert!(
+            heard > 0 && whole.body[4_096..] == sound[..heard],
+            "{way:?} {heard}"
+        );
         let across = live().with("range", "bytes=4000-4199").send(&rig, way);
         assert_eq!(across.status, StatusCode::PARTIAL_CONTENT);
         assert!(across.body[..] == whole.body[4_000..4_200], "{way:?}");
     }
-    let listed = Ask::get("/api/v1/tasks?status=active").key(&rig).ask(&rig).json();
+    let listed = Ask::get("/api/v1/tasks?status=active")
+        .key(&rig)
+        .ask(&rig)
+        .json();
     assert_eq!(listed["tasks"][0]["status"], "active");
     done.send(()).unwrap();
     assert_eq!(recorder.join().unwrap(), 1);
