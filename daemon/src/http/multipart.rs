@@ -21,7 +21,12 @@ pub(crate) struct Layout {
 /// Lays `ranges` of a representation of `size` bytes out. `boundary` must not occur in the
 /// recording: 128 random bits do not.
 #[must_use]
-pub(crate) fn lay_out(ranges: Vec<Range<u64>>, size: u64, part_type: &str, boundary: &str) -> Layout {
+pub(crate) fn lay_out(
+    ranges: Vec<Range<u64>>,
+    size: u64,
+    part_type: &str,
+    boundary: &str,
+) -> Layout {
     let mut length = 0_u64;
     let mut parts = Vec::with_capacity(ranges.len());
     for range in ranges {

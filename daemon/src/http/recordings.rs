@@ -1,8 +1,10 @@
 //! Recordings a worker holds open, so that a range of a recording that is being listened to costs
 //! no look-up, no open and no map. One table a worker: no locks on the way of a request.
 //!
-//! An entry is as good as the store's generation it was checked at; after any commit the row is
-//! looked up again, and where it is the same the open file stays. Live recordings are never kept.
+//! An entry is as good as the store's generation it was checked at. After commits the store tells
+//! which recordings they touched; if this one is among them, or that is too long ago to tell, the
+//! row is looked up again, and where it is the same the open file stays. Live recordings are never
+//! kept.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -116,13 +118,15 @@ impl Recordings {
         // Read before the row is: a commit in between makes the entry stale, never wrong.
         let generation = self.storage.generation();
         let key = (tenant, name);
-        if let Some(opened) = self.table.borrow_mut().get(&key, generation) {
+        if let Some(opened) = self.table.borrow_mut().get(&key, generation, &self.storage) {
             self.metrics.cache_hits.fetch_add(1, Ordering::Relaxed);
             return Ok(Found::Opened(opened));
         }
         self.metrics.cache_misses.fetch_add(1, Ordering::Relaxed);
         let wanted = key.1.clone();
-        let row = self.off_loop(move |storage| storage.find(tenant, &wanted)).await??;
+        let row = self
+            .off_loop(move |storage| storage.find(tenant, &wanted))
+            .await??;
         let Some(recording) = row else {
             self.table.borrow_mut().entries.remove(&key);
             return Ok(Found::Nothing);
@@ -131,14 +135,18 @@ impl Recordings {
             RecordingState::Live => Ok(Found::Live(Box::new(recording))),
             RecordingState::Absent => Ok(Found::Absent),
             RecordingState::Stored | RecordingState::Failed => {
-                if let Some(opened) =
-                    self.table.borrow_mut().confirm(&key, &recording, generation)
+                if let Some(opened) = self
+                    .table
+                    .borrow_mut()
+                    .confirm(&key, &recording, generation)
                 {
                     return Ok(Found::Opened(opened));
                 }
                 let entity = self.open(&recording).await?;
                 let opened = Rc::new(Opened { recording, entity });
-                self.table.borrow_mut().put(key, Rc::clone(&opened), generation);
+                self.table
+                    .borrow_mut()
+                    .put(key, Rc::clone(&opened), generation);
                 Ok(Found::Opened(opened))
             }
         }
@@ -160,9 +168,22 @@ impl Recordings {
 }
 
 impl Table {
-    fn get(&mut self, key: &(TenantId, RecordingName), generation: u64) -> Option<Rc<Opened>> {
+    fn get(
+        &mut self,
+        key: &(TenantId, RecordingName),
+        generation: u64,
+        storage: &StorageHandle,
+    ) -> Option<Rc<Opened>> {
         self.uses += 1;
-        let entry = self.entries.get_mut(key).filter(|entry| entry.generation == generation)?;
+        let entry = self.entries.get_mut(key)?;
+        if entry.generation != generation {
+            let id = entry.opened.recording.facts.id;
+            let changes = storage.changes_since(entry.generation)?;
+            if changes.contains(&id) {
+                return None;
+            }
+            entry.generation = generation;
+        }
         entry.used = self.uses;
         Some(Rc::clone(&entry.opened))
     }
@@ -191,6 +212,13 @@ impl Table {
             }
         }
         self.uses += 1;
-        self.entries.insert(key, Entry { opened, generation, used: self.uses });
+        self.entries.insert(
+            key,
+            Entry {
+                opened,
+                generation,
+                used: self.uses,
+            },
+        );
     }
 }
