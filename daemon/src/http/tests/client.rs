@@ -43,7 +43,10 @@ impl Answer {
     }
 
     pub(super) fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -59,7 +62,12 @@ pub(super) struct Ask<'a> {
 impl<'a> Ask<'a> {
     pub(super) fn get(path: impl Into<String>) -> Self {
         let path = path.into();
-        Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new() }
+        Self {
+            method: Method::GET,
+            path,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     pub(super) fn method(mut self, method: Method) -> Self {
@@ -78,12 +86,16 @@ impl<'a> Ask<'a> {
 
     pub(super) fn json(mut self, body: &str) -> Self {
         self.body = Bytes::copy_from_slice(body.as_bytes());
-        self.method(Method::POST).with("content-type", "application/json")
+        self.method(Method::POST)
+            .with("content-type", "application/json")
     }
 
     /// Sends it on a new connection.
     pub(super) fn send(self, rig: &Rig, way: Way) -> Answer {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(self.exchange(rig, way)).unwrap()
     }
 
@@ -100,7 +112,11 @@ impl<'a> Ask<'a> {
             Way::PlainH1 => self.over_h1(stream).await,
             Way::PlainH2 => self.over_h2(stream, address).await,
             Way::TlsH1 | Way::TlsH2 => {
-                let alpn: &[u8] = if way == Way::TlsH2 { b"h2" } else { b"http/1.1" };
+                let alpn: &[u8] = if way == Way::TlsH2 {
+                    b"h2"
+                } else {
+                    b"http/1.1"
+                };
                 let connector = tokio_rustls::TlsConnector::from(trust(rig, alpn));
                 let name = "localhost".try_into().unwrap();
                 let secure = connector.connect(name, stream).await.unwrap();
@@ -118,8 +134,7 @@ impl<'a> Ask<'a> {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (mut sender, driver) =
-            hyper::client::conn::http1::handshake(TokioIo::new(io)).await?;
+        let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(io)).await?;
         tokio::spawn(driver);
         let request = self.request(None);
         collect(sender.send_request(request).await?).await
@@ -152,12 +167,14 @@ impl<'a> Ask<'a> {
     }
 }
 
-async fn collect(
-    response: http::Response<hyper::body::Incoming>,
-) -> Result<Answer, hyper::Error> {
+async fn collect(response: http::Response<hyper::body::Incoming>) -> Result<Answer, hyper::Error> {
     let (parts, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
-    Ok(Answer { status: parts.status, headers: parts.headers, body })
+    Ok(Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    })
 }
 
 fn trust(rig: &Rig, alpn: &[u8]) -> Arc<rustls::ClientConfig> {

@@ -44,13 +44,21 @@ fn lasts(rig: &Rig, client: impl FnOnce(&mut TcpStream)) -> (Duration, TcpStream
 }
 
 fn about(took: Duration, limit: Duration) {
-    assert!(took >= limit && took < limit + Duration::from_secs(3), "{took:?} for {limit:?}");
+    assert!(
+        took >= limit && took < limit + Duration::from_secs(3),
+        "{took:?} for {limit:?}"
+    );
 }
 
 #[test]
 fn connections_without_a_whole_head_are_cut() {
     let rig = Rig::new();
-    for start in ["", "G", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", "PRI * HTTP/2.0\r\n\r\n"] {
+    for start in [
+        "",
+        "G",
+        "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        "PRI * HTTP/2.0\r\n\r\n",
+    ] {
         let (took, _) = lasts(&rig, |stream| stream.write_all(start.as_bytes()).unwrap());
         about(took, limits::REQUEST_HEADERS);
     }
@@ -71,7 +79,9 @@ fn idle_connections_are_closed_and_stalled_second_heads_cut() {
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     let second = format!("{get}GET /healthz HTTP/1.1\r\nHost");
     let (took, _) = lasts(&rig, |stream| stream.write_all(second.as_bytes()).unwrap());
-    assert!(took >= limits::REQUEST_HEADERS && took <= limits::KEEP_ALIVE_IDLE + Duration::from_secs(3));
+    assert!(
+        took >= limits::REQUEST_HEADERS && took <= limits::KEEP_ALIVE_IDLE + Duration::from_secs(3)
+    );
 }
 
 #[test]
@@ -79,9 +89,15 @@ fn clients_that_stop_reading_are_cut() {
     let rig = Rig::new();
     let recording = rig.import(&pattern(32 * 1_024 * 1_024), Container::Wav);
     let path = format!("/api/v1/sse/audio/{}", recording.facts.names.task_id);
-    let get = format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n", rig.key);
+    let get = format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n",
+        rig.key
+    );
     let (took, _stream) = lasts(&rig, |stream| stream.write_all(get.as_bytes()).unwrap());
-    assert!(took >= limits::WRITE_STALL && took < limits::WRITE_STALL * 3, "{took:?}");
+    assert!(
+        took >= limits::WRITE_STALL && took < limits::WRITE_STALL * 3,
+        "{took:?}"
+    );
 }
 
 #[test]
@@ -104,7 +120,9 @@ fn a_full_house_says_so() {
     let rig = Rig::with(|config| config.http.max_connections = 2);
     let held = [raw(&rig), raw(&rig)];
     for mut stream in &held {
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
         let mut first = [0; 12];
         stream.read_exact(&mut first).unwrap();
         assert_eq!(&first, b"HTTP/1.1 200");
@@ -121,10 +139,19 @@ fn garbage_is_refused_and_harms_nobody() {
     let huge = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(100_000));
     for (sent, expected) in [
         ("rubbish\r\n\r\n", "HTTP/1.1 400"),
-        ("GET / HTTP/1.1\r\nHost: x\r\nBad Header: x\r\n\r\n", "HTTP/1.1 400"),
-        ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 400"),
+        (
+            "GET / HTTP/1.1\r\nHost: x\r\nBad Header: x\r\n\r\n",
+            "HTTP/1.1 400",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "HTTP/1.1 400",
+        ),
         (huge.as_str(), "HTTP/1.1 4"),
-        ("CONNECT x:1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 4"),
+        (
+            "CONNECT x:1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 4",
+        ),
     ] {
         let got = converse(&raw(&rig), sent.as_bytes());
         let got = String::from_utf8_lossy(&got);
@@ -141,9 +168,15 @@ fn answers_in_flight_are_finished_before_the_end() {
     let recording = rig.import(&bytes, Container::Wav);
     let path = format!("/api/v1/sse/audio/{}", recording.facts.names.task_id);
     let mut busy = raw(&rig);
-    write!(busy, "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n", rig.key).unwrap();
+    write!(
+        busy,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n",
+        rig.key
+    )
+    .unwrap();
     let mut idle = raw(&rig);
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     let mut first = [0; 64];
     busy.read_exact(&mut first).unwrap();
     idle.read_exact(&mut first).unwrap();
@@ -162,18 +195,37 @@ fn answers_in_flight_are_finished_before_the_end() {
 #[test]
 fn certificates_are_read_again_and_bad_ones_are_not_taken() {
     let mut rig = Rig::new();
-    assert_eq!(Ask::get("/healthz").send(&rig, Way::TlsH1).status.as_u16(), 200);
+    assert_eq!(
+        Ask::get("/healthz").send(&rig, Way::TlsH1).status.as_u16(),
+        200
+    );
     let (_, fresh) = config(rig.folder.path());
     rig.server.reload().unwrap();
     rig.certificate = fresh;
-    assert_eq!(Ask::get("/healthz").send(&rig, Way::TlsH2).status.as_u16(), 200);
+    assert_eq!(
+        Ask::get("/healthz").send(&rig, Way::TlsH2).status.as_u16(),
+        200
+    );
     std::fs::write(rig.folder.path().join("cert.pem"), "nonsense").unwrap();
     let error = rig.server.reload().unwrap_err().to_string();
-    assert!(error.contains("cert.pem") && error.contains("BEGIN CERTIFICATE"), "{error}");
-    assert_eq!(Ask::get("/healthz").send(&rig, Way::TlsH2).status.as_u16(), 200);
+    assert!(
+        error.contains("cert.pem") && error.contains("BEGIN CERTIFICATE"),
+        "{error}"
+    );
+    assert_eq!(
+        Ask::get("/healthz").send(&rig, Way::TlsH2).status.as_u16(),
+        200
+    );
     config(rig.folder.path());
     let other = rcgen::generate_simple_self_signed(vec!["x".to_owned()]).unwrap();
-    std::fs::write(rig.folder.path().join("key.pem"), other.signing_key.serialize_pem()).unwrap();
+    std::fs::write(
+        rig.folder.path().join("key.pem"),
+        other.signing_key.serialize_pem(),
+    )
+    .unwrap();
     let error = rig.server.reload().unwrap_err().to_string();
-    assert!(error.contains("cert.pem") && error.contains("key.pem"), "{error}");
+    assert!(
+        error.contains("cert.pem") && error.contains("key.pem"),
+        "{error}"
+    );
 }

@@ -14,7 +14,12 @@ const SIZE: usize = 64 * 1_024 * 1_024;
 
 fn cut(rig: &Rig, recording: &storage::record::Recording, length: u64) {
     let path = rig.site.storage.path_of(recording);
-    std::fs::File::options().write(true).open(path).unwrap().set_len(length).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(length)
+        .unwrap();
 }
 
 #[test]
@@ -24,9 +29,16 @@ fn a_file_cut_under_a_response_ends_that_answer_only() {
     let recording = rig.import(&bytes, Container::Wav);
     let other = rig.import(b"other", Container::Wav);
     let mut stream = raw(&rig);
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
     let path = format!("/api/v1/sse/audio/{}", recording.facts.names.task_id);
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n", rig.key).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n",
+        rig.key
+    )
+    .unwrap();
     let mut got = vec![0; 16 * 1_024];
     stream.read_exact(&mut got).unwrap();
     // The socket's buffers are far smaller than the file: the server is stuck in the middle.
@@ -50,7 +62,13 @@ fn a_file_cut_under_a_response_ends_that_answer_only() {
 fn a_file_cut_before_a_request_is_an_error_in_the_envelope() {
     let rig = Rig::new();
     let recording = rig.import(&pattern(100_000), Container::Wav);
-    let ask = || Ask::get(format!("/api/v1/sse/audio/{}", recording.facts.names.task_id)).key(&rig);
+    let ask = || {
+        Ask::get(format!(
+            "/api/v1/sse/audio/{}",
+            recording.facts.names.task_id
+        ))
+        .key(&rig)
+    };
     assert_eq!(ask().ask(&rig).status, StatusCode::OK);
     cut(&rig, &recording, 50_000);
     for way in Way::ALL {

@@ -5,12 +5,18 @@ use storage::record::Container;
 
 use super::client::{Answer, Ask, Way};
 use super::rig::{NOW_TEXT, Rig, pattern};
+use crate::http::prefault::Prefault;
+use crate::http::worker::Runtime;
 
 /// Longer than the windows of each transport, and no multiple of anything.
 const SIZE: usize = 1_300_007;
 
 fn play(rig: &Rig, recording: &storage::record::Recording) -> Ask<'static> {
-    Ask::get(format!("/api/v1/sse/audio/{}", recording.facts.names.task_id)).key(rig)
+    Ask::get(format!(
+        "/api/v1/sse/audio/{}",
+        recording.facts.names.task_id
+    ))
+    .key(rig)
 }
 
 fn check_common(answer: &Answer) {
@@ -33,7 +39,10 @@ fn ranges_are_exact_each_way() {
     for way in Way::ALL {
         let whole = play(&rig, &recording).send(&rig, way);
         assert_eq!(whole.status, StatusCode::OK, "{way:?}");
-        assert_eq!(whole.header("content-length"), Some(SIZE.to_string().as_str()));
+        assert_eq!(
+            whole.header("content-length"),
+            Some(SIZE.to_string().as_str())
+        );
         assert_eq!(whole.header("content-type"), Some("audio/mp4"));
         assert!(whole.body == bytes, "{way:?}");
         check_common(&whole);
@@ -50,14 +59,25 @@ fn ranges_are_exact_each_way() {
             let part = play(&rig, &recording).with("range", range).send(&rig, way);
             assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{way:?} {range}");
             let expected = format!("bytes {first}-{}/{SIZE}", end - 1);
-            assert_eq!(part.header("content-range"), Some(expected.as_str()), "{way:?} {range}");
-            assert_eq!(part.header("content-length"), Some((end - first).to_string().as_str()));
+            assert_eq!(
+                part.header("content-range"),
+                Some(expected.as_str()),
+                "{way:?} {range}"
+            );
+            assert_eq!(
+                part.header("content-length"),
+                Some((end - first).to_string().as_str())
+            );
             assert!(part.body == bytes[first..end], "{way:?} {range}");
             check_common(&part);
         }
         for range in ["bytes=1300007-", "bytes=-0"] {
             let none = play(&rig, &recording).with("range", range).send(&rig, way);
-            assert_eq!(none.status, StatusCode::RANGE_NOT_SATISFIABLE, "{way:?} {range}");
+            assert_eq!(
+                none.status,
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "{way:?} {range}"
+            );
             let expected = format!("bytes */{SIZE}");
             assert_eq!(none.header("content-range"), Some(expected.as_str()));
             assert_eq!(none.code(), "range_not_satisfiable");
@@ -80,9 +100,14 @@ fn several_ranges_are_multipart_each_way() {
         let answer = play(&rig, &recording).with("range", range).send(&rig, way);
         assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT);
         assert!(answer.header("content-range").is_none());
-        assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
+        assert_eq!(
+            answer.header("content-length"),
+            Some(answer.body.len().to_string().as_str())
+        );
         let kind = answer.header("content-type").unwrap();
-        let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
+        let boundary = kind
+            .strip_prefix("multipart/byteranges; boundary=")
+            .unwrap();
         let mut expected = Vec::new();
         for (first, end) in [(900_000, 1_100_001), (5, 7), (SIZE - 3, SIZE)] {
             let lead = format!(
@@ -104,10 +129,17 @@ fn head_is_get_without_a_body_each_way() {
     let recording = rig.import(&pattern(SIZE), Container::Wav);
     for way in Way::ALL {
         let ask = || play(&rig, &recording).method(Method::HEAD);
-        for ask in [ask(), ask().with("range", "bytes=0-1"), ask().with("range", "bytes=9999999-")] {
+        for ask in [
+            ask(),
+            ask().with("range", "bytes=0-1"),
+            ask().with("range", "bytes=9999999-"),
+        ] {
             let answer = ask.send(&rig, way);
             assert_eq!(answer.status, StatusCode::OK, "{way:?}");
-            assert_eq!(answer.header("content-length"), Some(SIZE.to_string().as_str()));
+            assert_eq!(
+                answer.header("content-length"),
+                Some(SIZE.to_string().as_str())
+            );
             assert!(answer.header("content-range").is_none());
             assert!(answer.body.is_empty());
             check_common(&answer);
@@ -119,7 +151,11 @@ fn head_is_get_without_a_body_each_way() {
 fn conditions_go_before_ranges_each_way() {
     let rig = Rig::new();
     let recording = rig.import(&pattern(1_000), Container::Mp3);
-    let etag = play(&rig, &recording).ask(&rig).header("etag").unwrap().to_owned();
+    let etag = play(&rig, &recording)
+        .ask(&rig)
+        .header("etag")
+        .unwrap()
+        .to_owned();
     let hash = recording.outcome.as_ref().unwrap().content_hash;
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(etag, format!("\"{hex}\""));
@@ -141,10 +177,16 @@ fn conditions_go_before_ranges_each_way() {
             ("if-range", NOW_TEXT, 206),
             ("if-range", "Sun, 06 Nov 1994 08:49:38 GMT", 200),
         ] {
-            let ask = play(&rig, &recording).with("range", "bytes=2-5").with(name, value);
+            let ask = play(&rig, &recording)
+                .with("range", "bytes=2-5")
+                .with(name, value);
             let answer = ask.send(&rig, way);
             assert_eq!(answer.status.as_u16(), expected, "{way:?} {name}: {value}");
-            assert_eq!(answer.header("etag"), Some(etag.as_str()), "{way:?} {name}: {value}");
+            assert_eq!(
+                answer.header("etag"),
+                Some(etag.as_str()),
+                "{way:?} {name}: {value}"
+            );
             match expected {
                 304 => assert!(answer.body.is_empty()),
                 412 => assert_eq!(answer.code(), "precondition_failed"),
@@ -162,23 +204,89 @@ fn a_pipeline_of_ranges_on_one_connection_stays_in_step() {
     let recording = rig.import(&bytes, Container::Wav);
     let path = format!("/api/v1/sse/audio/{}", recording.facts.names.task_id);
     let mut requests = String::new();
-    let ranges: Vec<(usize, usize)> = (0..40).map(|n| (n * 31_000, n * 31_000 + n * 1_777)).collect();
+    let ranges: Vec<(usize, usize)> = (0..40)
+        .map(|n| (n * 31_000, n * 31_000 + n * 1_777))
+        .collect();
     for (index, (first, last)) in ranges.iter().enumerate() {
-        let close = if index + 1 == ranges.len() { "Connection: close\r\n" } else { "" };
+        let close = if index + 1 == ranges.len() {
+            "Connection: close\r\n"
+        } else {
+            ""
+        };
         requests += &format!(
-            "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nRange: bytes={first}-{last}\r\n{close}\r\n",
+            "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\
+             Range: bytes={first}-{last}\r\n{close}\r\n",
             rig.key
         );
     }
     let all = super::client::converse(&super::client::raw(&rig), requests.as_bytes());
     let mut rest = all.as_slice();
     for (first, last) in ranges {
-        let end = rest.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let end = rest
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap()
+            + 4;
         assert!(rest.starts_with(b"HTTP/1.1 206"));
         let last = last.min(SIZE - 1);
         let length = last - first + 1;
-        assert!(rest[end..end + length] == bytes[first..=last], "{first}-{last}");
+        assert!(
+            rest[end..end + length] == bytes[first..=last],
+            "{first}-{last}"
+        );
         rest = &rest[end + length..];
     }
     assert!(rest.is_empty());
+}
+
+/// Drops a file from the page cache, where the file system lets go of it (tmpfs does not).
+fn evict(rig: &Rig, recording: &storage::record::Recording) {
+    let file = std::fs::File::open(rig.site.storage.path_of(recording)).unwrap();
+    file.sync_all().unwrap();
+    let advice = nix::fcntl::PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+    nix::fcntl::posix_fadvise(&file, 0, 0, advice).unwrap();
+}
+
+#[test]
+fn what_is_not_in_memory_is_waited_for_each_way() {
+    let rig = Rig::new();
+    let bytes = pattern(SIZE);
+    for way in Way::ALL {
+        let recording = rig.import(&bytes, Container::Wav);
+        evict(&rig, &recording);
+        let part = play(&rig, &recording)
+            .with("range", "bytes=400000-1200000")
+            .send(&rig, way);
+        assert!(part.body == bytes[400_000..=1_200_000], "{way:?}");
+    }
+}
+
+#[test]
+fn parts_are_brought_in_with_and_without_a_ring() {
+    let rig = Rig::new();
+    let plain = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for runtime in [Runtime::new().unwrap(), Runtime::Plain(plain)] {
+        let recording = rig.import(&pattern(SIZE), Container::Wav);
+        evict(&rig, &recording);
+        runtime.block_on(async {
+            let view = rig.site.storage.view(&recording).await.unwrap();
+            let mapping = view.mapping();
+            let mut part = Prefault::start(mapping, 5_000..900_001);
+            std::future::poll_fn(|cx| part.poll(cx)).await.unwrap();
+            assert!(mapping.is_resident(5_000..900_001));
+            let path = rig.site.storage.path_of(&recording);
+            std::fs::File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(4_096)
+                .unwrap();
+            let mut gone = Prefault::start(mapping, 500_000..900_001);
+            let error = std::future::poll_fn(|cx| gone.poll(cx)).await.unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EFAULT));
+        });
+    }
 }

@@ -56,7 +56,10 @@ pub(super) struct Rig {
 /// A configuration that serves plain and TLS on free ports with one worker.
 pub(super) fn config(folder: &Path) -> (Config, rustls::pki_types::CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
+    let tls = Tls {
+        certificate: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+    };
     std::fs::write(&tls.certificate, made.cert.pem()).unwrap();
     std::fs::write(&tls.key, made.signing_key.serialize_pem()).unwrap();
     let mut config = Config::default();
@@ -84,10 +87,21 @@ impl Rig {
             io: IoChoice::Blocking,
         };
         let (storage, seed, _) = StorageHandle::open(options, clock.clone()).unwrap();
-        let tenant = storage.add_tenant(TenantName::new("a").unwrap()).unwrap().id;
-        let other = storage.add_tenant(TenantName::new("b").unwrap()).unwrap().id;
-        let issued = storage.issue_key(tenant, Family::TaskAudio, "test").unwrap();
-        let stranger = storage.issue_key(other, Family::TaskAudio, "test").unwrap().secret;
+        let tenant = storage
+            .add_tenant(TenantName::new("a").unwrap())
+            .unwrap()
+            .id;
+        let other = storage
+            .add_tenant(TenantName::new("b").unwrap())
+            .unwrap()
+            .id;
+        let issued = storage
+            .issue_key(tenant, Family::TaskAudio, "test")
+            .unwrap();
+        let stranger = storage
+            .issue_key(other, Family::TaskAudio, "test")
+            .unwrap()
+            .secret;
         let site = Site::assemble(
             storage,
             Arc::new(Calm),
@@ -121,7 +135,10 @@ impl Rig {
             container,
             format: StreamFormat::TELEPHONE,
             frames: Frames(8_000),
-            names: ImportNames { task_id: Some(Uuid::new_v4()), ..ImportNames::default() },
+            names: ImportNames {
+                task_id: Some(Uuid::new_v4()),
+                ..ImportNames::default()
+            },
             line: None,
             from: None,
             to: None,
@@ -133,5 +150,7 @@ impl Rig {
 
 /// Bytes that tell where they are from.
 pub(super) fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| u8::try_from((at / 251 + at) % 251).unwrap_or(0) + 1).collect()
+    (0..length)
+        .map(|at| u8::try_from((at / 251 + at) % 251).unwrap_or(0) + 1)
+        .collect()
 }
