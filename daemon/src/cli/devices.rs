@@ -141,7 +141,7 @@ impl From<Result<PcmAbilities, OpenError>> for Abilities {
             },
             Err(error) => Self {
                 error: Some(error.to_string()),
-                reason: Some(std::io::Error::from_raw_os_error(error.errno()).to_string()),
+                reason: Some(nix::errno::Errno::from_raw(error.errno()).desc().to_owned()),
                 ..Self::default()
             },
         }

@@ -45,12 +45,7 @@ impl Context {
     fn new(common: Common) -> Result<Self, CliError> {
         let socket = match &common.socket {
             Some(socket) => socket.clone(),
-            None => {
-                config::load(&Origin::new(common.config.clone()))?
-                    .config
-                    .control
-                    .socket
-            }
+            None => configured_socket(&common)?,
         };
         Ok(Self {
             client: Client::new(socket),
@@ -63,6 +58,18 @@ impl Context {
     pub(crate) fn configured_data_dir(&self) -> Result<PathBuf, CliError> {
         let loaded = config::load(&Origin::new(self.common.config.clone()))?;
         Ok(loaded.config.storage.data_dir)
+    }
+}
+
+/// The socket of the configuration. Members of the control group need not be allowed to read the
+/// default file: for them it is where it is by default.
+fn configured_socket(common: &Common) -> Result<PathBuf, CliError> {
+    match config::load(&Origin::new(common.config.clone())) {
+        Ok(loaded) => Ok(loaded.config.control.socket),
+        Err(error) if common.config.is_none() && error.is_only_forbidden() => {
+            Ok(config::schema::Control::default().socket)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -121,7 +128,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Command::Key(command) => access::key(&context, command).await,
             Command::Record(command) => recordings::record(&context, command).await,
             Command::Recordings(command) => recordings::run(&context, command).await,
-            Command::Check(options) => upkeep::check(&context, options).await,
+            Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
             Command::Reindex(options) => upkeep::reindex(&context, options).await,
             Command::Devices { .. } => Ok(()),
         }

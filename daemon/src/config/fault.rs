@@ -198,6 +198,16 @@ pub struct LoadError {
     pub problems: Vec<Problem>,
 }
 
+impl LoadError {
+    /// Whether nothing is wrong but that this user may not read the files.
+    #[must_use]
+    pub fn is_only_forbidden(&self) -> bool {
+        let denied = std::io::ErrorKind::PermissionDenied;
+        let forbidden = |problem: &Problem| matches!(&problem.fault, Fault::Unreadable(error) if error.kind() == denied);
+        self.problems.iter().all(forbidden)
+    }
+}
+
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {

@@ -415,3 +415,21 @@ fn changes_are_told_by_section() {
     new.log.level = schema::LogLevel::Debug;
     assert_eq!(Changes::between(&old, &new).sections, ["http", "log"]);
 }
+
+#[test]
+fn a_file_that_may_not_be_read_is_told_apart() {
+    let problem = |fault| Problem {
+        place: Place::Default,
+        key: String::new(),
+        fault,
+    };
+    let denied = || Fault::Unreadable(std::io::ErrorKind::PermissionDenied.into());
+    let only = LoadError {
+        problems: vec![problem(denied())],
+    };
+    assert!(only.is_only_forbidden());
+    let more = LoadError {
+        problems: vec![problem(denied()), problem(Fault::TooMany { most: 1 })],
+    };
+    assert!(!more.is_only_forbidden());
+}

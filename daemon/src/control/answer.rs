@@ -1,6 +1,7 @@
 //! Answers of the control socket: JSON, refusals with a code and a remedy, and streams. Which
 //! failure becomes which code is decided here and nowhere else.
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -118,6 +119,10 @@ impl From<ImportError> for Refusal {
     fn from(error: ImportError) -> Self {
         match error {
             ImportError::NameTaken(_) => Self::new(ErrorCode::Conflict, error.to_string()),
+            ImportError::NoTenant(_) => Self::new(ErrorCode::NotFound, error.to_string()),
+            ImportError::Io { ref source, .. } if source.kind() == ErrorKind::StorageFull => {
+                Self::new(ErrorCode::Unavailable, error.to_string())
+            }
             other => Self::internal(&other),
         }
     }
@@ -127,6 +132,7 @@ impl From<ViewError> for Refusal {
     fn from(error: ViewError) -> Self {
         match error {
             ViewError::NoFile(_) => Self::new(ErrorCode::NotFound, error.to_string()),
+            ViewError::Busy(_) => Self::new(ErrorCode::Unavailable, error.to_string()),
             other => Self::internal(&other),
         }
     }

@@ -1,6 +1,9 @@
 //! Bringing in files that other systems recorded. The daemon opens them itself, finds out what
 //! they are, and copies them into the store.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use audio_io::codec::probe::{self, Kind, Probed};
@@ -94,8 +97,13 @@ fn probe(source: &Path) -> Result<Probed, Refusal> {
             format!("'{}': {error}", source.display()),
         )
     };
-    let metadata = std::fs::metadata(source).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Refusal::new(
+    // Opening a pipe that nobody writes to would wait for ever.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(source);
+    let file = opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Refusal::new(
             ErrorCode::NotFound,
             format!(
                 "the daemon sees no file '{}'; is it in a folder that only you can see, such as \
@@ -103,15 +111,15 @@ fn probe(source: &Path) -> Result<Probed, Refusal> {
                 source.display()
             ),
         ),
-        std::io::ErrorKind::PermissionDenied => unusable(
+        ErrorKind::PermissionDenied => unusable(
             &"the daemon may not read it; make it and its folder readable for the daemon's user",
         ),
         _ => unusable(&error),
     })?;
-    if !metadata.is_file() {
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(unusable(&"it is not a regular file"));
     }
-    probe::probe(source).map_err(|error| unusable(&error))
+    probe::probe_file(file).map_err(|error| unusable(&error))
 }
 
 fn parse_recid(text: &str) -> Result<RecordingId, Refusal> {

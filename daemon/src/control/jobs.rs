@@ -12,7 +12,7 @@ use super::answer::{Answer, Pieces, Refusal, ok, streamed};
 use super::limits::{PIECES_MAX, PROGRESS_EVERY};
 use super::serve::Desk;
 use super::upkeep;
-use super::wire::{ErrorCode, Event, Progress};
+use super::wire::{Check, ErrorCode, Event, Progress};
 
 /// Tells the progress of one job.
 pub(super) struct Teller {
@@ -75,7 +75,7 @@ fn line<T: Serialize>(event: &Event<T>) -> Option<Bytes> {
     }
 }
 
-pub(super) async fn check(desk: Arc<Desk>) -> Result<Answer, Refusal> {
+pub(super) async fn check(desk: Arc<Desk>, wish: Check) -> Result<Answer, Refusal> {
     let busy = "a check is running already; wait for it to end";
     if desk.checking.available_permits() == 0 {
         return Err(Refusal::new(ErrorCode::Conflict, busy));
@@ -85,7 +85,8 @@ pub(super) async fn check(desk: Arc<Desk>) -> Result<Answer, Refusal> {
         let Ok(_permit) = desk.checking.try_acquire() else {
             return teller.end::<()>(Err(Refusal::new(ErrorCode::Conflict, busy)));
         };
-        let report = upkeep::check_running(&desk.app.storage, &mut |now| teller.progress(&now));
+        let report =
+            upkeep::check_running(&desk.app.storage, wish, &mut |now| teller.progress(now));
         teller.end(report.map_err(|error| Refusal::internal(&error)));
     });
     Ok(answer)

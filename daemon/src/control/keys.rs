@@ -1,15 +1,13 @@
 //! Tenants and keys.
 
 use storage::ids::TenantName;
+use storage::limits::LABEL_MAX;
 use storage::record::Tenant;
 
 use super::answer::{Answer, Refusal, ok};
 use super::convert;
 use super::serve::{Desk, blocking};
 use super::wire::{AddTenant, ErrorCode, IssueKey, IssuedKey, Items};
-
-/// The longest note on a key, in characters.
-const LABEL_MAX: usize = 200;
 
 pub(super) async fn tenants(desk: &Desk) -> Result<Answer, Refusal> {
     let storage = desk.app.storage.clone();
@@ -41,8 +39,8 @@ pub(super) async fn list(desk: &Desk) -> Result<Answer, Refusal> {
 }
 
 pub(super) async fn issue(desk: &Desk, wish: IssueKey) -> Result<Answer, Refusal> {
-    if wish.label.chars().count() > LABEL_MAX || wish.label.chars().any(char::is_control) {
-        let message = format!("a label is at most {LABEL_MAX} printable characters");
+    if wish.label.len() > LABEL_MAX || wish.label.chars().any(char::is_control) {
+        let message = format!("a label is at most {LABEL_MAX} bytes of printable characters");
         return Err(Refusal::new(ErrorCode::BadRequest, message));
     }
     let storage = desk.app.storage.clone();

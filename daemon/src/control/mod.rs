@@ -22,7 +22,7 @@ mod route;
 mod serve;
 mod socket;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upkeep;
 pub mod wire;
 

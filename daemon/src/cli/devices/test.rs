@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use audio_io::alsa::AlsaCapture;
 use audio_io::block::BlockKind;
-use audio_io::capture::{CaptureSource, CaptureStream, CaptureThread, RealtimeOptions};
+use audio_io::capture::{
+    CaptureSource, CaptureStats, CaptureStream, CaptureThread, RealtimeOptions,
+};
 use audio_io::clock::{Clock, SystemClock};
 use audio_io::dsp::level::LevelMeter;
 use audio_io::format::{Channels, Encoding, StreamFormat};
@@ -27,8 +29,9 @@ const BUFFER: Millis = Millis(160);
 /// Sound that waits to be measured.
 const RING_MS: u64 = 2_000;
 
-/// How often the ring is emptied; far below what it holds.
-const DRAIN_EVERY: Duration = Duration::from_millis(50);
+/// How often the ring is looked at: this far the time of an arrival may be off, which matters to
+/// the measured rate.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How long the device may take to bring its first sound, beyond the time of the test.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,9 +48,12 @@ struct Tested {
     period_frames: u64,
     buffer_frames: u64,
     frames: u64,
+    /// Since the first sound, as with the next two.
     lost_frames: u64,
     xruns: u64,
     stalls: u64,
+    /// How long the device took to bring its first sound.
+    waited_ms: u64,
     /// Caller's leg first.
     levels: Vec<Level>,
     realtime: bool,
@@ -98,7 +104,7 @@ async fn record(name: &str, format: StreamFormat, length: Duration) -> Result<Te
     let mut meter = LevelMeter::new(format);
     let mut span = Span::default();
     for stream in streams {
-        span = listen(stream, &mut meter, length, name).await?;
+        span = listen(stream, &mut meter, length).await?;
     }
     Ok(span.told(name, params, &meter, thread.grant().fifo))
 }
@@ -108,23 +114,49 @@ async fn record(name: &str, format: StreamFormat, length: Duration) -> Result<Te
 struct Span {
     frames: Frames,
     took: Duration,
-    lost: u64,
+    /// Until the first sound came.
+    waited: Duration,
+    losses: Losses,
+}
+
+/// What went missing. A device that is slow to start loses nothing by that.
+#[derive(Clone, Copy, Default)]
+struct Losses {
+    frames: u64,
     xruns: u64,
     stalls: u64,
+}
+
+impl Losses {
+    fn of(stats: &CaptureStats) -> Self {
+        Self {
+            frames: stats.lost_frames.load(Ordering::Relaxed),
+            xruns: stats.overruns.load(Ordering::Relaxed),
+            stalls: stats.stalls.load(Ordering::Relaxed),
+        }
+    }
+
+    const fn since(self, before: Self) -> Self {
+        Self {
+            frames: self.frames.saturating_sub(before.frames),
+            xruns: self.xruns.saturating_sub(before.xruns),
+            stalls: self.stalls.saturating_sub(before.stalls),
+        }
+    }
 }
 
 async fn listen(
     mut stream: CaptureStream,
     meter: &mut LevelMeter,
     length: Duration,
-    name: &str,
 ) -> Result<Span, DeviceError> {
     let clock = SystemClock;
     let begun = clock.monotonic();
     let mut first: Option<Duration> = None;
     let mut span = Span::default();
+    let mut before = Losses::default();
     loop {
-        tokio::time::sleep(DRAIN_EVERY).await;
+        tokio::time::sleep(LOOK_EVERY).await;
         let now = clock.monotonic();
         let mut came = Frames::ZERO;
         while let Some(frames) = stream.blocks.pop_with(|block| {
@@ -136,30 +168,31 @@ async fn listen(
         }) {
             came += frames;
         }
-        match first {
-            // Time runs from here: what came by now was recorded before it.
-            None if came > Frames::ZERO => first = Some(now),
-            None => {}
-            Some(_) => span.frames += came,
+        if came > Frames::ZERO {
+            match first {
+                // Time runs from here: what came by now was recorded before it.
+                None => {
+                    first = Some(now);
+                    span.waited = now.saturating_sub(begun);
+                    before = Losses::of(&stream.stats);
+                }
+                Some(first) => {
+                    span.frames += came;
+                    span.took = now.saturating_sub(first);
+                }
+            }
         }
-        span.took = first.map_or(Duration::ZERO, |first| now.saturating_sub(first));
-        let errno = stream.stats.last_errno.load(Ordering::Relaxed);
         if span.took >= length {
             break;
         }
         if now.saturating_sub(begun) > length + PATIENCE {
-            if errno != 0 {
-                return Err(DeviceError::Gone {
-                    device: name.into(),
-                    source: std::io::Error::from_raw_os_error(errno.cast_signed()),
-                });
+            if let Some(error) = stream.stats.open_error() {
+                return Err(error.into());
             }
             break;
         }
     }
-    span.lost = stream.stats.lost_frames.load(Ordering::Relaxed);
-    span.xruns = stream.stats.overruns.load(Ordering::Relaxed);
-    span.stalls = stream.stats.stalls.load(Ordering::Relaxed);
+    span.losses = Losses::of(&stream.stats).since(before);
     Ok(span)
 }
 
@@ -185,9 +218,10 @@ impl Span {
             period_frames: params.period.0,
             buffer_frames: params.buffer.0,
             frames: self.frames.0,
-            lost_frames: self.lost,
-            xruns: self.xruns,
-            stalls: self.stalls,
+            lost_frames: self.losses.frames,
+            xruns: self.losses.xruns,
+            stalls: self.losses.stalls,
+            waited_ms: u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX),
             levels: meter.levels().iter().map(level).collect(),
             realtime,
         }
@@ -217,8 +251,8 @@ fn describe(tested: &Tested) -> String {
         tested.buffer_frames
     ));
     text.push_str(&format!(
-        "{:<14} {} frames came, {} lost, {} xruns, {} stalls\n",
-        "stream", tested.frames, tested.lost_frames, tested.xruns, tested.stalls
+        "{:<14} {} frames came, {} lost, {} xruns, {} stalls; first sound after {} ms\n",
+        "stream", tested.frames, tested.lost_frames, tested.xruns, tested.stalls, tested.waited_ms
     ));
     if tested.frames == 0 {
         text.push_str("no sound came: is something connected, and is the card's clock running?\n");
