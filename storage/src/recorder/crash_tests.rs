@@ -91,7 +91,7 @@ async fn live(mut script: Script, mut recorder: Recorder) -> Script {
     script.stored(&mut recorder, a).await;
     script.acknowledged(&mut recorder, b).await;
     // Enough for the journal to begin a second generation, and for its checkpoint.
-    for _ in 0..2 {
+    for _ in 0..4 {
         script.append(&mut recorder, b, 70_000);
         script.acknowledged(&mut recorder, b).await;
     }
@@ -190,7 +190,7 @@ fn a_power_cut_after_any_operation_loses_nothing_promised() {
     let Script { expected, handle, .. } = script;
     let events = log.events();
     drop(handle);
-    assert!(events.len() - begin > 100, "the script is too short: {}", events.len() - begin);
+    assert!(events.len() - begin > 80, "the script is too short: {}", events.len() - begin);
 
     let mut promised = Promised::default();
     for (number, event) in events.iter().enumerate().skip(begin) {
