@@ -50,19 +50,35 @@ pub struct Block {
 impl Block {
     /// A block of sound. Bytes beyond [`BLOCK_BYTES`] are a bug of the caller and are cut off.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "at most BLOCK_BYTES, which fits u16")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "at most BLOCK_BYTES, which fits u16"
+    )]
     pub fn audio(position: Frames, sound: &[u8]) -> Self {
-        debug_assert!(sound.len() <= BLOCK_BYTES, "a block holds at most BLOCK_BYTES");
+        debug_assert!(
+            sound.len() <= BLOCK_BYTES,
+            "a block holds at most BLOCK_BYTES"
+        );
         let len = sound.len().min(BLOCK_BYTES);
         let mut bytes = [0; BLOCK_BYTES];
         bytes[..len].copy_from_slice(&sound[..len]);
-        Self { position, kind: BlockKind::Audio, len: len as u16, bytes }
+        Self {
+            position,
+            kind: BlockKind::Audio,
+            len: len as u16,
+            bytes,
+        }
     }
 
     /// A gap.
     #[must_use]
     pub const fn gap(position: Frames, frames: Frames, cause: GapCause) -> Self {
-        Self { position, kind: BlockKind::Gap(frames, cause), len: 0, bytes: [0; BLOCK_BYTES] }
+        Self {
+            position,
+            kind: BlockKind::Gap(frames, cause),
+            len: 0,
+            bytes: [0; BLOCK_BYTES],
+        }
     }
 
     /// The sound; empty for a gap.

@@ -20,11 +20,16 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::cast_possible_truncation, reason = "fits for 584 million years")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "fits for 584 million years"
+    )]
     fn wall(&self) -> WallMillis {
         #[allow(clippy::disallowed_methods, reason = "this is the Clock seam")]
         let now = std::time::SystemTime::now();
-        let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since = now
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         WallMillis(since.as_millis() as u64)
     }
 
@@ -45,14 +50,22 @@ impl ManualClock {
     /// A clock that shows this wall time and zero monotonic time.
     #[must_use]
     pub const fn at(wall: WallMillis) -> Self {
-        Self { wall_ms: AtomicU64::new(wall.0), monotonic_ns: AtomicU64::new(0) }
+        Self {
+            wall_ms: AtomicU64::new(wall.0),
+            monotonic_ns: AtomicU64::new(0),
+        }
     }
 
     /// Moves both clocks forward.
-    #[allow(clippy::cast_possible_truncation, reason = "tests move by hours at most")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "tests move by hours at most"
+    )]
     pub fn advance(&self, by: Duration) {
-        self.wall_ms.fetch_add(by.as_millis() as u64, Ordering::SeqCst);
-        self.monotonic_ns.fetch_add(by.as_nanos() as u64, Ordering::SeqCst);
+        self.wall_ms
+            .fetch_add(by.as_millis() as u64, Ordering::SeqCst);
+        self.monotonic_ns
+            .fetch_add(by.as_nanos() as u64, Ordering::SeqCst);
     }
 
     /// Steps the wall clock alone, as NTP or a person would.

@@ -86,8 +86,11 @@ pub struct StreamFormat {
 
 impl StreamFormat {
     /// 8 kHz, 16 bit, one leg.
-    pub const TELEPHONE: Self =
-        Self { rate: SampleRate::TELEPHONE, encoding: Encoding::S16Le, channels: Channels::Mono };
+    pub const TELEPHONE: Self = Self {
+        rate: SampleRate::TELEPHONE,
+        encoding: Encoding::S16Le,
+        channels: Channels::Mono,
+    };
 
     /// Bytes a frame takes.
     #[must_use]
@@ -130,7 +133,10 @@ mod tests {
 
     #[test]
     fn byte_arithmetic_is_consistent() {
-        let stereo = StreamFormat { channels: Channels::Stereo, ..StreamFormat::TELEPHONE };
+        let stereo = StreamFormat {
+            channels: Channels::Stereo,
+            ..StreamFormat::TELEPHONE
+        };
         assert_eq!(stereo.frame_bytes(), 4);
         assert_eq!(stereo.bytes_of(Frames(160)), 640);
         assert_eq!(stereo.frames_in(643), Frames(160));

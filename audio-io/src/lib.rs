@@ -8,13 +8,20 @@
 //!  PCM device ◀── PlaybackPort ◀─ real-time loop ◀── ring of Blocks ◀── player
 //! ```
 
+pub mod alsa;
 pub mod block;
 pub mod capture;
 pub mod clock;
 pub mod codec;
+mod drive;
 pub mod dsp;
+pub mod fake;
 pub mod format;
 pub mod limits;
+mod opener;
+pub mod playout;
 pub mod port;
 pub mod ring;
+mod rt;
+mod timeline;
 pub mod units;

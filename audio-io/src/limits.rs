@@ -24,6 +24,9 @@ pub const DESCRIPTORS_PER_PORT_MAX: usize = 16;
 /// Gaps of different causes remembered while a ring is full. Further ones join the last.
 pub const PENDING_GAPS_MAX: usize = 8;
 
+/// Underruns of one playback device that are answered in one turn; more wait for the next.
+pub const UNDERRUNS_PER_TURN_MAX: u32 = 2;
+
 /// How often a stream whose device is away says so with a gap.
 pub const ABSENT_GAP_EVERY: Duration = Duration::from_millis(100);
 
@@ -33,9 +36,16 @@ pub const STALL_MIN: Duration = Duration::from_millis(250);
 /// Periods without frames that count as a stall, if that is longer than [`STALL_MIN`].
 pub const STALL_PERIODS: u32 = 4;
 
-/// Wake-ups in a row that find nothing to read before a device's descriptors are ignored for one
-/// period. A broken driver must not spin a real-time thread.
+/// How much longer than that a device that was just opened may take for its first frames: sound
+/// servers do (PulseAudio wakes an idle monitor up to two seconds late).
+pub const FIRST_FRAMES_GRACE: Duration = Duration::from_millis(2_250);
+
+/// Wake-ups in a row that find nothing to do before a device's descriptors are ignored for
+/// [`MUTED_FOR`]. A broken driver must not spin a real-time thread.
 pub const IDLE_WAKEUPS_MAX: u32 = 4;
+
+/// How long the descriptors of a device that woke the loop for nothing are ignored.
+pub const MUTED_FOR: Duration = Duration::from_millis(20);
 
 /// The longest a real-time thread sleeps, so that its wake-up counter shows that it lives.
 pub const SLEEP_MAX: Duration = Duration::from_millis(500);
@@ -43,8 +53,9 @@ pub const SLEEP_MAX: Duration = Duration::from_millis(500);
 /// The wait after the first failure to open a device; it doubles from there.
 pub const OPEN_BACKOFF_MIN: Duration = Duration::from_millis(100);
 
-/// The longest wait between two attempts to open a device.
-pub const OPEN_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// The longest wait between two attempts to open a device: with the time that opening takes, a
+/// device that is back is recorded again within two seconds.
+pub const OPEN_BACKOFF_MAX: Duration = Duration::from_millis(1_500);
 
 /// A device that ran this long starts its backoff anew.
 pub const OPEN_STEADY: Duration = Duration::from_secs(10);
@@ -66,9 +77,15 @@ pub const PROBE_PACKETS_MAX: u64 = 4 * 86_400 * 50;
 pub const PEAKS_MAX: u32 = 64 * 1_024 * 1_024;
 
 const _: () = {
-    assert!(BLOCK_BYTES.is_multiple_of(4), "a block holds whole frames of every format");
+    assert!(
+        BLOCK_BYTES.is_multiple_of(4),
+        "a block holds whole frames of every format"
+    );
     assert!(READ_BYTES.is_multiple_of(BLOCK_BYTES) || READ_BYTES > BLOCK_BYTES);
-    assert!(READ_BYTES.is_multiple_of(4), "a read holds whole frames of every format");
+    assert!(
+        READ_BYTES.is_multiple_of(4),
+        "a read holds whole frames of every format"
+    );
     assert!(ABSENT_GAP_EVERY.as_millis() < STALL_MIN.as_millis());
     assert!(OPEN_BACKOFF_MIN.as_millis() < OPEN_BACKOFF_MAX.as_millis());
 };

@@ -105,6 +105,12 @@ pub trait PlaybackPort: Send {
     /// Frames written that have not been heard yet.
     fn delay(&mut self) -> Frames;
 
+    /// Frames written that still wait in the device's own buffer. Where a sound server stands
+    /// between, they are fewer than [`Self::delay`].
+    fn queued(&mut self) -> Frames {
+        self.delay()
+    }
+
     /// Forgets what was written and not heard yet.
     ///
     /// # Errors
@@ -125,12 +131,14 @@ pub trait PortOpener<P: ?Sized>: Send {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
     /// The device does not exist, is busy, or refuses us.
-    #[error("cannot open {device}: {} ({})", nix::errno::Errno::from_raw(*errno).desc(), remedy(*errno))]
+    #[error("cannot open {device}: {}{} ({})", reason(*errno), spoken(said), remedy(*errno))]
     Device {
         /// The PCM's name.
         device: String,
         /// The error number.
         errno: i32,
+        /// What the library behind it said, in one line; may be empty.
+        said: String,
     },
     /// The device cannot do what the line asks.
     #[error("{device} cannot do {what}")]
@@ -151,6 +159,19 @@ impl OpenError {
             Self::Device { errno, .. } => *errno,
             Self::Unsupported { .. } => libc::EINVAL,
         }
+    }
+}
+
+fn reason(errno: i32) -> &'static str {
+    nix::errno::Errno::from_raw(errno).desc()
+}
+
+/// The library's words, set apart from ours.
+fn spoken(said: &str) -> String {
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(": {said}")
     }
 }
 

@@ -5,7 +5,10 @@
 //! ```text
 //!  real-time thread ── push ──▶ [ block | block | … ] ── pop_with ──▶ recorder thread
 //! ```
-#![allow(unsafe_code, reason = "both ends of a queue on the heap must be movable to threads")]
+#![allow(
+    unsafe_code,
+    reason = "both ends of a queue on the heap must be movable to threads"
+)]
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::ptr::NonNull;
@@ -55,8 +58,14 @@ pub fn ring(blocks: usize) -> (BlockProducer, BlockConsumer) {
     // and promises nothing.
     let queue: &'static mut QueueView<Block> = unsafe { &mut *raw.as_ptr() };
     let (producer, consumer) = queue.split();
-    let mut producer = BlockProducer { end: producer, _shared: Arc::clone(&shared) };
-    let mut consumer = BlockConsumer { end: consumer, _shared: shared };
+    let mut producer = BlockProducer {
+        end: producer,
+        _shared: Arc::clone(&shared),
+    };
+    let mut consumer = BlockConsumer {
+        end: consumer,
+        _shared: shared,
+    };
     for _ in 0..=producer.capacity() {
         // An empty ring takes a block, and gives it back: neither can fail here.
         let _taken = producer.push(Block::audio(Frames::ZERO, &[]));
@@ -77,7 +86,10 @@ impl BlockProducer {
     ///
     /// # Errors
     /// Gives the block back when the ring is full.
-    #[allow(clippy::result_large_err, reason = "the block goes back where it came from")]
+    #[allow(
+        clippy::result_large_err,
+        reason = "the block goes back where it came from"
+    )]
     pub fn push(&mut self, block: Block) -> Result<(), Block> {
         self.end.enqueue(block)
     }
@@ -168,7 +180,10 @@ fn allocate<const N: usize>() -> NonNull<QueueView<Block>> {
     // SAFETY: the memory is aligned and large enough; `Queue::new` makes two indices that are zero
     // and cells that need not be initialised, so zeroes are an empty queue.
     let fresh = unsafe { queue.as_ref() };
-    assert!(fresh.is_empty() && fresh.capacity() == N - 1, "zeroes are an empty queue");
+    assert!(
+        fresh.is_empty() && fresh.capacity() == N - 1,
+        "zeroes are an empty queue"
+    );
     queue
 }
 

@@ -38,12 +38,20 @@ impl SampleRate {
 
     /// The whole frames that fit into a duration.
     #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "durations of millions of years at most"
+    )]
     pub const fn frames_in(self, duration: Millis) -> Frames {
         Frames((duration.0 as u128 * self.0 as u128 / 1_000) as u64)
     }
 
     /// How long a number of frames sounds, rounded down to a millisecond.
     #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "below 2^64 frames there are fewer ms"
+    )]
     pub const fn duration_of(self, frames: Frames) -> Millis {
         Millis((frames.0 as u128 * 1_000 / self.0 as u128) as u64)
     }

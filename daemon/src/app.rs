@@ -21,5 +21,5 @@ pub struct App {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Counters of the HTTP side.
-    pub http_metrics: Arc<crate::engine::HttpMetricsPlaceholder>,
+    pub http_metrics: Arc<crate::http::metrics::HttpMetrics>,
 }

@@ -1,5 +1,12 @@
 //! Callreel's daemon and command line: engine (policy), HTTP, configuration, control socket.
 
 pub mod app;
+pub mod cli;
 pub mod config;
+pub mod control;
 pub mod engine;
+pub mod http;
+pub mod logging;
+pub mod notify;
+pub mod run;
+pub mod shutdown;

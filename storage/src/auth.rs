@@ -38,6 +38,11 @@ impl Keys {
         let row = self.valid.load().get(&self.hash(secret)).cloned();
         row.filter(|row| row.family == family)
     }
+
+    /// Whether a key is known and not revoked.
+    pub(crate) fn is_valid(&self, key_id: u64) -> bool {
+        self.valid.load().values().any(|row| row.key_id == key_id)
+    }
 }
 
 /// A fresh secret of a family: a prefix and 32 letters or digits (190 bits).

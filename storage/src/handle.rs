@@ -336,6 +336,12 @@ impl StorageHandle {
         self.shared.keys.find(family, secret)
     }
 
+    /// Whether a key is known and not revoked: what was issued for it (tickets) dies with it.
+    #[must_use]
+    pub fn is_key_valid(&self, key_id: u64) -> bool {
+        self.shared.keys.is_valid(key_id)
+    }
+
     /// A fresh recording id (never reused) and all its names, without touching the disk.
     #[must_use]
     pub fn new_names(&self, _tenant: TenantId) -> (RecordingId, Names) {

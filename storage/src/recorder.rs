@@ -160,6 +160,12 @@ impl Recorder {
         self.core.gap(id, frames, cause);
     }
 
+    /// Remembers that the next `frames` of sound, which are about to be appended, hold silence in
+    /// place of lost frames on one of their legs.
+    pub fn mark_gap(&mut self, id: RecordingId, frames: Frames, cause: GapCause) {
+        self.core.mark_gap(id, frames, cause);
+    }
+
     /// Ends it. `keep == false`: outcome Absent. Sealing goes on in the background.
     pub fn end(&mut self, id: RecordingId, cause: EndCause, keep: bool) {
         self.core.end(id, cause, keep);

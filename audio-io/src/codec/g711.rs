@@ -42,7 +42,12 @@ pub fn alaw_to_linear(code: u8) -> i16 {
 /// Converts whole samples between encodings, from the start of `from` to the start of `to`, as
 /// many as fit, and says how many bytes of `to` were written. Between the two laws it goes by way
 /// of the linear value.
-pub fn convert(from: &[u8], from_encoding: Encoding, to: &mut [u8], to_encoding: Encoding) -> usize {
+pub fn convert(
+    from: &[u8],
+    from_encoding: Encoding,
+    to: &mut [u8],
+    to_encoding: Encoding,
+) -> usize {
     use Encoding::{ALaw, MuLaw, S16Le};
     match (from_encoding, to_encoding) {
         (S16Le, S16Le) | (MuLaw, MuLaw) | (ALaw, ALaw) => {
@@ -127,7 +132,10 @@ const fn magnitude(code: u8, encoding: Encoding) -> i32 {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "indices to 255, values to 32,256")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "indices to 255, values to 32,256"
+)]
 const fn decode_table(encoding: Encoding) -> [i16; 256] {
     let mut table = [0; 256];
     let mut code = 0;
@@ -142,14 +150,21 @@ const fn decode_table(encoding: Encoding) -> [i16; 256] {
             Encoding::MuLaw => plain & 0x80 != 0,
             _ => plain & 0x80 == 0,
         };
-        table[code] = if negative { -value as i16 } else { value as i16 };
+        table[code] = if negative {
+            -value as i16
+        } else {
+            value as i16
+        };
         code += 1;
     }
     table
 }
 
 /// Walks all positive values from zero up, beside the rising magnitudes, and mirrors them.
-#[allow(clippy::cast_possible_truncation, reason = "codes are below 128, magnitudes below 32,769")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "codes are below 128, magnitudes below 32,769"
+)]
 const fn encode_table(encoding: Encoding) -> [u8; 65_536] {
     let mut table = [0; 65_536];
     let (positive, negative, invert) = match encoding {
@@ -193,8 +208,16 @@ mod tests {
             let mulaw = mulaw_to_linear(linear_to_mulaw(sample));
             let alaw = alaw_to_linear(linear_to_alaw(sample));
             let off = |value: i16| (i32::from(value) - i32::from(sample)).abs();
-            assert_eq!(off(mulaw), nearest(&MULAW_TO_LINEAR, sample), "µ-law of {sample}");
-            assert_eq!(off(alaw), nearest(&ALAW_TO_LINEAR, sample), "A-law of {sample}");
+            assert_eq!(
+                off(mulaw),
+                nearest(&MULAW_TO_LINEAR, sample),
+                "µ-law of {sample}"
+            );
+            assert_eq!(
+                off(alaw),
+                nearest(&ALAW_TO_LINEAR, sample),
+                "A-law of {sample}"
+            );
         }
     }
 
@@ -226,11 +249,23 @@ mod tests {
         let mut codes = [0; 8];
         let written = convert(&linear, Encoding::S16Le, &mut codes, Encoding::MuLaw);
         assert_eq!(written, 2);
-        assert_eq!(codes[..2], [linear_to_mulaw(10_000), linear_to_mulaw(-10_000)]);
+        assert_eq!(
+            codes[..2],
+            [linear_to_mulaw(10_000), linear_to_mulaw(-10_000)]
+        );
         let mut back = [0; 3];
-        assert_eq!(convert(&codes[..2], Encoding::MuLaw, &mut back, Encoding::S16Le), 2);
-        assert_eq!(convert(&linear, Encoding::S16Le, &mut codes, Encoding::S16Le), 4);
-        assert_eq!(convert(&[0xFF], Encoding::MuLaw, &mut codes, Encoding::ALaw), 1);
+        assert_eq!(
+            convert(&codes[..2], Encoding::MuLaw, &mut back, Encoding::S16Le),
+            2
+        );
+        assert_eq!(
+            convert(&linear, Encoding::S16Le, &mut codes, Encoding::S16Le),
+            4
+        );
+        assert_eq!(
+            convert(&[0xFF], Encoding::MuLaw, &mut codes, Encoding::ALaw),
+            1
+        );
         assert_eq!(codes[0], 0xD5);
         assert_eq!(sample(&[0x10, 0x27], Encoding::S16Le), 10_000);
     }

@@ -1,5 +1,6 @@
 //! Audio file formats and companding.
 
 pub mod g711;
+pub mod probe;
 
 pub mod wav;

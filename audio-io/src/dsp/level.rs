@@ -16,7 +16,10 @@ pub struct Level {
 
 impl Level {
     /// Digital silence.
-    pub const SILENCE: Self = Self { rms: CentiDbfs::SILENCE, peak: CentiDbfs::SILENCE };
+    pub const SILENCE: Self = Self {
+        rms: CentiDbfs::SILENCE,
+        peak: CentiDbfs::SILENCE,
+    };
 }
 
 /// What levels are computed from; adding two gives that of both pieces.
@@ -33,7 +36,10 @@ pub struct Energy {
 impl Energy {
     /// The level.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "levels are rounded to a hundredth of a decibel")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "levels are rounded to a hundredth of a decibel"
+    )]
     pub fn level(&self) -> Level {
         if self.frames == 0 {
             return Level::SILENCE;
@@ -64,7 +70,14 @@ impl LevelMeter {
     /// A meter that has heard nothing.
     #[must_use]
     pub const fn new(format: StreamFormat) -> Self {
-        Self { format, legs: [Energy { sum_squares: 0, peak: 0, frames: 0 }; LEGS_MAX] }
+        Self {
+            format,
+            legs: [Energy {
+                sum_squares: 0,
+                peak: 0,
+                frames: 0,
+            }; LEGS_MAX],
+        }
     }
 
     /// Hears whole frames; bytes beyond them are ignored.
@@ -162,8 +175,10 @@ mod tests {
     use crate::dsp::tone::Tone;
     use crate::units::SampleRate;
 
-    const STEREO: StreamFormat =
-        StreamFormat { channels: Channels::Stereo, ..StreamFormat::TELEPHONE };
+    const STEREO: StreamFormat = StreamFormat {
+        channels: Channels::Stereo,
+        ..StreamFormat::TELEPHONE
+    };
 
     #[test]
     fn a_sine_reads_three_decibels_below_its_peak() {
@@ -171,20 +186,30 @@ mod tests {
         let sound = Tone::new(SampleRate::TELEPHONE, 440.0, 0.5)
             .bytes(Frames(8_000), StreamFormat::TELEPHONE);
         meter.push(&sound);
-        let [level] = meter.levels()[..] else { panic!("mono has one leg") };
+        let [level] = meter.levels()[..] else {
+            panic!("mono has one leg")
+        };
         assert!((level.rms.decibels() + 9.03).abs() < 0.05, "{level:?}");
         assert!((level.peak.decibels() + 6.02).abs() < 0.05, "{level:?}");
     }
 
     #[test]
     fn legs_are_kept_apart_and_silence_counts() {
-        let frames: Vec<u8> =
-            (0..1_000).flat_map(|_| [0xFF, 0x3F, 0x00, 0x80]).collect();
+        let frames: Vec<u8> = (0..1_000).flat_map(|_| [0xFF, 0x3F, 0x00, 0x80]).collect();
         let mut meter = LevelMeter::new(STEREO);
         meter.push(&frames);
         let levels = meter.levels();
-        assert_eq!(levels[0].peak, CentiDbfs::from_amplitude(16_383.0 / 32_768.0));
-        assert_eq!(levels[1], Level { rms: CentiDbfs(0), peak: CentiDbfs(0) });
+        assert_eq!(
+            levels[0].peak,
+            CentiDbfs::from_amplitude(16_383.0 / 32_768.0)
+        );
+        assert_eq!(
+            levels[1],
+            Level {
+                rms: CentiDbfs(0),
+                peak: CentiDbfs(0)
+            }
+        );
         meter.push_silence(Frames(3_000));
         assert_eq!(meter.levels()[1].rms, CentiDbfs::from_amplitude(0.5));
         meter.reset();
@@ -193,15 +218,21 @@ mod tests {
 
     #[test]
     fn companded_sound_is_measured_by_its_values() {
-        let format = StreamFormat { encoding: Encoding::ALaw, ..StreamFormat::TELEPHONE };
+        let format = StreamFormat {
+            encoding: Encoding::ALaw,
+            ..StreamFormat::TELEPHONE
+        };
         let legs = energies(&[linear_to_alaw(16_384); 100], format);
-        let value = u64::from(crate::codec::g711::alaw_to_linear(linear_to_alaw(16_384)).unsigned_abs());
+        let value =
+            u64::from(crate::codec::g711::alaw_to_linear(linear_to_alaw(16_384)).unsigned_abs());
         assert_eq!(legs[0].sum_squares, 100 * value * value);
     }
 
     proptest! {
         #[test]
-        fn the_fast_path_agrees_with_the_plain_one(sound in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn the_fast_path_agrees_with_the_plain_one(sound
+            in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
             for format in [StreamFormat::TELEPHONE, STEREO] {
                 let mut plain = [Energy::default(); LEGS_MAX];
                 for_each_sample(&sound, format, |leg, sample| {

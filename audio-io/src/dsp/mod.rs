@@ -15,10 +15,7 @@ pub const LEGS_MAX: usize = 2;
 /// Calls `f` with the leg and the 16-bit value of each sample, in the order they are heard.
 /// Bytes of a frame that is not whole are ignored.
 #[inline]
-pub(crate) fn for_each_sample(
-    sound: &[u8], format: StreamFormat, mut f: impl FnMut(usize, i16),
-) {
-    let legs = format.channels.count();
+pub(crate) fn for_each_sample(sound: &[u8], format: StreamFormat, mut f: impl FnMut(usize, i16)) {
     for frame in sound.chunks_exact(format.frame_bytes()) {
         match format.encoding {
             Encoding::S16Le => {
@@ -27,13 +24,13 @@ pub(crate) fn for_each_sample(
                 }
             }
             Encoding::MuLaw => {
-                for leg in 0..legs {
-                    f(leg, mulaw_to_linear(frame[leg]));
+                for (leg, code) in frame.iter().enumerate() {
+                    f(leg, mulaw_to_linear(*code));
                 }
             }
             Encoding::ALaw => {
-                for leg in 0..legs {
-                    f(leg, alaw_to_linear(frame[leg]));
+                for (leg, code) in frame.iter().enumerate() {
+                    f(leg, alaw_to_linear(*code));
                 }
             }
         }

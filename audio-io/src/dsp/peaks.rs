@@ -14,7 +14,7 @@
 //! | 16 | 8 | frames of the whole recording |
 //! | 24 | 4 | peaks a leg |
 //! | 28 | 4 | zero |
-//! | 32 | 2 × legs × peaks | for each peak, for each leg: lowest, highest; signed, 1/128 of full scale |
+//! | 32 | 2 × legs × peaks | for each peak, each leg: lowest, highest; signed, in 128ths |
 
 use crate::dsp::{LEGS_MAX, for_each_sample};
 use crate::format::StreamFormat;
@@ -145,9 +145,18 @@ impl Peaks {
         }
         let pairs = body
             .chunks_exact(2)
-            .map(|pair| Peak { low: pair[0].cast_signed(), high: pair[1].cast_signed() })
+            .map(|pair| Peak {
+                low: pair[0].cast_signed(),
+                high: pair[1].cast_signed(),
+            })
             .collect();
-        Ok(Self { rate, legs, frames_per_peak, frames, pairs })
+        Ok(Self {
+            rate,
+            legs,
+            frames_per_peak,
+            frames,
+            pairs,
+        })
     }
 }
 
@@ -167,7 +176,11 @@ impl PeakMeter {
     /// A meter at the start of a recording. Zero frames a peak count as one.
     #[must_use]
     pub const fn new(format: StreamFormat, frames_per_peak: u32) -> Self {
-        let per_peak = if frames_per_peak == 0 { 1 } else { frames_per_peak };
+        let per_peak = if frames_per_peak == 0 {
+            1
+        } else {
+            frames_per_peak
+        };
         Self {
             format,
             per_peak,
@@ -222,7 +235,10 @@ impl PeakMeter {
 
     fn close(&mut self) {
         for leg in 0..self.format.channels.count() {
-            self.pairs.push(Peak { low: floor(self.low[leg]), high: ceiling(self.high[leg]) });
+            self.pairs.push(Peak {
+                low: floor(self.low[leg]),
+                high: ceiling(self.high[leg]),
+            });
         }
         self.filled = 0;
         self.low = [i16::MAX; LEGS_MAX];
@@ -230,12 +246,18 @@ impl PeakMeter {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a 256th of 16 bits is 8 bits")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a 256th of 16 bits is 8 bits"
+)]
 const fn floor(sample: i16) -> i8 {
     (sample >> 8) as i8
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a 256th of 16 bits is 8 bits, and 128 is cut")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a 256th of 16 bits is 8 bits, and 128 is cut"
+)]
 const fn ceiling(sample: i16) -> i8 {
     let up = (sample as i32 + 255) >> 8;
     if up > 127 { 127 } else { up as i8 }
@@ -250,18 +272,28 @@ mod tests {
 
     #[test]
     fn lows_and_highs_of_each_leg() {
-        let format = StreamFormat { channels: Channels::Stereo, ..StreamFormat::TELEPHONE };
+        let format = StreamFormat {
+            channels: Channels::Stereo,
+            ..StreamFormat::TELEPHONE
+        };
         let mut meter = PeakMeter::new(format, 2);
         let frames: [[i16; 2]; 3] = [[256, -1], [-512, 32_767], [1, 0]];
-        let bytes: Vec<u8> =
-            frames.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
+        let bytes: Vec<u8> = frames
+            .iter()
+            .flatten()
+            .flat_map(|sample| sample.to_le_bytes())
+            .collect();
         meter.push(&bytes[..3]);
         meter.push(&bytes[..4]);
         meter.push(&bytes[4..]);
         let peaks = meter.finish();
         assert_eq!(peaks.frames, Frames(3));
         let expected = [(-2, 1), (-1, 127), (0, 1), (0, 0)];
-        let pairs: Vec<_> = peaks.pairs.iter().map(|peak| (peak.low, peak.high)).collect();
+        let pairs: Vec<_> = peaks
+            .pairs
+            .iter()
+            .map(|peak| (peak.low, peak.high))
+            .collect();
         assert_eq!(pairs, expected);
     }
 

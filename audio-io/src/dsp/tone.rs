@@ -20,7 +20,11 @@ impl Tone {
     /// A sine of this frequency in hertz and this amplitude, 1.0 being full scale.
     #[must_use]
     pub fn new(rate: SampleRate, hertz: f64, amplitude: f64) -> Self {
-        Self { step: TAU * hertz / f64::from(rate.hertz()), amplitude, phase: 0.0 }
+        Self {
+            step: TAU * hertz / f64::from(rate.hertz()),
+            amplitude,
+            phase: 0.0,
+        }
     }
 
     /// The next sample.
@@ -60,7 +64,10 @@ pub fn leg_samples(sound: &[u8], format: StreamFormat, leg: usize) -> Vec<i16> {
 /// The amplitude at one frequency in hertz, 1.0 being a full-scale sine. Frequencies nearer than
 /// one over the duration are not told apart.
 #[must_use]
-#[allow(clippy::cast_precision_loss, reason = "sample counts are far below 2^52")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "sample counts are far below 2^52"
+)]
 pub fn amplitude_at(samples: &[i16], rate: SampleRate, hertz: f64) -> f64 {
     if samples.is_empty() {
         return 0.0;
@@ -80,9 +87,15 @@ pub fn amplitude_at(samples: &[i16], rate: SampleRate, hertz: f64) -> f64 {
 /// The frequency in hertz of a tone, by its rising zero crossings, or `None` where there are fewer
 /// than two. Crossings count only after a swing below a quarter of the peak, so noise adds none.
 #[must_use]
-#[allow(clippy::cast_precision_loss, reason = "sample counts are far below 2^52")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "sample counts are far below 2^52"
+)]
 pub fn frequency_of(samples: &[i16], rate: SampleRate) -> Option<f64> {
-    let peak = samples.iter().map(|sample| i32::from(*sample).abs()).max()?;
+    let peak = samples
+        .iter()
+        .map(|sample| i32::from(*sample).abs())
+        .max()?;
     let low = f64::from(-peak / 4);
     let (mut first, mut last, mut crossings) = (0.0, 0.0, 0_u32);
     let mut armed = false;
@@ -109,8 +122,11 @@ mod tests {
     #[test]
     fn a_tone_is_found_again_in_every_encoding() {
         for encoding in [Encoding::S16Le, Encoding::MuLaw, Encoding::ALaw] {
-            let format =
-                StreamFormat { encoding, channels: Channels::Stereo, ..StreamFormat::TELEPHONE };
+            let format = StreamFormat {
+                encoding,
+                channels: Channels::Stereo,
+                ..StreamFormat::TELEPHONE
+            };
             let sound = Tone::new(format.rate, 440.0, 0.25).bytes(Frames(8_000), format);
             let samples = leg_samples(&sound, format, 1);
             assert_eq!(samples.len(), 8_000);
@@ -134,8 +150,8 @@ mod tests {
         let mut pieces = Tone::new(SampleRate::TELEPHONE, 440.0, 0.5);
         let mut joined = pieces.bytes(Frames(123), StreamFormat::TELEPHONE);
         joined.extend(pieces.bytes(Frames(877), StreamFormat::TELEPHONE));
-        let whole =
-            Tone::new(SampleRate::TELEPHONE, 440.0, 0.5).bytes(Frames(1_000), StreamFormat::TELEPHONE);
+        let whole = Tone::new(SampleRate::TELEPHONE, 440.0, 0.5)
+            .bytes(Frames(1_000), StreamFormat::TELEPHONE);
         assert_eq!(joined, whole);
     }
 }

@@ -7,8 +7,8 @@
 //!           Started { at: first loud window }    Ended { silent_since, at }
 //! ```
 
-use crate::dsp::level::{Energy, energies};
 use crate::dsp::LEGS_MAX;
+use crate::dsp::level::{Energy, energies};
 use crate::format::StreamFormat;
 use crate::units::{Frames, Millis};
 
@@ -97,7 +97,9 @@ impl VoiceDetector {
         let frame_bytes = self.format.frame_bytes();
         let mut rest = &sound[..sound.len() - sound.len() % frame_bytes];
         while !rest.is_empty() {
-            let room = (self.window - self.filled).0.saturating_mul(frame_bytes as u64);
+            let room = (self.window - self.filled)
+                .0
+                .saturating_mul(frame_bytes as u64);
             let take = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
             let (piece, after) = rest.split_at(take);
             for (leg, heard) in self.legs.iter_mut().zip(&energies(piece, self.format)) {
@@ -132,7 +134,12 @@ impl VoiceDetector {
         if self.filled < self.window {
             return;
         }
-        let loudest = self.legs.iter().map(|leg| leg.sum_squares).max().unwrap_or_default();
+        let loudest = self
+            .legs
+            .iter()
+            .map(|leg| leg.sum_squares)
+            .max()
+            .unwrap_or_default();
         self.legs = [Energy::default(); LEGS_MAX];
         self.filled = Frames::ZERO;
         self.at += self.window;
@@ -151,7 +158,10 @@ impl VoiceDetector {
         found(if self.speaking {
             VoxEvent::Started { at: since }
         } else {
-            VoxEvent::Ended { silent_since: since, at: self.at }
+            VoxEvent::Ended {
+                silent_since: since,
+                at: self.at,
+            }
         });
     }
 }
@@ -175,8 +185,12 @@ mod tests {
     use crate::format::Channels;
     use crate::units::SampleRate;
 
-    const PARAMS: VoxParams =
-        VoxParams { start_dbfs: -40.0, stop_dbfs: -46.0, attack: Millis(60), hang: Millis(500) };
+    const PARAMS: VoxParams = VoxParams {
+        start_dbfs: -40.0,
+        stop_dbfs: -46.0,
+        attack: Millis(60),
+        hang: Millis(500),
+    };
 
     fn tone(ms: u64, dbfs: f64) -> Vec<u8> {
         // The RMS of a sine is 3.01 dB below its peak.
@@ -200,10 +214,16 @@ mod tests {
     fn voice_begins_after_the_attack_and_ends_after_the_hang() {
         let silence = vec![0; 16_000];
         for at_once in [2, 318, 320, 100_000] {
-            let events = run(&[silence.clone(), tone(1_000, -20.0), silence.clone()], at_once);
+            let events = run(
+                &[silence.clone(), tone(1_000, -20.0), silence.clone()],
+                at_once,
+            );
             let expected = vec![
                 VoxEvent::Started { at: Frames(8_000) },
-                VoxEvent::Ended { silent_since: Frames(16_000), at: Frames(20_000) },
+                VoxEvent::Ended {
+                    silent_since: Frames(16_000),
+                    at: Frames(20_000),
+                },
             ];
             assert_eq!(events, expected, "{at_once}");
         }
@@ -212,39 +232,61 @@ mod tests {
     #[test]
     fn clicks_are_not_voice_and_pauses_do_not_end_it() {
         let pause = vec![0; 2 * 8 * 480];
-        assert_eq!(run(&[tone(40, -10.0), pause.clone(), tone(40, -10.0)], 320), vec![]);
-        let talk = run(&[tone(100, -20.0), pause.clone(), tone(100, -20.0), pause], 320);
+        assert_eq!(
+            run(&[tone(40, -10.0), pause.clone(), tone(40, -10.0)], 320),
+            vec![]
+        );
+        let talk = run(
+            &[tone(100, -20.0), pause.clone(), tone(100, -20.0), pause],
+            320,
+        );
         assert_eq!(talk, vec![VoxEvent::Started { at: Frames(0) }]);
     }
 
     #[test]
     fn between_the_thresholds_nothing_changes() {
         assert_eq!(run(&[tone(2_000, -43.0)], 320), vec![]);
-        let events = run(&[tone(200, -30.0), tone(2_000, -43.0), tone(1_000, -50.0)], 320);
+        let events = run(
+            &[tone(200, -30.0), tone(2_000, -43.0), tone(1_000, -50.0)],
+            320,
+        );
         assert_eq!(events.len(), 2);
-        assert_eq!(events[1], VoxEvent::Ended {
-            silent_since: Frames(17_600),
-            at: Frames(21_600)
-        });
+        assert_eq!(
+            events[1],
+            VoxEvent::Ended {
+                silent_since: Frames(17_600),
+                at: Frames(21_600)
+            }
+        );
     }
 
     #[test]
     fn a_gap_is_silence_and_the_second_leg_counts() {
-        let stereo = StreamFormat { channels: Channels::Stereo, ..StreamFormat::TELEPHONE };
+        let stereo = StreamFormat {
+            channels: Channels::Stereo,
+            ..StreamFormat::TELEPHONE
+        };
         let mut detector = VoiceDetector::new(stereo, PARAMS);
         let mut events = Vec::new();
-        let agent: Vec<u8> =
-            tone(200, -20.0).chunks_exact(2).flat_map(|s| [0, 0, s[0], s[1]]).collect();
+        let agent: Vec<u8> = tone(200, -20.0)
+            .chunks_exact(2)
+            .flat_map(|s| [0, 0, s[0], s[1]])
+            .collect();
         detector.push_silence(Frames(160_000_000_000), |event| events.push(event));
         detector.push(&agent, |event| events.push(event));
         assert!(detector.is_speaking());
         detector.push_silence(Frames(8_000), |event| events.push(event));
-        assert_eq!(events, vec![
-            VoxEvent::Started { at: Frames(160_000_000_000) },
-            VoxEvent::Ended {
-                silent_since: Frames(160_000_001_600),
-                at: Frames(160_000_005_600)
-            },
-        ]);
+        assert_eq!(
+            events,
+            vec![
+                VoxEvent::Started {
+                    at: Frames(160_000_000_000)
+                },
+                VoxEvent::Ended {
+                    silent_since: Frames(160_000_001_600),
+                    at: Frames(160_000_005_600)
+                },
+            ]
+        );
     }
 }

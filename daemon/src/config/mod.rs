@@ -1,3 +1,263 @@
-//! Configuration: embedded defaults, `/etc/callreel/callreel.toml`, `conf.d/*.toml`, environment.
+//! Configuration: what is read from where, in which order, and when it is refused.
+//!
+//! ```text
+//!  built-in defaults  <  /etc/callreel/callreel.toml  <  conf.d/*.toml  <  CALLREEL__SECTION__KEY
+//!  (schema.rs)           (or --config FILE)              (sorted by name)  (environment)
+//! ```
+//!
+//! A later layer wins key by key; `[[line]]` tables add up over all files. Every problem of every
+//! layer is reported at once, with its file, line and key.
 
+mod fault;
+mod keys;
+mod layer;
+mod rules;
 pub mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub use fault::{Fault, LoadError, Place, Problem, Rule};
+use keys::{Key, Kind};
+use layer::{Layer, LineTable};
+use schema::Config;
+
+/// The file that is read when none is named. It may be absent: then the defaults hold.
+pub const DEFAULT_FILE: &str = "/etc/callreel/callreel.toml";
+
+/// The folder beside the configuration file whose `*.toml` files are read after it.
+pub const DROP_IN_FOLDER: &str = "conf.d";
+
+/// The largest configuration file.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Where the configuration is read from; kept to read it again on reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    file: PathBuf,
+    must_exist: bool,
+}
+
+impl Origin {
+    /// The named file, which must exist, or else [`DEFAULT_FILE`], which may be absent.
+    #[must_use]
+    pub fn new(file: Option<PathBuf>) -> Self {
+        let must_exist = file.is_some();
+        let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
+        // A relative name must mean the same file when it is read again later.
+        let file = std::path::absolute(&file).unwrap_or(file);
+        Self { file, must_exist }
+    }
+
+    /// The main file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+/// A configuration that was read and found valid.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The values in force. All paths in it are absolute.
+    pub config: Config,
+    /// The files they came from, in the order of reading; empty when only defaults hold.
+    pub files: Vec<PathBuf>,
+    /// Where to read them again.
+    pub origin: Origin,
+}
+
+/// Reads and checks the configuration.
+///
+/// # Errors
+/// [`LoadError`] holds every problem: unreadable files, syntax, unknown keys, wrong types, values
+/// out of range, and values that contradict each other.
+pub fn load(origin: &Origin) -> Result<Loaded, LoadError> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    load_with(origin, environment)
+}
+
+/// What a new configuration changes, by section, and whether that needs a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `line`.
+    pub sections: Vec<&'static str>,
+}
+
+impl Changes {
+    /// Compares two configurations section by section.
+    #[must_use]
+    pub fn between(old: &Config, new: &Config) -> Self {
+        let differs =
+            |a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| format!("{a:?}") != format!("{b:?}");
+        let sections = [
+            ("storage", differs(&old.storage, &new.storage)),
+            ("http", differs(&old.http, &new.http)),
+            ("control", differs(&old.control, &new.control)),
+            ("realtime", differs(&old.realtime, &new.realtime)),
+            ("log", differs(&old.log, &new.log)),
+            ("line", differs(&old.lines, &new.lines)),
+        ];
+        let changed = sections.into_iter().filter(|(_, differs)| *differs);
+        Self {
+            sections: changed.map(|(name, _)| name).collect(),
+        }
+    }
+}
+
+fn load_with(
+    origin: &Origin,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, LoadError> {
+    let mut problems = Vec::new();
+    let mut files = Vec::new();
+    let mut layers = Vec::new();
+    let folder = origin.file.parent().unwrap_or(Path::new("/")).to_owned();
+    for (path, must_exist) in files_to_read(origin, &folder, &mut problems) {
+        match read(&path, must_exist) {
+            Ok(Some(text)) => {
+                layers.push(layer::from_toml(&path, &text, &folder, &mut problems));
+                files.push(path);
+            }
+            Ok(None) => {}
+            Err(fault) => problems.push(at_file(&path, fault)),
+        }
+    }
+    layers.push(layer::from_environment(environment, &mut problems));
+    let config = merge(&layers, &mut problems);
+    match config {
+        Some(config) if problems.is_empty() => Ok(Loaded {
+            config,
+            files,
+            origin: origin.clone(),
+        }),
+        _ => Err(LoadError { problems }),
+    }
+}
+
+/// Merges layers whose single values are in order, and applies the rules between them.
+fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
+    let mut places = BTreeMap::new();
+    let mut lines: Vec<LineTable> = Vec::new();
+    let mut builder = config::Config::builder();
+    for layer in layers {
+        places.extend(layer.places.clone());
+        // A line with a problem of its own would only cause more of them.
+        lines.extend(layer.lines.iter().filter(|line| line.sound).cloned());
+        builder = builder.add_source(layer.clone());
+    }
+    half_tables(keys::ROOT, "", &places, problems);
+    builder = builder.add_source(Layer::of_lines(&lines));
+    match builder
+        .build()
+        .and_then(config::Config::try_deserialize::<Config>)
+    {
+        Ok(config) => {
+            rules::check(&config, &places, &lines, problems);
+            Some(config)
+        }
+        Err(error) => {
+            // With a problem known already, this is its echo.
+            if problems.is_empty() {
+                let fault = Fault::Schema(error);
+                problems.push(Problem {
+                    place: Place::Default,
+                    key: String::new(),
+                    fault,
+                });
+            }
+            None
+        }
+    }
+}
+
+/// Reports tables that were begun but lack a required key.
+fn half_tables(
+    keys: &'static [Key],
+    prefix: &str,
+    places: &BTreeMap<String, Place>,
+    problems: &mut Vec<Problem>,
+) {
+    for key in keys {
+        let Kind::Table(inner) = key.kind else {
+            continue;
+        };
+        let path = format!("{prefix}{}", key.name);
+        let inside = format!("{path}.");
+        half_tables(inner, &inside, places, problems);
+        let begun = places
+            .iter()
+            .find(|(at, _)| **at == path || at.starts_with(&inside));
+        let Some((_, place)) = begun else { continue };
+        for required in inner.iter().filter(|key| key.required) {
+            let key = format!("{inside}{}", required.name);
+            if !places.contains_key(&key) && !problems.iter().any(|known| known.key == key) {
+                let fault = Fault::Missing {
+                    wanted: required.kind.wanted(),
+                };
+                problems.push(Problem {
+                    place: place.clone(),
+                    key,
+                    fault,
+                });
+            }
+        }
+    }
+}
+
+/// The main file and the drop-ins, and whether each must be there.
+fn files_to_read(
+    origin: &Origin,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Vec<(PathBuf, bool)> {
+    let mut paths = vec![(origin.file.clone(), origin.must_exist)];
+    let drop_ins = folder.join(DROP_IN_FOLDER);
+    let entries = match std::fs::read_dir(&drop_ins) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return paths,
+        Err(error) => {
+            problems.push(at_file(&drop_ins, Fault::Unreadable(error)));
+            return paths;
+        }
+    };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
+    found.sort();
+    paths.extend(found.into_iter().map(|path| (path, true)));
+    paths
+}
+
+fn read(path: &Path, must_exist: bool) -> Result<Option<String>, Fault> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if !must_exist && error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        Err(error) => return Err(Fault::Unreadable(error)),
+    };
+    let mut text = String::new();
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
+    let bytes = read.map_err(Fault::Unreadable)?;
+    if bytes as u64 > MAX_FILE_BYTES {
+        return Err(Fault::TooLarge(MAX_FILE_BYTES));
+    }
+    Ok(Some(text))
+}
+
+fn at_file(path: &Path, fault: Fault) -> Problem {
+    Problem {
+        place: Place::File(path.into(), 1),
+        key: String::new(),
+        fault,
+    }
+}

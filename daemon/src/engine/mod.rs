@@ -1,50 +1,240 @@
-//! SKELETON: policy: who records what, when.
-#![allow(missing_docs, clippy::todo, unused_variables, dead_code, clippy::unused_async, reason = "skeleton")]
+//! Policy: who records what, and when. The engine owns the lines: it opens their devices, runs
+//! their triggers on the recorder thread, and tells everyone else how they stand.
+//!
+//! ```text
+//!  real-time thread ──rings──▶ recorder thread: line ─▶ trigger ─▶ storage::Recorder
+//!                                   ▲    │
+//!                          commands │    └─ LineLive: counters and the open recording
+//!                                   │                  │
+//!                                 EngineHandle ◀───────┘
+//! ```
+//!
+//! What is not here: how sound is read (`audio-io`), how it is written (`storage`), and every
+//! protocol (`http`, `control`).
+
+mod heartbeat;
+mod legs;
+mod limits;
+mod line;
+mod live;
+mod open;
+mod preroll;
+mod recorder;
+mod trigger;
+
 use std::sync::Arc;
-use audio_io::units::{CentiDbfs, Millis, WallMillis};
+
 use audio_io::format::StreamFormat;
+use audio_io::units::{CentiDbfs, Millis, WallMillis};
 use storage::ids::{LineName, Number, RecordingId, TenantId};
-use storage::record::RecordingFacts;
+use storage::record::{Recording, RecordingFacts};
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::open::{Engine, EngineOpenError, LineToOpen};
+
+use self::heartbeat::Heartbeat;
+use self::live::LineLive;
+use self::recorder::{Command, Totals};
 use crate::config::schema::Trigger;
 
-pub struct HttpMetricsPlaceholder;
-
+/// The only door to lines and calls. Cheap to clone.
 #[derive(Clone)]
-pub struct EngineHandle { inner: Arc<()> }
+pub struct EngineHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    lines: Vec<Arc<LineLive>>,
+    commands: mpsc::Sender<Command>,
+    totals: Arc<Totals>,
+    heartbeat: Arc<Heartbeat>,
+}
 
 /// A line as it stands now.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct LineSnapshot {
-    pub name: LineName, pub tenant: String, pub tenant_id: TenantId, pub trigger: Trigger, pub format: StreamFormat,
-    /// "opening", "running", "lost"
+    /// Its name.
+    pub name: LineName,
+    /// Whose recordings it makes.
+    pub tenant: String,
+    /// The tenant's number.
+    pub tenant_id: TenantId,
+    /// What begins its recordings.
+    pub trigger: Trigger,
+    /// Rate, encoding and channels as stored.
+    pub format: StreamFormat,
+    /// `opening`, `running` or `lost`: the worst of its devices.
     pub state: &'static str,
-    /// Last error of the device in words, if it is not running.
+    /// Why a device is not running, in words.
     pub error: Option<String>,
+    /// The PCMs it captures; the caller's first.
     pub capture: Vec<String>,
-    pub frames: u64, pub lost_frames: u64, pub overruns: u64, pub stalls: u64, pub opens: u64, pub ring_depth_max: u32, pub ring_full_frames: u64,
-    /// Caller's leg first.
-    pub rms_dbfs: Vec<CentiDbfs>, pub peak_dbfs: Vec<CentiDbfs>, pub voice: bool,
+    /// Frames its devices delivered.
+    pub frames: u64,
+    /// Frames its devices lost; each is a gap in a recording if one was open.
+    pub lost_frames: u64,
+    /// Overruns of its devices.
+    pub overruns: u64,
+    /// Times a device stopped without an error.
+    pub stalls: u64,
+    /// Times a device was opened.
+    pub opens: u64,
+    /// Frames dropped because a ring was full.
+    pub ring_full_frames: u64,
+    /// The most blocks that ever waited in a ring.
+    pub ring_depth_max: u32,
+    /// Frames that arrived while the disk refused to take them.
+    pub unrecorded_frames: u64,
+    /// Frames dropped because one leg's clock runs faster than the other's.
+    pub slipped_frames: u64,
+    /// RMS over the last window, caller's leg first.
+    pub rms_dbfs: Vec<CentiDbfs>,
+    /// Peak over the last window, caller's leg first.
+    pub peak_dbfs: Vec<CentiDbfs>,
+    /// Whether there is voice.
+    pub voice: bool,
+    /// The recording in progress.
     pub recording: Option<RecordingId>,
 }
+
 /// A call in progress.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct CallSnapshot { pub recording: RecordingFacts, pub line: LineName, pub started_at: WallMillis, pub duration_ms: Millis }
+pub struct CallSnapshot {
+    /// Names, numbers, format.
+    pub recording: RecordingFacts,
+    /// The line it is on.
+    pub line: LineName,
+    /// When its first frame was captured.
+    pub started_at: WallMillis,
+    /// Recorded so far.
+    pub duration_ms: Millis,
+}
 
+/// Why a recording could not be started.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError { #[error("no line '{0}'")] NoLine(LineName), #[error("line '{line}' is triggered by {trigger}; only 'api' lines start by command")] NotApi { line: LineName, trigger: &'static str }, #[error("line '{0}' is being recorded already")] Busy(LineName), #[error("line '{0}' has no device at the moment")] NoDevice(LineName), #[error("the disk refuses writes")] Disk, #[error("the engine is stopping")] Stopping }
+pub enum StartError {
+    /// No such line.
+    #[error("no line '{0}' is configured; 'callreel lines' lists them")]
+    NoLine(LineName),
+    /// The line's recordings begin by themselves.
+    #[error("line '{0}' is not triggered by command; set trigger = \"api\" in its [[line]] table")]
+    NotApi(LineName),
+    /// There is one in progress.
+    #[error("line '{line}' is being recorded already, as recording {id}")]
+    Busy {
+        /// The line.
+        line: LineName,
+        /// Its recording in progress.
+        id: RecordingId,
+    },
+    /// The device is away.
+    #[error("line '{0}' has no device at the moment; 'callreel lines' says why")]
+    NoDevice(LineName),
+    /// Writes fail.
+    #[error("the disk refuses writes; 'callreel status' says why")]
+    Disk,
+    /// The daemon is being stopped.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Why a recording could not be stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum StopError { #[error("recording {0} is not being recorded")] NotLive(RecordingId), #[error("the engine is stopping")] Stopping }
+pub enum StopError {
+    /// It is not in progress.
+    #[error("recording {0} is not in progress; 'callreel calls' lists those that are")]
+    NotLive(RecordingId),
+    /// The daemon is being stopped, and the recording with it.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Recordings since the daemon's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct EngineTotals {
+    /// Begun. Each ends as exactly one of the next three.
+    pub started: u64,
+    /// Ended and kept.
+    pub stored: u64,
+    /// Ended too short to keep.
+    pub absent: u64,
+    /// Could not be written.
+    pub failed: u64,
+    /// Gaps in recordings.
+    pub gaps: u64,
+}
 
 impl EngineHandle {
-    #[must_use] pub fn lines(&self) -> Vec<LineSnapshot> { todo!() }
-    #[must_use] pub fn calls(&self) -> Vec<CallSnapshot> { todo!() }
-    pub async fn start(&self, line: LineName, from: Option<Number>, to: Option<Number>) -> Result<RecordingFacts, StartError> { todo!() }
-    /// Ends it; resolves when the sound is on disk and sealing has begun.
-    pub async fn stop(&self, id: RecordingId) -> Result<RecordingFacts, StopError> { todo!() }
-    /// False once capture, recorder or index stopped making progress: the watchdog is then not fed.
-    #[must_use] pub fn is_progressing(&self) -> bool { todo!() }
-    /// Xruns, ring depth and so on as Prometheus text is the http side's job; totals here.
-    #[must_use] pub fn totals(&self) -> EngineTotals { todo!() }
+    /// Every line, in the configuration's order.
+    #[must_use]
+    pub fn lines(&self) -> Vec<LineSnapshot> {
+        self.inner
+            .lines
+            .iter()
+            .map(|line| line.snapshot())
+            .collect()
+    }
+
+    /// Every call in progress.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallSnapshot> {
+        self.inner
+            .lines
+            .iter()
+            .filter_map(|line| line.call())
+            .collect()
+    }
+
+    /// Starts a recording on a line whose trigger is `api`.
+    ///
+    /// # Errors
+    /// [`StartError`] says which line and why.
+    pub async fn start(
+        &self,
+        line: LineName,
+        from: Option<Number>,
+        to: Option<Number>,
+    ) -> Result<RecordingFacts, StartError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Start {
+            line,
+            from,
+            to,
+            reply,
+        };
+        self.inner
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| StartError::Stopping)?;
+        answer.await.unwrap_or(Err(StartError::Stopping))
+    }
+
+    /// Stops a recording, whatever began it, and waits until it is sealed and indexed. On a line
+    /// that records by itself the next recording begins when its trigger says so.
+    ///
+    /// # Errors
+    /// [`StopError`] when it is not in progress.
+    pub async fn stop(&self, id: RecordingId) -> Result<Recording, StopError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Stop { id, reply };
+        self.inner
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| StopError::Stopping)?;
+        answer.await.unwrap_or(Err(StopError::Stopping))
+    }
+
+    /// False once the recorder or a capture thread stopped making progress.
+    #[must_use]
+    pub fn is_progressing(&self) -> bool {
+        self.inner.heartbeat.is_beating()
+    }
+
+    /// What has become of recordings since the daemon's start.
+    #[must_use]
+    pub fn totals(&self) -> EngineTotals {
+        self.inner.totals.snapshot()
+    }
 }
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
-pub struct EngineTotals { pub started: u64, pub stored: u64, pub absent: u64, pub failed: u64, pub gaps: u64 }

@@ -170,6 +170,19 @@ impl Core {
         }
     }
 
+    /// The next frames lack one of their legs. The journal's entry stands before their sound, so
+    /// a replay puts silence there first and then the sound over it.
+    pub(super) fn mark_gap(&self, id: RecordingId, frames: Frames, cause: GapCause) {
+        let state = &mut *self.state.borrow_mut();
+        state.journal_sound(id);
+        let Some(slot) = state.slots.get_mut(&id) else { return };
+        if slot.ending.is_none() && frames > Frames::ZERO {
+            let at = slot.facts.format.frames_in(slot.end);
+            push_gap(&mut slot.gaps, Gap { at, frames, cause });
+            state.journal.gap(id, slot.end, frames, cause);
+        }
+    }
+
     pub(super) fn end(self: &Rc<Self>, id: RecordingId, cause: EndCause, keep: bool) {
         let state = &mut *self.state.borrow_mut();
         state.journal_sound(id);

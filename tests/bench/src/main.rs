@@ -1,1 +1,103 @@
-fn main(){}
+//! `bench [NAME...] [--quick] [--json DIR] …`: the hot paths, each beside a named peer in the same
+//! run. Runs of ours and of the peer take turns, the server is pinned to one core and the client
+//! to another, figures are medians of at least seven pairs. See README.md.
+//!
+//! What is not here: pass or fail. A benchmark is never a timed test.
+
+mod args;
+mod channels;
+mod client;
+mod commands;
+mod daemon;
+mod error;
+mod first_byte;
+mod index;
+mod machine;
+mod nginx;
+mod out;
+mod ranges;
+mod recorder;
+mod report;
+mod simulate;
+mod sqlite;
+mod stats;
+
+use std::process::ExitCode;
+
+use args::{Asked, Options};
+use error::Failure;
+use report::Report;
+
+/// A benchmark: its name on the command line, what it measures, and how.
+struct Benchmark {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Options) -> Result<Report, Failure>,
+}
+
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "ranges",
+        what: "HTTP ranges of a warm file, beside nginx",
+        run: ranges::run,
+    },
+    Benchmark {
+        name: "first-byte",
+        what: "first byte at the end of a large file, beside a small one",
+        run: first_byte::run,
+    },
+    Benchmark {
+        name: "recorder",
+        what: "CPU of recording, beside a C program with stdio",
+        run: recorder::run,
+    },
+    Benchmark {
+        name: "channels",
+        what: "channels on one core without a lost frame",
+        run: channels::run,
+    },
+];
+
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out::failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> Result<(), Failure> {
+    match args::parse(std::env::args().skip(1))? {
+        Asked::Help => {
+            out::help(BENCHMARKS.iter().map(|b| (b.name, b.what)));
+            Ok(())
+        }
+        Asked::Simulate(job) => simulate::child(&job),
+        Asked::Run(options) => run(&options),
+    }
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let known = |name: &String| BENCHMARKS.iter().any(|b| b.name == name);
+    if let Some(unknown) = options.names.iter().find(|name| !known(name)) {
+        return Err(Failure::UnknownBenchmark(unknown.clone()));
+    }
+    std::fs::create_dir_all(&options.work_dir).map_err(Failure::io(format!(
+        "folder {}",
+        options.work_dir.display()
+    )))?;
+    let mut reports = Vec::new();
+    for benchmark in BENCHMARKS {
+        if !options.names.is_empty() && !options.names.iter().any(|name| name == benchmark.name) {
+            continue;
+        }
+        out::stage(benchmark.name, benchmark.what);
+        let report = (benchmark.run)(options)?;
+        report.write(&options.json_dir, options.quick)?;
+        reports.push(report);
+    }
+    out::tables(&reports, &options.json_dir, options.quick);
+    Ok(())
+}

@@ -33,7 +33,10 @@ impl WavHeader {
     /// [`Self::padding`]).
     #[must_use]
     pub fn sealed(
-        format: StreamFormat, data_bytes: u64, trailer_bytes: u64, bext: &Bext,
+        format: StreamFormat,
+        data_bytes: u64,
+        trailer_bytes: u64,
+        bext: &Bext,
     ) -> [u8; HEADER_BYTES] {
         let riff = (HEADER_BYTES as u64 - 8)
             .saturating_add(data_bytes)
@@ -43,12 +46,30 @@ impl WavHeader {
         match (u32::try_from(riff), u32::try_from(data_bytes)) {
             (Ok(riff), Ok(data)) if riff < SIZE_UNKNOWN => {
                 let fact = u32::try_from(frames.0).unwrap_or(SIZE_UNKNOWN);
-                build(format, bext, &Sizes { riff, data, fact, long: None })
+                build(
+                    format,
+                    bext,
+                    &Sizes {
+                        riff,
+                        data,
+                        fact,
+                        long: None,
+                    },
+                )
             }
             _ => {
                 let fact = u32::try_from(frames.0).unwrap_or(SIZE_UNKNOWN);
-                let long = Some(LongSizes { riff, data: data_bytes, frames });
-                let sizes = Sizes { riff: SIZE_UNKNOWN, data: SIZE_UNKNOWN, fact, long };
+                let long = Some(LongSizes {
+                    riff,
+                    data: data_bytes,
+                    frames,
+                });
+                let sizes = Sizes {
+                    riff: SIZE_UNKNOWN,
+                    data: SIZE_UNKNOWN,
+                    fact,
+                    long,
+                };
                 build(format, bext, &sizes)
             }
         }
@@ -57,8 +78,12 @@ impl WavHeader {
     /// The header of a recording in progress: its sizes say "until the end of the file".
     #[must_use]
     pub fn open_ended(format: StreamFormat, bext: &Bext) -> [u8; HEADER_BYTES] {
-        let sizes =
-            Sizes { riff: SIZE_UNKNOWN, data: SIZE_UNKNOWN, fact: SIZE_UNKNOWN, long: None };
+        let sizes = Sizes {
+            riff: SIZE_UNKNOWN,
+            data: SIZE_UNKNOWN,
+            fact: SIZE_UNKNOWN,
+            long: None,
+        };
         build(format, bext, &sizes)
     }
 
@@ -120,18 +145,32 @@ impl Cursor<'_> {
         let end = self.at + width;
         for character in text.chars().take(width) {
             let plain = character.is_ascii_graphic() || character == ' ';
-            let byte = if plain { u8::try_from(character).unwrap_or(b'?') } else { b'?' };
+            let byte = if plain {
+                u8::try_from(character).unwrap_or(b'?')
+            } else {
+                b'?'
+            };
             self.put(&[byte]);
         }
         self.at = end;
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "frame sizes to 4, the header's rest to 4096")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "frame sizes to 4, the header's rest to 4096"
+)]
 fn build(format: StreamFormat, bext: &Bext, sizes: &Sizes) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
-    let mut out = Cursor { bytes: &mut header, at: 0 };
-    out.put(if sizes.long.is_some() { b"RF64" } else { b"RIFF" });
+    let mut out = Cursor {
+        bytes: &mut header,
+        at: 0,
+    };
+    out.put(if sizes.long.is_some() {
+        b"RF64"
+    } else {
+        b"RIFF"
+    });
     out.u32(sizes.riff);
     out.put(b"WAVE");
     if let Some(long) = &sizes.long {
@@ -207,7 +246,11 @@ const fn civil_date(days: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }

@@ -95,8 +95,11 @@ impl WavInfo {
             2 => Channels::Stereo,
             _ => return None,
         };
-        let format =
-            StreamFormat { rate: SampleRate::new(self.fmt.rate).ok()?, encoding, channels };
+        let format = StreamFormat {
+            rate: SampleRate::new(self.fmt.rate).ok()?,
+            encoding,
+            channels,
+        };
         (format.frame_bytes() == usize::from(self.fmt.block_align)).then_some(format)
     }
 
@@ -119,7 +122,16 @@ impl WavInfo {
 /// [`WavError`] when it is not a WAV file, or cannot be read.
 pub fn parse<R: Read + Seek>(reader: &mut R) -> Result<WavInfo, WavError> {
     let length = reader.seek(SeekFrom::End(0))?;
-    Walk { reader, length, rf64: None, riff: 0, fmt: None, data: None, chunks: Vec::new() }.run()
+    Walk {
+        reader,
+        length,
+        rf64: None,
+        riff: 0,
+        fmt: None,
+        data: None,
+        chunks: Vec::new(),
+    }
+    .run()
 }
 
 /// Reads a WAV file that lies in memory.
@@ -207,9 +219,7 @@ impl<R: Read + Seek> Walk<'_, R> {
                 let header_only = u64::from(self.riff) + 8 <= chunk.offset;
                 let open_ended = self.rf64.is_none()
                     && (declared == u64::from(SIZE_UNKNOWN)
-                        || declared == 0
-                            && rest > 0
-                            && (header_only || self.riff == SIZE_UNKNOWN));
+                        || declared == 0 && rest > 0 && (header_only || self.riff == SIZE_UNKNOWN));
                 if open_ended {
                     chunk.bytes = rest;
                 }

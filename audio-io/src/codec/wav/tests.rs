@@ -32,12 +32,22 @@ fn riff(chunks: &[(&[u8; 4], u32, &[u8])]) -> Vec<u8> {
 const FMT: [u8; 16] = [1, 0, 1, 0, 0x40, 0x1F, 0, 0, 0x80, 0x3E, 0, 0, 2, 0, 16, 0];
 
 fn formats() -> impl Strategy<Value = StreamFormat> {
-    let encoding =
-        prop_oneof![Just(Encoding::S16Le), Just(Encoding::MuLaw), Just(Encoding::ALaw)];
+    let encoding = prop_oneof![
+        Just(Encoding::S16Le),
+        Just(Encoding::MuLaw),
+        Just(Encoding::ALaw)
+    ];
     let channels = prop_oneof![Just(Channels::Mono), Just(Channels::Stereo)];
-    (8_000_u32..=48_000, encoding, channels).prop_filter_map("rates", |(rate, encoding, channels)| {
-        Some(StreamFormat { rate: SampleRate::new(rate).ok()?, encoding, channels })
-    })
+    (8_000_u32..=48_000, encoding, channels).prop_filter_map(
+        "rates",
+        |(rate, encoding, channels)| {
+            Some(StreamFormat {
+                rate: SampleRate::new(rate).ok()?,
+                encoding,
+                channels,
+            })
+        },
+    )
 }
 
 proptest! {
@@ -79,7 +89,8 @@ proptest! {
     fn no_bytes_make_the_parser_panic(
         mut bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0_usize..4,
     ) {
-        let heads: [&[u8]; 4] = [b"RIFF\xFF\xFF\xFF\xFFWAVEfmt ", b"RF64\0\0\0\0WAVEds64", b"", b"R"];
+        let heads: [&[u8]; 4] =
+            [b"RIFF\xFF\xFF\xFF\xFFWAVEfmt ", b"RF64\0\0\0\0WAVEds64", b"", b"R"];
         bytes.splice(0..0, heads[kind].iter().copied());
         if let Ok(info) = parse_bytes(&bytes) {
             prop_assert!(info.data_offset + info.data_bytes <= bytes.len() as u64);
@@ -138,7 +149,10 @@ fn the_broadcast_extension_stands_where_the_standard_says() {
 
 #[test]
 fn companded_headers_carry_a_fact() {
-    let format = StreamFormat { encoding: Encoding::MuLaw, ..StreamFormat::TELEPHONE };
+    let format = StreamFormat {
+        encoding: Encoding::MuLaw,
+        ..StreamFormat::TELEPHONE
+    };
     let mut file = WavHeader::sealed(format, 3, 0, &bext()).to_vec();
     file.resize(HEADER_BYTES + 4, 0);
     let info = parse_bytes(&file).expect("our own header");
@@ -161,14 +175,26 @@ fn lies_about_sizes_are_cut_off_at_the_file() {
     for riff_size in [0, 36, u32::MAX] {
         streaming[4..8].copy_from_slice(&riff_size.to_le_bytes());
         let info = parse_bytes(&streaming).expect("a file whose writer died");
-        assert_eq!((info.data_bytes, info.open_ended), (10, true), "{riff_size}");
+        assert_eq!(
+            (info.data_bytes, info.open_ended),
+            (10, true),
+            "{riff_size}"
+        );
     }
 }
 
 #[test]
 fn odd_chunks_are_found_with_and_without_their_padding() {
-    let padded = riff(&[(b"LIST", 3, b"abc\0"), (b"fmt ", 16, &FMT), (b"data", 4, &[0; 4])]);
-    let bare = riff(&[(b"LIST", 3, b"abc"), (b"fmt ", 16, &FMT), (b"data", 4, &[0; 4])]);
+    let padded = riff(&[
+        (b"LIST", 3, b"abc\0"),
+        (b"fmt ", 16, &FMT),
+        (b"data", 4, &[0; 4]),
+    ]);
+    let bare = riff(&[
+        (b"LIST", 3, b"abc"),
+        (b"fmt ", 16, &FMT),
+        (b"data", 4, &[0; 4]),
+    ]);
     for file in [padded, bare] {
         let info = parse_bytes(&file).expect("a file with an odd chunk");
         assert_eq!(info.data_bytes, 4);
@@ -182,11 +208,26 @@ fn files_without_their_parts_are_refused() {
     let refused = |file: &[u8]| parse_bytes(file).expect_err("not a usable file");
     assert!(matches!(refused(b""), WavError::NotWav));
     assert!(matches!(refused(b"RIFF\0\0\0\0AVI LIST"), WavError::NotWav));
-    assert!(matches!(refused(&riff(&[data, (b"fmt ", 16, &FMT)])), WavError::NoFormat));
-    assert!(matches!(refused(&riff(&[(b"fmt ", 16, &FMT)])), WavError::NoData));
-    assert!(matches!(refused(&riff(&[(b"fmt ", 8, &FMT[..8]), data])), WavError::Format(_)));
-    assert!(matches!(refused(&riff(&[(b"fmt ", 16, &[0; 16]), data])), WavError::Format(_)));
-    assert!(matches!(refused(b"RF64\xFF\xFF\xFF\xFFWAVEdata\0\0\0\0"), WavError::NoDs64));
+    assert!(matches!(
+        refused(&riff(&[data, (b"fmt ", 16, &FMT)])),
+        WavError::NoFormat
+    ));
+    assert!(matches!(
+        refused(&riff(&[(b"fmt ", 16, &FMT)])),
+        WavError::NoData
+    ));
+    assert!(matches!(
+        refused(&riff(&[(b"fmt ", 8, &FMT[..8]), data])),
+        WavError::Format(_)
+    ));
+    assert!(matches!(
+        refused(&riff(&[(b"fmt ", 16, &[0; 16]), data])),
+        WavError::Format(_)
+    ));
+    assert!(matches!(
+        refused(b"RF64\xFF\xFF\xFF\xFFWAVEdata\0\0\0\0"),
+        WavError::NoDs64
+    ));
     let many = vec![(b"junk", 0, &[][..]); 2_000];
     assert!(matches!(refused(&riff(&many)), WavError::TooManyChunks));
 }

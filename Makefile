@@ -1,0 +1,36 @@
+# Everything a developer needs; the work is in packaging/*.sh. `make help` explains.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run test bench check fmt lint fuzz clean
+
+help: ## This list
+	@echo 'Callreel: records calls and plays them back. On Debian 12; root or sudo only to install packages.'
+	@echo
+	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: ## Install what running, testing and benchmarking need, and say why
+	@packaging/setup.sh run && packaging/setup.sh test && packaging/setup.sh bench
+
+run: ## Build, start the daemon with a talking demo line, record a call, show how to fetch it
+	@exec packaging/run.sh
+
+test: ## Format, lints, unit, integration and doc tests, fuzz targets; ends with the count
+	@exec packaging/test.sh
+
+bench: ## The benchmarks beside their peers (ARGS='--quick ranges'); JSON in target/bench
+	@exec packaging/bench.sh $(ARGS)
+
+check: ## Format and lints only
+	@exec packaging/check.sh fmt lint
+
+fmt: ## Format the code
+	@exec packaging/check.sh fix
+
+lint: ## clippy over everything, warnings are errors
+	@exec packaging/check.sh lint
+
+fuzz: ## Run each fuzz target (SECONDS_EACH=10)
+	@exec packaging/fuzz.sh $(SECONDS_EACH)
+
+clean: ## Remove everything that was built, the demo's recordings included
+	@exec packaging/clean.sh

@@ -1,0 +1,450 @@
+//! The command line of `callreel`: commands, options, help and examples. What they do is in the
+//! files of their names.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
+use storage::record::Family;
+use uuid::Uuid;
+
+const EXIT_CODES: &str = "EXIT CODES
+  0  done
+  1  failed; 'check' found damage
+  2  the command line or the configuration cannot be used
+  3  the daemon is not running
+  4  what was named does not exist
+  5  this user may not do that
+  6  not possible as things stand (busy, taken, running)
+
+EXAMPLE
+  callreel status";
+
+/// Where help lists the options of every command.
+const COMMON: &str = "Options of every command";
+
+/// Controls the call recorder callreeld.
+#[derive(Debug, Parser)]
+#[command(name = "callreel", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print JSON instead of text; errors too, to standard error
+    #[arg(long, global = true, help_heading = COMMON)]
+    pub json: bool,
+    /// The daemon's control socket [default: control.socket of the configuration]
+    #[arg(long, global = true, value_name = "PATH", help_heading = COMMON)]
+    pub socket: Option<PathBuf>,
+    /// The configuration file [default: /etc/callreel/callreel.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = COMMON)]
+    pub config: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show how the daemon is doing
+    #[command(after_help = "EXAMPLE\n  callreel status --json")]
+    Status,
+    /// List lines: device state, levels, losses
+    #[command(after_help = "EXAMPLE\n  callreel lines")]
+    Lines,
+    /// List calls in progress
+    #[command(after_help = "EXAMPLE\n  callreel calls")]
+    Calls,
+    /// Add and list tenants, the owners of recordings and keys
+    #[command(subcommand, after_help = "EXAMPLE\n  callreel tenant add acme")]
+    Tenant(TenantCommand),
+    /// Issue, list and revoke keys of the API
+    #[command(
+        subcommand,
+        after_help = "EXAMPLE\n  callreel key issue --tenant acme --family task-audio"
+    )]
+    Key(KeyCommand),
+    /// Start and stop recordings by hand
+    #[command(
+        subcommand,
+        after_help = "EXAMPLE\n  callreel record start --line front-desk"
+    )]
+    Record(RecordCommand),
+    /// List, show, export, delete and import recordings
+    #[command(
+        subcommand,
+        after_help = "EXAMPLE\n  callreel recordings list --tenant acme"
+    )]
+    Recordings(RecordingsCommand),
+    /// Verify index, files, hashes and headers; changes nothing
+    ///
+    /// Asks the daemon where it runs; otherwise reads the data folder itself.
+    #[command(
+        after_help = "EXAMPLE\n  callreel check\n  callreel check --quick --data-dir /mnt/backup"
+    )]
+    Check {
+        /// Which folder.
+        #[command(flatten)]
+        upkeep: Upkeep,
+        /// Look at lengths, headers and facts only, without reading every file
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Rebuild the index from the recordings' files alone; the daemon must be stopped
+    ///
+    /// Keys live in the index alone: they are carried over where the old index can still be read.
+    /// The old index is kept.
+    #[command(after_help = "EXAMPLE\n  callreel reindex --data-dir /var/lib/callreel")]
+    Reindex(Upkeep),
+    /// List, test and play to sound devices; needs no daemon
+    #[command(after_help = "EXAMPLE\n  callreel devices\n  callreel devices test plughw:1,0")]
+    Devices {
+        /// What to do; without it, list them.
+        #[command(subcommand)]
+        command: Option<DevicesCommand>,
+    },
+    /// Make the daemon read its configuration again
+    #[command(after_help = "EXAMPLE\n  callreel reload")]
+    Reload,
+}
+
+/// `tenant`
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Add a tenant
+    #[command(after_help = "EXAMPLE\n  callreel tenant add acme")]
+    Add {
+        /// 1 to 64 letters, digits, '-' or '_'
+        name: TenantName,
+    },
+    /// List tenants
+    #[command(after_help = "EXAMPLE\n  callreel tenant list")]
+    List,
+}
+
+/// `key`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Issue a key and show its secret, this once
+    #[command(
+        after_help = "EXAMPLE\n  callreel key issue --tenant acme --family task-audio --label crm"
+    )]
+    Issue {
+        /// Whose recordings it opens
+        #[arg(long)]
+        tenant: TenantName,
+        /// Which family of the API it opens
+        #[arg(long, value_enum)]
+        family: FamilyArg,
+        /// A note for your own lists
+        #[arg(long, default_value = "", hide_default_value = true)]
+        label: String,
+    },
+    /// List keys, without their secrets
+    #[command(after_help = "EXAMPLE\n  callreel key list --tenant acme")]
+    List {
+        /// Only this tenant's
+        #[arg(long)]
+        tenant: Option<TenantName>,
+    },
+    /// Revoke a key at once and for good
+    #[command(after_help = "EXAMPLE\n  callreel key revoke 3")]
+    Revoke {
+        /// The key's id, from 'callreel key list'
+        #[arg(value_name = "KEY_ID")]
+        id: u64,
+    },
+}
+
+/// The families of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FamilyArg {
+    /// `/api/v2/PlayAudioFile.php`
+    PlayAudioFile,
+    /// `/api/v1/sessions`
+    SessionCommands,
+    /// `/api/calls`
+    CallRecording,
+    /// `/ameyorestapi`
+    VoiceLog,
+    /// `/api/v1/tasks` and `/api/v1/sse/audio`
+    TaskAudio,
+    /// `/api/supervisor`
+    Supervisor,
+}
+
+impl From<FamilyArg> for Family {
+    fn from(family: FamilyArg) -> Self {
+        match family {
+            FamilyArg::PlayAudioFile => Self::PlayAudioFile,
+            FamilyArg::SessionCommands => Self::SessionCommands,
+            FamilyArg::CallRecording => Self::CallRecording,
+            FamilyArg::VoiceLog => Self::VoiceLog,
+            FamilyArg::TaskAudio => Self::TaskAudio,
+            FamilyArg::Supervisor => Self::Supervisor,
+        }
+    }
+}
+
+/// `record`
+#[derive(Debug, Subcommand)]
+pub enum RecordCommand {
+    /// Start a recording on a line whose trigger is "api"
+    #[command(
+        after_help = "EXAMPLE\n  callreel record start --line front-desk --from +15550100 --to 100"
+    )]
+    Start {
+        /// The line
+        #[arg(long)]
+        line: LineName,
+        /// The caller's number
+        #[arg(long)]
+        from: Option<Number>,
+        /// The called number
+        #[arg(long)]
+        to: Option<Number>,
+    },
+    /// Stop a recording, whatever began it, and wait until it is stored
+    #[command(after_help = "EXAMPLE\n  callreel record stop 65537")]
+    Stop {
+        /// Any name of the recording
+        #[arg(value_name = "ID")]
+        name: String,
+    },
+}
+
+/// `recordings`
+#[derive(Debug, Subcommand)]
+pub enum RecordingsCommand {
+    /// List recordings, newest first
+    #[command(
+        after_help = "EXAMPLE\n  callreel recordings list --tenant acme --since 2026-11-01 --limit 20"
+    )]
+    List(ListArgs),
+    /// Show everything known about a recording
+    #[command(after_help = "EXAMPLE\n  callreel recordings show 65537")]
+    Show(NameArgs),
+    /// Copy a recording's file out of the store
+    #[command(after_help = "EXAMPLE\n  callreel recordings export 65537 --output call.wav")]
+    Export {
+        /// Which recording.
+        #[command(flatten)]
+        name: NameArgs,
+        /// Where to write it; '-' for standard output [default: RECID.EXTENSION]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Replace a file that exists
+        #[arg(long)]
+        force: bool,
+    },
+    /// Delete recordings for good
+    #[command(after_help = "EXAMPLE\n  callreel recordings delete 65537 65538 --dry-run")]
+    Delete {
+        /// Any name of each recording
+        #[arg(required = true, value_name = "ID")]
+        names: Vec<String>,
+        /// Search this tenant's recordings only
+        #[arg(long)]
+        tenant: Option<TenantName>,
+        /// Do not ask; needed where there is no terminal to ask on
+        #[arg(long)]
+        yes: bool,
+        /// Show what would be deleted and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Bring in WAV, MP3, M4A, WebM, Ogg and FLAC files
+    ///
+    /// The daemon opens the files itself: they must be readable for its user. They are copied and
+    /// left where they are.
+    #[command(
+        after_help = "EXAMPLE\n  callreel recordings import --tenant acme old/1.mp3 old/2.wav\n  \
+                      callreel recordings import --tenant acme --recid 12345 --start \
+                      2026-11-21T08:00:00Z a.wav"
+    )]
+    Import(ImportArgs),
+}
+
+/// One recording.
+#[derive(Debug, Args)]
+pub struct NameArgs {
+    /// Any name of the recording: recid, call_sid, taskId, session or crtObjectId
+    #[arg(value_name = "ID")]
+    pub name: String,
+    /// Search this tenant's recordings only
+    #[arg(long)]
+    pub tenant: Option<TenantName>,
+}
+
+/// `recordings list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only this tenant's
+    #[arg(long)]
+    pub tenant: Option<TenantName>,
+    /// Only from this line
+    #[arg(long)]
+    pub line: Option<LineName>,
+    /// Only in these states, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = ["live", "stored", "absent", "failed"])]
+    pub state: Vec<String>,
+    /// Only those started at or after this time (RFC 3339, or a day in UTC)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<String>,
+    /// Only those started before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub limit: usize,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+    /// Go on after an earlier list, with its 'next'
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
+/// `recordings import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Whose they will be
+    #[arg(long)]
+    pub tenant: TenantName,
+    /// Its number (one file only, as with the next five)
+    #[arg(long, value_name = "N")]
+    pub recid: Option<u64>,
+    /// Its call_sid
+    #[arg(long, value_name = "call_…")]
+    pub call_sid: Option<CallSid>,
+    /// Its crtObjectId
+    #[arg(long, value_name = "ID")]
+    pub crt_object_id: Option<ExternalId>,
+    /// Its campaign
+    #[arg(long, value_name = "N")]
+    pub campaign_id: Option<u32>,
+    /// Its callId
+    #[arg(long, value_name = "ID")]
+    pub call_id: Option<ExternalId>,
+    /// Its taskId
+    #[arg(long, value_name = "UUID")]
+    pub task_id: Option<Uuid>,
+    /// The line it came from
+    #[arg(long)]
+    pub line: Option<LineName>,
+    /// The caller's number
+    #[arg(long)]
+    pub from: Option<Number>,
+    /// The called number
+    #[arg(long)]
+    pub to: Option<Number>,
+    /// When it was recorded (RFC 3339) [default: the file's time of last change]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub start: Option<String>,
+}
+
+impl ImportArgs {
+    /// The first option given that names a single recording.
+    #[must_use]
+    pub fn single_only(&self) -> Option<&'static str> {
+        [
+            ("--recid", self.recid.is_some()),
+            ("--call-sid", self.call_sid.is_some()),
+            ("--crt-object-id", self.crt_object_id.is_some()),
+            ("--campaign-id", self.campaign_id.is_some()),
+            ("--call-id", self.call_id.is_some()),
+            ("--task-id", self.task_id.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+}
+
+/// `check` and `reindex`
+#[derive(Debug, Args)]
+pub struct Upkeep {
+    /// Read this data folder, without the daemon [default: storage.data_dir of the configuration]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// `devices`
+#[derive(Debug, Subcommand)]
+pub enum DevicesCommand {
+    /// List PCMs with what they can do
+    #[command(after_help = "EXAMPLE\n  callreel devices list --json")]
+    List,
+    /// Record from a PCM and tell level, rate, xruns and lost frames
+    #[command(after_help = "EXAMPLE\n  callreel devices test plughw:1,0 --channels stereo")]
+    Test(TestArgs),
+    /// Play a WAV file or a tone to a PCM
+    #[command(
+        after_help = "EXAMPLE\n  callreel devices play plughw:1,0 --tone 440\n  \
+                      callreel devices play plughw:1,0 greeting.wav"
+    )]
+    Play(PlayArgs),
+}
+
+/// `devices test`
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The PCM's name
+    pub name: String,
+    /// Frames a second
+    #[arg(long, default_value_t = 8_000, value_name = "HZ",
+          value_parser = clap::value_parser!(u32).range(8_000..=48_000))]
+    pub rate: u32,
+    /// Channels
+    #[arg(long, value_enum, default_value_t = ChannelsArg::Mono)]
+    pub channels: ChannelsArg,
+    /// How long to record
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub seconds: u64,
+}
+
+/// Mono or stereo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChannelsArg {
+    /// One leg
+    Mono,
+    /// Left the caller, right the agent
+    Stereo,
+}
+
+/// `devices play`
+#[derive(Debug, Args)]
+pub struct PlayArgs {
+    /// The PCM's name
+    pub name: String,
+    /// A WAV file: PCM16, µ-law or A-law
+    #[arg(required_unless_present = "tone", conflicts_with = "tone")]
+    pub file: Option<PathBuf>,
+    /// A sine tone at -20 dBFS
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(20..=20_000))]
+    pub tone: Option<u32>,
+    /// How long the tone lasts
+    #[arg(long, default_value_t = 3, conflicts_with = "file",
+          value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
+    /// Frames a second of the tone
+    #[arg(long, default_value_t = 8_000, value_name = "HZ", conflicts_with = "file",
+          value_parser = clap::value_parser!(u32).range(8_000..=48_000))]
+    pub rate: u32,
+}
+
+/// Refuses a bad time before the daemon is asked.
+fn time(text: &str) -> Result<String, crate::control::BadTime> {
+    crate::control::parse_time(text).map(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Tests of the command line: examples, exit codes, refusals.
+
+use clap::CommandFactory;
+
+use super::*;
+
+/// Calls a closure with each command and its words.
+fn each(command: &clap::Command, path: &str, look: &mut impl FnMut(&clap::Command, &str)) {
+    look(command, path);
+    for inner in command
+        .get_subcommands()
+        .filter(|inner| inner.get_name() != "help")
+    {
+        each(inner, &format!("{path} {}", inner.get_name()), look);
+    }
+}
+
+#[test]
+fn every_command_has_an_example_that_parses() {
+    Cli::command().debug_assert();
+    let mut seen = 0;
+    each(&Cli::command(), "callreel", &mut |command, path| {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let examples = help.split("EXAMPLE\n").nth(1).unwrap_or_default();
+        assert!(!examples.is_empty(), "'{path}' has no example");
+        for example in examples.lines() {
+            assert!(
+                example.trim().starts_with(path),
+                "'{example}' is not of '{path}'"
+            );
+            let parsed = Cli::try_parse_from(example.split_whitespace());
+            assert!(parsed.is_ok(), "'{example}': {parsed:?}");
+            seen += 1;
+        }
+    });
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn the_exit_codes_in_the_help_are_those_there_are() {
+    for (exit, meaning) in crate::cli::exit::Exit::ALL {
+        let row = format!("  {}  {meaning}\n", exit.code());
+        assert!(EXIT_CODES.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn bad_command_lines_are_refused() {
+    for line in [
+        "callreel",
+        "callreel nope",
+        "callreel tenant add a/b",
+        "callreel key issue --tenant a --family nope",
+        "callreel record start",
+        "callreel recordings list --state gone",
+        "callreel recordings list --since yesterday",
+        "callreel recordings list --all --limit 3",
+        "callreel recordings import a.wav",
+        "callreel recordings import --tenant t --recid x a.wav",
+        "callreel recordings delete",
+        "callreel devices test hw:0 --rate 7000",
+        "callreel devices play hw:0",
+        "callreel devices play hw:0 a.wav --tone 440",
+    ] {
+        assert!(
+            Cli::try_parse_from(line.split_whitespace()).is_err(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn options_for_all_commands_may_stand_anywhere() {
+    let cli = Cli::try_parse_from(["callreel", "lines", "--json", "--socket", "/x"]);
+    let common = cli.expect("valid").common;
+    assert!(common.json);
+    assert_eq!(common.socket.as_deref(), Some(std::path::Path::new("/x")));
+}

@@ -1,0 +1,125 @@
+//! Why a command failed, in words that say what to do, and with which exit code.
+
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use crate::config::LoadError;
+use crate::control::wire::{ErrorBody, ErrorCode};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration cannot be used.
+    #[error("the configuration cannot be used:\n{0}")]
+    Config(#[from] LoadError),
+    /// Nobody answers on the socket.
+    #[error(
+        "the daemon is not running: nothing answers at '{}' ({source}); start it with 'systemctl \
+         start callreeld' or 'callreeld', or name its socket with --socket",
+        socket.display()
+    )]
+    NotRunning {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The socket does not let this user connect.
+    #[error(
+        "this user may not connect to '{}': become root or the daemon's own user, or join the \
+         group that [control].group names",
+        .0.display()
+    )]
+    Denied(PathBuf),
+    /// The daemon said no.
+    #[error("{}", .0.message)]
+    Refused(ErrorBody),
+    /// The conversation broke off.
+    #[error("the daemon stopped answering: {0}; 'journalctl -u callreeld' may say why")]
+    Broken(#[source] hyper::Error),
+    /// The daemon said something else than this version expects.
+    #[error("the daemon's answer is not understood ({0}); are both of the same version?")]
+    NotUnderstood(#[source] serde_json::Error),
+    /// The answer ended before it was whole.
+    #[error("the daemon's answer ended early; 'journalctl -u callreeld' may say why")]
+    Cut,
+    /// A request could not be written.
+    #[error("the request cannot be written: {0}")]
+    Request(#[from] http::Error),
+    /// A value could not be shown.
+    #[error("cannot write JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    /// A file of this command.
+    #[error("cannot {what} '{}': {source}", path.display())]
+    File {
+        /// What was attempted.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A file that is there already.
+    #[error("'{}' exists; choose another name or give --force", .0.display())]
+    Exists(PathBuf),
+    /// Standard output or the terminal.
+    #[error("cannot write: {0}")]
+    Output(#[source] std::io::Error),
+    /// Nobody to ask.
+    #[error("there is no terminal to ask on; give --yes to go ahead, or --dry-run to look")]
+    NoTerminal,
+    /// An option that names one recording, with several files.
+    #[error("{0} names a single recording; give one FILE with it")]
+    SingleOnly(&'static str),
+    /// The data folder is in use.
+    #[error(
+        "the daemon is running (it answers at '{}'): stop it first, with 'systemctl stop \
+         callreeld'; the index cannot be rebuilt while it is in use",
+        .0.display()
+    )]
+    DaemonRuns(PathBuf),
+    /// The check found something.
+    #[error("{0} problems were found")]
+    Damage(u64),
+    /// Some of several could not be done; each has been told.
+    #[error("{failed} of {all} failed")]
+    Some {
+        /// So many failed.
+        failed: usize,
+        /// Of so many.
+        all: usize,
+    },
+    /// Checking or rebuilding.
+    #[error(transparent)]
+    Upkeep(#[from] crate::control::UpkeepError),
+    /// A sound device.
+    #[error(transparent)]
+    Device(#[from] super::devices::DeviceError),
+}
+
+impl CliError {
+    /// The exit code that tells it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::NoTerminal | Self::SingleOnly(_) => Exit::Usage,
+            Self::NotRunning { .. } => Exit::NotRunning,
+            Self::Denied(_) => Exit::Denied,
+            Self::Exists(_) | Self::DaemonRuns(_) => Exit::Conflict,
+            Self::Upkeep(error) if error.is_locked() => Exit::Conflict,
+            Self::Refused(body) => match body.code {
+                ErrorCode::NotFound => Exit::NotFound,
+                ErrorCode::Denied => Exit::Denied,
+                ErrorCode::Conflict => Exit::Conflict,
+                ErrorCode::BadRequest | ErrorCode::MethodNotAllowed | ErrorCode::TooLarge => {
+                    Exit::Usage
+                }
+                ErrorCode::Unusable | ErrorCode::Unavailable | ErrorCode::Internal => Exit::Failed,
+            },
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Exit::NotFound
+            }
+            _ => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The command line, `callreel`. Each command is a thin client of the control socket; `check`,
+//! `reindex` and `devices` also work without a daemon.
+//!
+//! ```text
+//!  args.rs ──▶ run ──▶ status.rs, access.rs, recordings.rs, import.rs ──▶ client.rs ──▶ daemon
+//!                 ├──▶ upkeep.rs ──▶ daemon, or the data folder
+//!                 └──▶ devices.rs ──▶ ALSA                    all ──▶ output.rs ──▶ terminal
+//! ```
+
+mod access;
+pub mod args;
+pub mod client;
+pub mod devices;
+pub mod error;
+pub mod exit;
+mod import;
+pub mod output;
+mod recordings;
+mod status;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use args::{Cli, Command, Common};
+use clap::Parser;
+use client::Client;
+use error::CliError;
+use exit::Exit;
+use output::Output;
+
+use crate::config::{self, Origin};
+
+/// What every command has at hand.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) output: Output,
+    common: Common,
+}
+
+impl Context {
+    fn new(common: Common) -> Result<Self, CliError> {
+        let socket = match &common.socket {
+            Some(socket) => socket.clone(),
+            None => configured_socket(&common)?,
+        };
+        Ok(Self {
+            client: Client::new(socket),
+            output: Output::new(common.json),
+            common,
+        })
+    }
+
+    /// The data folder of the configuration.
+    pub(crate) fn configured_data_dir(&self) -> Result<PathBuf, CliError> {
+        let loaded = config::load(&Origin::new(self.common.config.clone()))?;
+        Ok(loaded.config.storage.data_dir)
+    }
+}
+
+/// The socket of the configuration. Members of the control group need not be allowed to read the
+/// default file: for them it is where it is by default.
+fn configured_socket(common: &Common) -> Result<PathBuf, CliError> {
+    match config::load(&Origin::new(common.config.clone())) {
+        Ok(loaded) => Ok(loaded.config.control.socket),
+        Err(error) if common.config.is_none() && error.is_only_forbidden() => {
+            Ok(config::schema::Control::default().socket)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Runs the program with these arguments, the first being its own name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked_for = !error.use_stderr();
+            // Help that cannot be written has nobody to read it.
+            let _ = error.print();
+            return if asked_for { Exit::Ok } else { Exit::Usage };
+        }
+    };
+    let json = cli.common.json;
+    match run(cli) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            let exit = error.exit();
+            // What a check found has been printed as its report.
+            if !matches!(error, CliError::Damage(_)) || !json {
+                output::complain(&told(&error, exit, json));
+            }
+            exit
+        }
+    }
+}
+
+/// An error as text, or with `--json` as `{"error":{"code","message"}}`.
+fn told(error: &CliError, exit: Exit, json: bool) -> String {
+    if json {
+        let error = serde_json::json!({ "code": exit.word(), "message": error.to_string() });
+        return serde_json::json!({ "error": error }).to_string();
+    }
+    format!("callreel: {error}")
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Output)?;
+    let Cli { common, command } = cli;
+    // Devices need neither a daemon nor a valid configuration.
+    if let Command::Devices { command } = command {
+        return runtime.block_on(devices::run(command, Output::new(common.json)));
+    }
+    let context = Context::new(common)?;
+    runtime.block_on(async {
+        match command {
+            Command::Status => status::status(&context).await,
+            Command::Lines => status::lines(&context).await,
+            Command::Calls => status::calls(&context).await,
+            Command::Reload => status::reload(&context).await,
+            Command::Tenant(command) => access::tenant(&context, command).await,
+            Command::Key(command) => access::key(&context, command).await,
+            Command::Record(command) => recordings::record(&context, command).await,
+            Command::Recordings(command) => recordings::run(&context, command).await,
+            Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
+            Command::Reindex(options) => upkeep::reindex(&context, options).await,
+            Command::Devices { .. } => Ok(()),
+        }
+    })
+}

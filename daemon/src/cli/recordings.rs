@@ -1,0 +1,359 @@
+//! `record` and `recordings`, importing apart.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::Context;
+use super::args::{ListArgs, NameArgs, RecordCommand, RecordingsCommand};
+use super::client::{escaped, query};
+use super::error::CliError;
+use super::output::{length, or_dash, size, table, write_bytes};
+use super::{import, output};
+use crate::control::wire::{Deleted, Page, Recording, StartRecording, StopRecording};
+
+/// What is asked for at once when many are wanted.
+const PAGE: usize = 500;
+
+pub(super) async fn record(context: &Context, command: RecordCommand) -> Result<(), CliError> {
+    match command {
+        RecordCommand::Start { line, from, to } => {
+            let wish = StartRecording { line, from, to };
+            let recording: Recording = context.client.post("/record/start", &wish).await?;
+            context.output.show(&recording, |recording| {
+                format!(
+                    "recording {} started (task {}); 'callreel record stop {}' ends it\n",
+                    recording.recid, recording.names.task_id, recording.recid
+                )
+            })
+        }
+        RecordCommand::Stop { name } => {
+            let wish = StopRecording { name };
+            let recording: Recording = context.client.post("/record/stop", &wish).await?;
+            context.output.show(&recording, |recording| {
+                let length = recording.outcome.as_ref().map(|o| length(o.duration_ms));
+                format!(
+                    "recording {} is {}, {} long\n",
+                    recording.recid,
+                    recording.state,
+                    or_dash(length.as_deref())
+                )
+            })
+        }
+    }
+}
+
+pub(super) async fn run(context: &Context, command: RecordingsCommand) -> Result<(), CliError> {
+    match command {
+        RecordingsCommand::List(wish) => list(context, wish).await,
+        RecordingsCommand::Show(name) => {
+            let recording = find(context, &name.name, name.tenant.as_ref()).await?;
+            context.output.show(&recording, describe)
+        }
+        RecordingsCommand::Export {
+            name,
+            output,
+            force,
+        } => export(context, &name, output, force).await,
+        RecordingsCommand::Delete {
+            names,
+            tenant,
+            yes,
+            dry_run,
+        } => {
+            let mut found = Vec::new();
+            for name in &names {
+                found.push(find(context, name, tenant.as_ref()).await?);
+            }
+            delete(context, &found, yes, dry_run).await
+        }
+        RecordingsCommand::Import(wish) => import::import(context, wish).await,
+    }
+}
+
+fn path_of(name: &str, tenant: Option<&str>, below: &str) -> String {
+    let query = query(&[("tenant", tenant.map(str::to_owned))]);
+    format!("/recordings/{}{below}{query}", escaped(name))
+}
+
+async fn find(
+    context: &Context,
+    name: &str,
+    tenant: Option<&storage::ids::TenantName>,
+) -> Result<Recording, CliError> {
+    context
+        .client
+        .get(&path_of(name, tenant.map(|tenant| tenant.as_str()), ""))
+        .await
+}
+
+async fn list(context: &Context, wish: ListArgs) -> Result<(), CliError> {
+    let wanted = if wish.all { usize::MAX } else { wish.limit };
+    let mut whole = Page {
+        items: Vec::new(),
+        next: wish.cursor,
+    };
+    loop {
+        let states = (!wish.state.is_empty()).then(|| wish.state.join(","));
+        let query = query(&[
+            ("tenant", wish.tenant.as_ref().map(ToString::to_string)),
+            ("line", wish.line.as_ref().map(ToString::to_string)),
+            ("state", states),
+            ("since", wish.since.clone()),
+            ("until", wish.until.clone()),
+            ("cursor", whole.next.take()),
+            (
+                "limit",
+                Some(PAGE.min(wanted - whole.items.len()).to_string()),
+            ),
+        ]);
+        let page: Page = context.client.get(&format!("/recordings{query}")).await?;
+        whole.items.extend(page.items);
+        whole.next = page.next;
+        if whole.next.is_none() || whole.items.len() >= wanted {
+            break;
+        }
+    }
+    context.output.show(&whole, |page| {
+        if page.items.is_empty() {
+            return "there are no such recordings\n".into();
+        }
+        let rows: Vec<_> = page.items.iter().map(row).collect();
+        let heading = [
+            "RECID", "TENANT", "LINE", "STATE", "STARTED", "LENGTH", "SIZE", "FROM", "TO",
+        ];
+        let mut text = table(heading, &rows);
+        if let Some(next) = &page.next {
+            text.push_str(&format!("more: --cursor {next}, or --all\n"));
+        }
+        text
+    })
+}
+
+fn row(recording: &Recording) -> [String; 9] {
+    let outcome = recording.outcome.as_ref();
+    [
+        recording.recid.clone(),
+        recording.tenant.clone(),
+        or_dash(recording.line.as_deref()),
+        recording.state.clone(),
+        recording.started_at.clone(),
+        or_dash(
+            outcome
+                .map(|outcome| length(outcome.duration_ms))
+                .as_deref(),
+        ),
+        or_dash(outcome.map(|outcome| size(outcome.size_bytes)).as_deref()),
+        or_dash(recording.from.as_deref()),
+        or_dash(recording.to.as_deref()),
+    ]
+}
+
+fn describe(recording: &Recording) -> String {
+    let names = &recording.names;
+    let channels = if recording.format.channels == 2 {
+        "stereo"
+    } else {
+        "mono"
+    };
+    let format = &recording.format;
+    let mut rows = vec![
+        ("recid", recording.recid.clone()),
+        ("tenant", recording.tenant.clone()),
+        ("state", recording.state.clone()),
+        ("line", or_dash(recording.line.as_deref())),
+        ("from", or_dash(recording.from.as_deref())),
+        ("to", or_dash(recording.to.as_deref())),
+        ("started", recording.started_at.clone()),
+        (
+            "format",
+            format!("{} {channels} {} Hz", format.encoding, format.rate_hz),
+        ),
+        ("container", recording.container.clone()),
+        ("taskId", names.task_id.to_string()),
+        ("call_sid", names.call_sid.clone()),
+        ("crtObjectId", names.crt_object_id.clone()),
+        ("campaignId", names.campaign_id.to_string()),
+        ("callId", names.call_id.clone()),
+        ("session", names.session_uuid.to_string()),
+    ];
+    if let Some(outcome) = &recording.outcome {
+        rows.push(("ended by", outcome.end_cause.clone()));
+        rows.push((
+            "length",
+            format!(
+                "{} ({} ms)",
+                length(outcome.duration_ms),
+                outcome.duration_ms
+            ),
+        ));
+        rows.push((
+            "size",
+            format!(
+                "{} ({} bytes)",
+                size(outcome.size_bytes),
+                outcome.size_bytes
+            ),
+        ));
+        rows.push(("sealed", outcome.sealed_at.clone()));
+        rows.push(("blake3", outcome.blake3.clone()));
+        for (leg, level) in outcome.levels.iter().enumerate() {
+            let name = ["level", "level, agent"][leg.min(1)];
+            rows.push((
+                name,
+                format!("{:.1} dBFS, peak {:.1}", level.rms_dbfs, level.peak_dbfs),
+            ));
+        }
+        for gap in &outcome.gaps {
+            let text = format!(
+                "{} ms at {}, {}",
+                gap.duration_ms,
+                length(gap.at_ms),
+                gap.cause
+            );
+            rows.push(("gap", text));
+        }
+    }
+    let line =
+        |(name, value): &(&str, String)| format!("{name:<12} {}\n", output::printable(value));
+    rows.iter().map(line).collect()
+}
+
+async fn export(
+    context: &Context,
+    name: &NameArgs,
+    target: Option<PathBuf>,
+    force: bool,
+) -> Result<(), CliError> {
+    let tenant = name.tenant.as_ref().map(|tenant| tenant.as_str());
+    let path = path_of(&name.name, tenant, "/audio");
+    if target.as_deref() == Some(Path::new("-")) {
+        context.client.download(&path, write_bytes).await?;
+        return Ok(());
+    }
+    let recording = find(context, &name.name, name.tenant.as_ref()).await?;
+    let target =
+        target.unwrap_or_else(|| format!("{}.{}", recording.recid, recording.container).into());
+    let mut file = Partial::create(target, force)?;
+    let bytes = context
+        .client
+        .download(&path, |piece| file.write(piece))
+        .await?;
+    let target = file.publish(force)?;
+    let exported = serde_json::json!({
+        "recid": recording.recid, "file": target, "size_bytes": bytes,
+    });
+    context.output.show(&exported, |_| {
+        format!(
+            "recording {}: {} written to {}\n",
+            recording.recid,
+            size(bytes),
+            target.display()
+        )
+    })
+}
+
+/// A file that appears under its name only when it is whole.
+struct Partial {
+    file: File,
+    partial: PathBuf,
+    target: PathBuf,
+}
+
+impl Partial {
+    fn create(target: PathBuf, force: bool) -> Result<Self, CliError> {
+        if !force && target.exists() {
+            return Err(CliError::Exists(target));
+        }
+        let mut partial = target.clone().into_os_string();
+        partial.push(".part");
+        let partial = PathBuf::from(partial);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&partial);
+        let file = file.map_err(|source| failed("create", &partial, source))?;
+        Ok(Self {
+            file,
+            partial,
+            target,
+        })
+    }
+
+    fn write(&mut self, piece: &[u8]) -> Result<(), CliError> {
+        self.file
+            .write_all(piece)
+            .map_err(|source| failed("write", &self.partial, source))
+    }
+
+    fn publish(mut self, force: bool) -> Result<PathBuf, CliError> {
+        self.file
+            .sync_all()
+            .map_err(|source| failed("write", &self.partial, source))?;
+        if !force && self.target.exists() {
+            return Err(CliError::Exists(std::mem::take(&mut self.target)));
+        }
+        std::fs::rename(&self.partial, &self.target)
+            .map_err(|source| failed("rename", &self.partial, source))?;
+        Ok(std::mem::take(&mut self.target))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Gone already when it was published; otherwise it is of no use to anyone.
+        let _ = std::fs::remove_file(&self.partial);
+    }
+}
+
+fn failed(what: &'static str, path: &Path, source: std::io::Error) -> CliError {
+    CliError::File {
+        what,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+async fn delete(
+    context: &Context,
+    found: &[Recording],
+    yes: bool,
+    dry_run: bool,
+) -> Result<(), CliError> {
+    if dry_run {
+        let recids: Vec<_> = found.iter().map(|recording| &recording.recid).collect();
+        let would = serde_json::json!({ "would_delete": recids });
+        return context.output.show(&would, |_| {
+            let line = |recording: &Recording| {
+                let [recid, tenant, line, state, started, ..] = row(recording);
+                format!("would delete {recid} ({tenant}, {line}, {state}, {started})\n")
+            };
+            found.iter().map(line).collect()
+        });
+    }
+    let question = match found {
+        [one] => format!(
+            "Delete recording {} of {} for good?",
+            one.recid, one.started_at
+        ),
+        many => format!("Delete {} recordings for good?", many.len()),
+    };
+    if !yes && !context.output.confirm(&question)? {
+        context.output.remark("nothing was deleted");
+        return Ok(());
+    }
+    let mut deleted = Vec::new();
+    for recording in found {
+        let path = path_of(&recording.recid, Some(&recording.tenant), "");
+        let done: Deleted = context.client.delete(&path).await?;
+        deleted.push(done.recid);
+    }
+    let answer = serde_json::json!({ "deleted": deleted });
+    context.output.show(&answer, |_| {
+        deleted
+            .iter()
+            .map(|recid| format!("recording {recid} deleted\n"))
+            .collect()
+    })
+}

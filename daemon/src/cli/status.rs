@@ -1,0 +1,170 @@
+//! `status`, `lines`, `calls` and `reload`.
+
+use super::Context;
+use super::error::CliError;
+use super::output::{length, or_dash, printable, size, table};
+use crate::control::wire::{Call, Items, Line, Reloaded, Status};
+
+pub(super) async fn status(context: &Context) -> Result<(), CliError> {
+    let status: Status = context.client.get("/status").await?;
+    context.output.show(&status, describe)
+}
+
+fn describe(status: &Status) -> String {
+    let health = match (status.progressing, status.degraded) {
+        (true, false) => "running",
+        (_, true) => "running, but the disk refuses writes: see the journal",
+        (false, false) => "stuck: no progress is made; see the journal",
+    };
+    let listen = if status.listen.is_empty() {
+        "nowhere".into()
+    } else {
+        status.listen.join(", ")
+    };
+    let rows = [
+        (
+            "daemon",
+            format!(
+                "{health} (version {}, process {})",
+                status.version, status.pid
+            ),
+        ),
+        (
+            "since",
+            format!("{}, {}", status.started_at, length(status.uptime_s * 1_000)),
+        ),
+        ("serves", listen),
+        (
+            "lines",
+            format!(
+                "{} running, {} lost, of {}",
+                status.lines.running, status.lines.lost, status.lines.total
+            ),
+        ),
+        ("calls", format!("{} in progress", status.calls)),
+        (
+            "recordings",
+            format!(
+                "{} started, {} stored, {} too short, {} failed, {} gaps (since the start)",
+                status.totals.started,
+                status.totals.stored,
+                status.totals.absent,
+                status.totals.failed,
+                status.totals.gaps
+            ),
+        ),
+        (
+            "storage",
+            format!(
+                "{} ({}), {} free, index {}",
+                printable(&status.data_dir),
+                status.io_backend,
+                size(status.free_bytes),
+                size(status.index_bytes)
+            ),
+        ),
+    ];
+    rows.iter()
+        .map(|(name, value)| format!("{name:<11} {value}\n"))
+        .collect()
+}
+
+pub(super) async fn lines(context: &Context) -> Result<(), CliError> {
+    let lines: Items<Line> = context.client.get("/lines").await?;
+    context.output.show(&lines, |lines| {
+        if lines.items.is_empty() {
+            return "no lines are configured; add [[line]] tables to the configuration\n".into();
+        }
+        let rows: Vec<_> = lines.items.iter().map(line_row).collect();
+        let heading = [
+            "LINE",
+            "TENANT",
+            "TRIGGER",
+            "FORMAT",
+            "STATE",
+            "LEVEL",
+            "LOST",
+            "RECORDING",
+            "ERROR",
+        ];
+        table(heading, &rows)
+    })
+}
+
+fn line_row(line: &Line) -> [String; 9] {
+    let channels = if line.format.channels == 2 {
+        "stereo"
+    } else {
+        "mono"
+    };
+    let levels: Vec<_> = line
+        .rms_dbfs
+        .iter()
+        .map(|level| format!("{level:.1}"))
+        .collect();
+    [
+        line.name.clone(),
+        line.tenant.clone(),
+        line.trigger.clone(),
+        format!(
+            "{} {channels} {}",
+            line.format.encoding, line.format.rate_hz
+        ),
+        line.state.clone(),
+        if levels.is_empty() {
+            "-".into()
+        } else {
+            format!("{} dBFS", levels.join("/"))
+        },
+        line.lost_frames.to_string(),
+        or_dash(line.recid.as_deref()),
+        or_dash(line.error.as_deref()),
+    ]
+}
+
+pub(super) async fn calls(context: &Context) -> Result<(), CliError> {
+    let calls: Items<Call> = context.client.get("/calls").await?;
+    context.output.show(&calls, |calls| {
+        if calls.items.is_empty() {
+            return "no calls are in progress\n".into();
+        }
+        let rows: Vec<_> = calls.items.iter().map(call_row).collect();
+        table(
+            ["RECID", "LINE", "TENANT", "STARTED", "LENGTH", "FROM", "TO"],
+            &rows,
+        )
+    })
+}
+
+fn call_row(call: &Call) -> [String; 7] {
+    [
+        call.recording.recid.clone(),
+        call.line.clone(),
+        call.recording.tenant.clone(),
+        call.started_at.clone(),
+        length(call.duration_ms),
+        or_dash(call.recording.from.as_deref()),
+        or_dash(call.recording.to.as_deref()),
+    ]
+}
+
+pub(super) async fn reload(context: &Context) -> Result<(), CliError> {
+    let nothing = serde_json::json!({});
+    let reloaded: Reloaded = context.client.post("/reload", &nothing).await?;
+    context.output.show(&reloaded, |reloaded| {
+        let mut text = String::new();
+        if !reloaded.applied.is_empty() {
+            text.push_str(&format!("in force now: {}\n", reloaded.applied.join(", ")));
+        }
+        if !reloaded.needs_restart.is_empty() {
+            let sections = reloaded.needs_restart.join(", ");
+            text.push_str(&format!(
+                "needs 'systemctl restart callreeld': {sections}\n"
+            ));
+        }
+        if text.is_empty() {
+            text.push_str("nothing has changed; certificates were read again\n");
+        }
+        text
+    })
+}

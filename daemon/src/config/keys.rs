@@ -1,0 +1,261 @@
+//! Every key that a configuration may hold, with its type and range, as a table. What the keys
+//! mean stands in `schema.rs`; a test compares the two. Reading files is `layer.rs`'s business.
+
+use std::net::SocketAddr;
+
+use storage::ids::{LineName, Number, TenantName};
+
+/// A key of a table.
+pub(super) struct Key {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it holds.
+    pub(super) kind: Kind,
+    /// Whether its table is useless without it.
+    pub(super) required: bool,
+}
+
+/// What a key holds.
+pub(super) enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number within these bounds.
+    Integer(i64, i64),
+    /// A number within these bounds.
+    Number(f64, f64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A path; in a file it may be relative to the configuration's folder.
+    Path,
+    /// Text in a form of its own.
+    Text(Form),
+    /// At most [`MAX_LIST`] texts of one form.
+    List(Form),
+    /// A table.
+    Table(&'static [Key]),
+    /// An array of tables.
+    Tables(&'static [Key]),
+}
+
+/// The form of a text.
+pub(super) struct Form {
+    /// What it looks like, in words.
+    pub(super) wanted: &'static str,
+    /// Whether a text has the form.
+    pub(super) fits: fn(&str) -> bool,
+}
+
+/// The most entries of a list.
+pub(super) const MAX_LIST: usize = 64;
+
+/// The most `[[line]]` tables.
+pub(super) const MAX_LINES: usize = 4_096;
+
+/// The keys of the whole configuration.
+pub(super) const ROOT: &[Key] = &[
+    optional("storage", Kind::Table(STORAGE)),
+    optional("http", Kind::Table(HTTP)),
+    optional("control", Kind::Table(CONTROL)),
+    optional("realtime", Kind::Table(REALTIME)),
+    optional("log", Kind::Table(LOG)),
+    optional("line", Kind::Tables(LINE)),
+];
+
+const STORAGE: &[Key] = &[
+    optional("data_dir", Kind::Path),
+    optional("index_cache_mib", Kind::Integer(8, 4_096)),
+    optional("io", Kind::Choice(&["auto", "uring", "blocking"])),
+];
+
+const HTTP: &[Key] = &[
+    optional("listen", Kind::List(ADDRESS)),
+    optional("listen_tls", Kind::List(ADDRESS)),
+    optional("tls", Kind::Table(TLS)),
+    optional("workers", Kind::Integer(0, 256)),
+    optional("allowed_origins", Kind::List(ORIGIN)),
+    optional("max_connections", Kind::Integer(1, 1_000_000)),
+    optional("page", Kind::Bool),
+];
+
+const TLS: &[Key] = &[
+    required("certificate", Kind::Path),
+    required("key", Kind::Path),
+];
+
+const CONTROL: &[Key] = &[
+    optional("socket", Kind::Path),
+    optional("group", Kind::Text(GROUP)),
+];
+
+const REALTIME: &[Key] = &[
+    optional("priority", Kind::Integer(0, 99)),
+    optional("lock_memory", Kind::Bool),
+    optional("ring_ms", Kind::Integer(500, 10_000)),
+];
+
+const LOG: &[Key] = &[optional(
+    "level",
+    Kind::Choice(&["error", "warn", "info", "debug"]),
+)];
+
+const LINE: &[Key] = &[
+    required("name", Kind::Text(LINE_NAME)),
+    required("tenant", Kind::Text(TENANT_NAME)),
+    required("capture", Kind::Text(PCM)),
+    optional("capture_agent", Kind::Text(PCM)),
+    optional("playback", Kind::Text(PCM)),
+    optional("rate", Kind::Integer(8_000, 48_000)),
+    optional("channels", Kind::Choice(&["mono", "stereo"])),
+    optional("encoding", Kind::Choice(&["pcm16", "mulaw", "alaw"])),
+    optional("period_ms", Kind::Integer(2, 1_000)),
+    optional("buffer_ms", Kind::Integer(4, 5_000)),
+    required("trigger", Kind::Choice(&["always", "vox", "api"])),
+    optional("rotate_s", Kind::Integer(1, WEEK_S)),
+    optional("min_length_ms", Kind::Integer(0, 3_600_000)),
+    optional("max_length_s", Kind::Integer(1, WEEK_S)),
+    optional("pre_roll_ms", Kind::Integer(0, 10_000)),
+    optional("vox", Kind::Table(VOX)),
+    optional("from", Kind::Text(NUMBER)),
+    optional("to", Kind::Text(NUMBER)),
+];
+
+const VOX: &[Key] = &[
+    optional("start_dbfs", Kind::Number(-70.0, 0.0)),
+    optional("stop_dbfs", Kind::Number(-70.0, 0.0)),
+    optional("attack_ms", Kind::Integer(20, 10_000)),
+    optional("hang_ms", Kind::Integer(20, 600_000)),
+];
+
+const WEEK_S: i64 = 7 * 24 * 3_600;
+
+const ADDRESS: Form = Form {
+    wanted: "an address and port such as \"127.0.0.1:8080\" or \"[::]:8443\"",
+    fits: |text| text.parse::<SocketAddr>().is_ok(),
+};
+const ORIGIN: Form = Form {
+    wanted: "\"*\" or an origin such as \"https://example.org\" or \"http://host:8080\"",
+    fits: is_origin,
+};
+const GROUP: Form = Form {
+    wanted: "a group's name of 1 to 32 letters, digits, '-', '_' or '.'",
+    fits: |text| made_of(text, 32, "-_."),
+};
+const PCM: Form = Form {
+    wanted: "an ALSA PCM's name of 1 to 256 printable characters, such as \"plughw:0,0\"",
+    fits: |text| {
+        !text.trim().is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
+    },
+};
+const LINE_NAME: Form = Form {
+    wanted: "1 to 64 letters, digits, '-' or '_'",
+    fits: |text| LineName::new(text).is_ok(),
+};
+const TENANT_NAME: Form = Form {
+    wanted: "1 to 64 letters, digits, '-' or '_'",
+    fits: |text| TenantName::new(text).is_ok(),
+};
+const NUMBER: Form = Form {
+    wanted: "1 to 64 letters, digits or any of '+*#-_.@:'",
+    fits: |text| Number::new(text).is_ok(),
+};
+
+const fn optional(name: &'static str, kind: Kind) -> Key {
+    Key {
+        name,
+        kind,
+        required: false,
+    }
+}
+
+const fn required(name: &'static str, kind: Kind) -> Key {
+    Key {
+        name,
+        kind,
+        required: true,
+    }
+}
+
+impl Kind {
+    /// What a value must be, in words.
+    pub(super) fn wanted(&self) -> String {
+        match self {
+            Self::Bool => "true or false".into(),
+            Self::Integer(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Number(min, max) => format!("a number from {min} to {max}"),
+            Self::Choice(words) => format!("one of \"{}\"", words.join("\", \"")),
+            Self::Path => "a path in quotes".into(),
+            Self::Text(form) => format!("text in quotes: {}", form.wanted),
+            Self::List(form) => format!("a list of at most {MAX_LIST}, each {}", form.wanted),
+            Self::Table(_) => "a table".into(),
+            Self::Tables(_) => "an array of tables, each begun with [[line]]".into(),
+        }
+    }
+}
+
+/// Finds a key of a table.
+pub(super) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.name == name)
+}
+
+fn made_of(text: &str, longest: usize, extra: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= longest
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+}
+
+/// A serialised origin (RFC 6454 section 6.2): scheme, host, perhaps a port, and nothing more.
+fn is_origin(text: &str) -> bool {
+    if text == "*" {
+        return true;
+    }
+    let Some(authority) = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+    else {
+        return false;
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let host_fits = match bracketed {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => made_of(host, 253, "-.") && !host.bytes().any(|b| b.is_ascii_uppercase()),
+    };
+    host_fits && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_origin;
+
+    #[test]
+    fn origins_are_scheme_host_and_port_only() {
+        for good in [
+            "*",
+            "https://example.org",
+            "http://10.0.0.1:8080",
+            "http://[::1]:80",
+        ] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in [
+            "",
+            "example.org",
+            "https://",
+            "https://example.org/",
+            "https://example.org:0",
+            "https://example.org:x",
+            "https://EXAMPLE.org",
+            "ftp://example.org",
+            "https://a b",
+        ] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+}

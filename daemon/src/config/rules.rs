@@ -1,0 +1,168 @@
+//! What the values of a configuration must hold with respect to each other. Each value alone has
+//! been checked by `layer.rs`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use audio_io::format::Channels;
+
+use super::fault::{Fault, Place, Problem, Rule};
+use super::layer::LineTable;
+use super::schema::{Config, Http, Line};
+
+/// alsa-lib's PCM that is no device: any number of lines may use it.
+const NULL_PCM: &str = "null";
+
+/// Checks a whole configuration. `lines` are the tables that `config.lines` came from, in order.
+pub(super) fn check(
+    config: &Config,
+    places: &BTreeMap<String, Place>,
+    lines: &[LineTable],
+    problems: &mut Vec<Problem>,
+) {
+    let mut rules = Rules { places, problems };
+    rules.http(&config.http);
+    let mut names = HashMap::new();
+    let mut captures = HashMap::new();
+    let mut playbacks = HashMap::new();
+    for (line, table) in config.lines.iter().zip(lines) {
+        rules.line(line, table, config.realtime.ring_ms);
+        let place = table.place_of("name");
+        if let Some(other) = names.insert(line.name.clone(), place.clone()) {
+            let name = line.name.to_string();
+            rules.blame(place, "line.name", Rule::LineTwice { name, other });
+        }
+        rules.pcm(&mut captures, "capture", Some(&line.capture), table);
+        rules.pcm(
+            &mut captures,
+            "capture_agent",
+            line.capture_agent.as_ref(),
+            table,
+        );
+        rules.pcm(&mut playbacks, "playback", line.playback.as_ref(), table);
+    }
+}
+
+struct Rules<'a> {
+    places: &'a BTreeMap<String, Place>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Rules<'_> {
+    fn blame(&mut self, place: Place, key: &str, rule: Rule) {
+        self.problems.push(Problem {
+            place,
+            key: key.into(),
+            fault: Fault::Rule(rule),
+        });
+    }
+
+    fn place_of(&self, key: &str) -> Place {
+        self.places.get(key).cloned().unwrap_or(Place::Default)
+    }
+
+    fn http(&mut self, http: &Http) {
+        if !http.listen_tls.is_empty() && http.tls.is_none() {
+            self.blame(
+                self.place_of("http.listen_tls"),
+                "http.listen_tls",
+                Rule::TlsMissing,
+            );
+        }
+        if let Some(tls) = &http.tls {
+            self.file("http.tls.certificate", &tls.certificate);
+            self.file("http.tls.key", &tls.key);
+        }
+        let mut seen: Vec<SocketAddr> = Vec::new();
+        let plain = http.listen.iter().map(|address| ("http.listen", address));
+        let secure = http
+            .listen_tls
+            .iter()
+            .map(|address| ("http.listen_tls", address));
+        for (key, address) in plain.chain(secure) {
+            // Port 0 asks the kernel for a free port, another one each time.
+            if address.port() != 0 && seen.contains(address) {
+                self.blame(
+                    self.place_of(key),
+                    key,
+                    Rule::AddressTwice { address: *address },
+                );
+            }
+            seen.push(*address);
+        }
+        if http.allowed_origins.len() > 1 && http.allowed_origins.iter().any(|o| o == "*") {
+            let key = "http.allowed_origins";
+            self.blame(self.place_of(key), key, Rule::StarAndOthers);
+        }
+    }
+
+    /// A file that is not there. One that this user may not look at is not judged: the daemon
+    /// may run as another.
+    fn file(&mut self, key: &str, path: &Path) {
+        let absent = std::fs::metadata(path)
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if absent {
+            self.blame(self.place_of(key), key, Rule::NoSuchFile(path.to_owned()));
+        }
+    }
+
+    fn line(&mut self, line: &Line, table: &LineTable, ring_ms: u64) {
+        let (period, buffer) = (line.period_ms.0, line.buffer_ms.0);
+        if line.channels == Channels::Stereo && line.capture_agent.is_some() {
+            self.blame(
+                table.place_of("capture_agent"),
+                "line.capture_agent",
+                Rule::StereoAndAgent,
+            );
+        }
+        if period >= buffer {
+            let rule = Rule::PeriodNotBelowBuffer { period, buffer };
+            self.blame(table.place_of("period_ms"), "line.period_ms", rule);
+        }
+        if buffer > ring_ms {
+            let rule = Rule::BufferAboveRing {
+                buffer,
+                ring: ring_ms,
+            };
+            self.blame(table.place_of("buffer_ms"), "line.buffer_ms", rule);
+        }
+        if line.vox.stop_dbfs > line.vox.start_dbfs {
+            let (stop, start) = (line.vox.stop_dbfs, line.vox.start_dbfs);
+            let key = if table.places.contains_key("vox.stop_dbfs") {
+                "vox.stop_dbfs"
+            } else {
+                "vox.start_dbfs"
+            };
+            let rule = Rule::StopAboveStart { stop, start };
+            self.blame(table.place_of(key), "line.vox.stop_dbfs", rule);
+        }
+        if line.min_length_ms.0 >= line.max_length_s.saturating_mul(1_000) {
+            let rule = Rule::MinNotBelowMax {
+                min: line.min_length_ms.0,
+                max: line.max_length_s,
+            };
+            self.blame(table.place_of("min_length_ms"), "line.min_length_ms", rule);
+        }
+    }
+
+    fn pcm(
+        &mut self,
+        used: &mut HashMap<String, Place>,
+        key: &str,
+        pcm: Option<&String>,
+        table: &LineTable,
+    ) {
+        let Some(pcm) = pcm.filter(|pcm| *pcm != NULL_PCM) else {
+            return;
+        };
+        let place = table.place_of(key);
+        if let Some(other) = used.insert(pcm.clone(), place.clone()) {
+            let rule = Rule::PcmTwice {
+                pcm: pcm.clone(),
+                other,
+            };
+            self.blame(place, &format!("line.{key}"), rule);
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! Tests of the configuration: bad files, layering, and the reference file.
+
+use std::path::Path;
+
+use super::keys::{self, Key, Kind};
+use super::schema::{Config, StorageIo, Trigger};
+use super::*;
+
+const REFERENCE: &str = include_str!("../../../packaging/callreel.toml");
+
+const LINE: &str = "[[line]]\nname = 'a'\ntenant = 't'\ncapture = 'hw:0'\ntrigger = 'api'\n";
+
+fn load_text(text: &str) -> Result<Config, String> {
+    load_files(&[("callreel.toml", text)], &[])
+}
+
+fn load_files(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("conf.d")).expect("conf.d");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let origin = Origin::new(Some(folder.path().join("callreel.toml")));
+    let environment = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let base = format!("{}/", folder.path().display());
+    load_with(&origin, environment)
+        .map(|loaded| loaded.config)
+        .map_err(|error| error.to_string().replace(&base, ""))
+}
+
+/// Bad files, and what their refusal must hold.
+const BAD_FILES: &[(&str, &[&str])] = &[
+    (
+        "[storage]\ndata_dri = '/x'\n",
+        &[":2: storage.data_dri", "did you mean 'data_dir'"],
+    ),
+    ("\n\n[strage]\n", &[":3: strage", "did you mean 'storage'"]),
+    (
+        "[http]\nlisten = 'x'\n",
+        &[":2: http.listen", "is text; it must be a list"],
+    ),
+    (
+        "[http]\nlisten = [\n '127.0.0.1:1',\n 'x',\n]\n",
+        &[":4: http.listen", "\"x\""],
+    ),
+    (
+        "[http]\nworkers = -1\n",
+        &[":2: http.workers", "-1", "0 to 256"],
+    ),
+    (
+        "[http]\nworkers = '2'\n",
+        &[":2: http.workers", "is text", "whole number"],
+    ),
+    (
+        "[http]\nlisten_tls = ['0.0.0.0:1']\n",
+        &[":2: http.listen_tls", "[http.tls]"],
+    ),
+    (
+        "[http.tls]\nkey = '/nope'\n",
+        &["http.tls.certificate", "is missing"],
+    ),
+    (
+        "[http.tls]\nkey = '/nope'\ncertificate='/nope'",
+        &[":2: http.tls.key", ":3: http.tls.cert", "no file '/nope'"],
+    ),
+    (
+        "[http]\nallowed_origins = ['a/b']\n",
+        &[":2: http.allowed_origins", "https://"],
+    ),
+    (
+        "[http]\nallowed_origins = ['*', 'http://a']\n",
+        &[":2: http.allowed_origins", "*"],
+    ),
+    (
+        "[http]\nlisten = ['[::1]:80', '[::1]:80']\n",
+        &[":2: http.listen", "twice"],
+    ),
+    (
+        "[realtime]\npriority = 100\n",
+        &[":2: realtime.priority", "0 to 99"],
+    ),
+    (
+        "[realtime]\nring_ms = 499\n",
+        &[":2: realtime.ring_ms", "500 to 10000"],
+    ),
+    (
+        "[realtime]\nring_ms = 10001\n",
+        &[":2: realtime.ring_ms", "500 to 10000"],
+    ),
+    (
+        "[storage]\nindex_cache_mib = 7\n",
+        &[":2: storage.index_cache_mib", "8 to 4096"],
+    ),
+    ("[storage]\nio = 'aio'\n", &[":2: storage.io", "\"uring\""]),
+    ("[log]\nlevel = 'loud'\n", &[":2: log.level", "\"debug\""]),
+    ("[http]\npage = 1\n", &[":2: http.page", "true or false"]),
+    ("[line]\nname = 'a'\n", &[":1: line", "[[line]]"]),
+    (
+        "[[line]]\nname = 'a b'\n",
+        &[":2: line.name", ":1: line.tenant", "line.trigger"],
+    ),
+    ("[storage\n", &[":1: is not valid TOML"]),
+    (
+        "[http]\nworkers = 1\nworkers = 2\n",
+        &[":3: is not valid TOML"],
+    ),
+    ("storage = 3\n", &[":1: storage", "must be a table"]),
+    (
+        "[storage]\ndata_dir = ''\n",
+        &[":2: storage.data_dir", "path"],
+    ),
+    (
+        "[http]\nworkers = 99999999999999999999\n",
+        &[":2: http.workers", "0 to 256"],
+    ),
+];
+
+#[test]
+fn each_bad_file_is_refused_with_line_key_and_remedy() {
+    for (text, parts) in BAD_FILES {
+        let message = load_text(text).expect_err(text);
+        for part in *parts {
+            assert!(
+                message.contains(part),
+                "{text:?} gave {message:?}, without {part:?}"
+            );
+        }
+        assert!(message.contains("callreel.toml:"), "{message}");
+    }
+}
+
+#[test]
+fn each_bad_line_is_refused_with_line_key_and_remedy() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "pre_roll_ms = 10001",
+            &[":6: line.pre_roll_ms", "0 to 10000"],
+        ),
+        ("rate = 7999", &[":6: line.rate", "8000 to 48000"]),
+        (
+            "period_ms = 160",
+            &[":6: line.period_ms", "buffer_ms = 160"],
+        ),
+        (
+            "buffer_ms = 4000",
+            &[":6: line.buffer_ms", "ring_ms = 2000"],
+        ),
+        (
+            "channels = 'stereo'\ncapture_agent = 'hw:1'",
+            &[":7: line.capture_agent", "stereo"],
+        ),
+        (
+            "capture_agent = 'hw:0'",
+            &[":6: line.capture_agent", "'hw:0'", "callreel.toml:4"],
+        ),
+        (
+            "[line.vox]\nstop_dbfs = -30",
+            &[":7: line.vox.stop_dbfs", "-30", "-40"],
+        ),
+        (
+            "[line.vox]\nstart_dbfs = 0.5",
+            &[":7: line.vox.start_dbfs", "-70 to 0"],
+        ),
+        (
+            "min_length_ms = 5000\nmax_length_s = 5",
+            &[":6: line.min_length_ms"],
+        ),
+        ("from = ''", &[":6: line.from", "'+*#-_.@:'"]),
+        (
+            "[[line]]\nname='a'\ntenant='t'\ncapture='hw:1'\ntrigger='vox'",
+            &[":7: line.name", ":2"],
+        ),
+        (
+            "[[line]]\nname='b'\ntenant='t'\ncapture='hw:0'\ntrigger='vox'",
+            &[":9: line.capture"],
+        ),
+    ];
+    for (more, parts) in cases {
+        let text = format!("{LINE}{more}\n");
+        let message = load_text(&text).expect_err(&text);
+        for part in *parts {
+            assert!(
+                message.contains(part),
+                "{more:?} gave {message:?}, without {part:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn all_problems_of_all_layers_are_told_at_once() {
+    let message = load_files(
+        &[
+            ("callreel.toml", "[http]\nworkers = 300\nport = 80\n"),
+            ("conf.d/10-line.toml", "[[line]]\nname = 'a'\n"),
+            ("conf.d/20-line.toml", LINE),
+            ("conf.d/30-line.toml", LINE),
+        ],
+        &[("CALLREEL__LOG__LEVEL", "x"), ("CALLREEL__NO__SUCH", "1")],
+    )
+    .expect_err("many problems");
+    for part in [
+        "callreel.toml:2: http.workers",
+        "callreel.toml:3: http.port",
+        "conf.d/10-line.toml:1: line.capture: is missing",
+        "conf.d/30-line.toml:2: line.name: 'a' is also the name of the line at conf.d/20",
+        "environment variable CALLREEL__LOG__LEVEL: log.level",
+        "environment variable CALLREEL__NO__SUCH: no.such: unknown key",
+    ] {
+        assert!(message.contains(part), "{message}\nlacks {part:?}");
+    }
+}
+
+#[test]
+fn later_layers_win_and_lines_add_up() {
+    let config = load_files(
+        &[
+            (
+                "callreel.toml",
+                "[http]\nworkers = 1\npage = false\n[storage]\nio = 'blocking'\n",
+            ),
+            ("conf.d/b.toml", "[http]\nworkers = 3\n"),
+            ("conf.d/a.toml", "[http]\nworkers = 2\n"),
+            ("conf.d/c.toml", LINE),
+            (
+                "conf.d/d.toml",
+                &LINE.replace("'a'", "'b'").replace("hw:0", "hw:1"),
+            ),
+            ("conf.d/ignored.conf", "nonsense"),
+        ],
+        &[
+            ("CALLREEL__HTTP__LISTEN", "127.0.0.1:1, [::1]:2"),
+            ("CALLREEL__REALTIME__LOCK_MEMORY", "false"),
+            ("CALLREEL__CONTROL__GROUP", "42"),
+            ("CALLREELD_OTHER", "x"),
+        ],
+    )
+    .expect("valid");
+    assert_eq!(config.http.workers, 3);
+    assert!(!config.http.page);
+    assert_eq!(config.storage.io, StorageIo::Blocking);
+    assert_eq!(config.http.listen.len(), 2);
+    assert!(!config.realtime.lock_memory);
+    assert_eq!(config.control.group.as_deref(), Some("42"));
+    let names: Vec<_> = config.lines.iter().map(|line| line.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(config.lines[0].trigger, Trigger::Api);
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_main_file_and_refused_in_the_environment() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("x.toml");
+    std::fs::write(&file, "[storage]\ndata_dir = 'data'\n").expect("a file");
+    let origin = Origin::new(Some(file));
+    let loaded = load_with(&origin, std::iter::empty()).expect("valid");
+    assert_eq!(loaded.config.storage.data_dir, folder.path().join("data"));
+    let environment = [("CALLREEL__STORAGE__DATA_DIR".to_owned(), "data".to_owned())];
+    let error = load_with(&origin, environment.into_iter()).expect_err("relative");
+    assert!(
+        error
+            .to_string()
+            .contains("storage.data_dir: 'data' is relative"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_named_file_must_exist_and_the_default_one_need_not() {
+    let missing = Origin::new(Some("/nonexistent/callreel.toml".into()));
+    let error = load_with(&missing, std::iter::empty()).expect_err("missing");
+    assert!(
+        error.to_string().contains("/nonexistent/callreel.toml"),
+        "{error}"
+    );
+    let default = Origin {
+        file: "/nonexistent/callreel.toml".into(),
+        must_exist: false,
+    };
+    let loaded = load_with(&default, std::iter::empty()).expect("defaults");
+    assert!(loaded.files.is_empty());
+}
+
+#[test]
+fn the_reference_file_is_the_defaults() {
+    let config = load_text(REFERENCE).expect("the reference file is valid");
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+}
+
+/// Lines that show a key that is not set begin with '#' and no space.
+fn uncommented() -> String {
+    let shown = |line: &str| {
+        let code = line
+            .strip_prefix('#')
+            .filter(|rest| !rest.starts_with(' '))
+            .unwrap_or(line);
+        format!("{code}\n")
+    };
+    REFERENCE.lines().map(shown).collect()
+}
+
+#[test]
+fn the_reference_file_shows_every_key_with_its_default() {
+    let text = uncommented();
+    let mut problems = Vec::new();
+    let layer = layer::from_toml(Path::new("ref"), &text, Path::new("/"), &mut problems);
+    assert!(problems.is_empty(), "{problems:?}");
+    let line = &layer.lines[0];
+    let mut missing = Vec::new();
+    let mut look = |path: &str| {
+        let within_line = path
+            .strip_prefix("line.")
+            .map(|rest| line.places.contains_key(rest));
+        if !within_line.unwrap_or_else(|| layer.places.contains_key(path)) {
+            missing.push(path.to_owned());
+        }
+    };
+    walk(keys::ROOT, "", &mut look);
+    assert!(
+        missing.is_empty(),
+        "the reference file does not show {missing:?}"
+    );
+    let shown = "rate period_ms buffer_ms rotate_s min_length_ms max_length_s pre_roll_ms channels \
+                 encoding start_dbfs stop_dbfs attack_ms hang_ms";
+    let keep = |row: &&str| {
+        !shown
+            .split_whitespace()
+            .any(|key| row.starts_with(&format!("{key} ")))
+    };
+    let least = text.lines().filter(keep).collect::<Vec<_>>().join("\n");
+    let both = |text: &str| {
+        let text = text
+            .replace("capture_agent", "#")
+            .replace("/etc/callreel/tls", "/proc/self/fd");
+        let text = text.replace("certificate.pem", "0").replace("key.pem", "0");
+        load_text(&text).map(|config| format!("{:?}", config.lines))
+    };
+    assert_eq!(
+        both(&text),
+        both(&least),
+        "values shown for a line are its defaults"
+    );
+    assert!(both(&text).is_ok(), "{:?}", both(&text));
+}
+
+fn walk(keys: &'static [Key], prefix: &str, look: &mut impl FnMut(&str)) {
+    for key in keys {
+        let path = format!("{prefix}{}", key.name);
+        match key.kind {
+            Kind::Table(inner) | Kind::Tables(inner) => walk(inner, &format!("{path}."), look),
+            _ => look(&path),
+        }
+    }
+}
+
+/// serde's own list of a table's fields, from the message with which it refuses another one.
+fn fields_of(text: &str) -> Vec<String> {
+    let file = config::File::from_str(text, config::FileFormat::Toml);
+    let built = config::Config::builder()
+        .add_source(file)
+        .build()
+        .expect("TOML");
+    let message = built
+        .try_deserialize::<Config>()
+        .expect_err("unknown field")
+        .to_string();
+    let expected = message.split("expected").nth(1).expect("a list of fields");
+    let expected = expected.split(" for key").next().expect("a list of fields");
+    let mut fields: Vec<_> = expected
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
+    fields.sort();
+    fields
+}
+
+#[test]
+fn the_table_of_keys_and_the_schema_name_the_same_keys() {
+    let tables: &[(&str, &str)] = &[
+        ("", "zz = 1"),
+        ("storage", "[storage]\nzz = 1"),
+        ("http", "[http]\nzz = 1"),
+        ("http.tls", "[http.tls]\nzz = 1"),
+        ("control", "[control]\nzz = 1"),
+        ("realtime", "[realtime]\nzz = 1"),
+        ("log", "[log]\nzz = 1"),
+        ("line", "[[line]]\nzz = 1"),
+        ("line.vox", "[[line]]\n[line.vox]\nzz = 1"),
+    ];
+    for (path, text) in tables {
+        let mut keys = keys::ROOT;
+        for part in path.split('.').filter(|part| !part.is_empty()) {
+            let key = keys::find(keys, part).expect("a known table");
+            let (Kind::Table(inner) | Kind::Tables(inner)) = key.kind else {
+                panic!("{part} is no table");
+            };
+            keys = inner;
+        }
+        let mut names: Vec<_> = keys.iter().map(|key| key.name.to_owned()).collect();
+        names.sort();
+        assert_eq!(names, fields_of(text), "of table '{path}'");
+    }
+}
+
+#[test]
+fn changes_are_told_by_section() {
+    let old = Config::default();
+    let mut new = old.clone();
+    assert_eq!(Changes::between(&old, &new), Changes::default());
+    new.http.workers = 3;
+    new.log.level = schema::LogLevel::Debug;
+    assert_eq!(Changes::between(&old, &new).sections, ["http", "log"]);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_told_apart() {
+    let problem = |fault| Problem {
+        place: Place::Default,
+        key: String::new(),
+        fault,
+    };
+    let denied = || Fault::Unreadable(std::io::ErrorKind::PermissionDenied.into());
+    let only = LoadError {
+        problems: vec![problem(denied())],
+    };
+    assert!(only.is_only_forbidden());
+    let more = LoadError {
+        problems: vec![problem(denied()), problem(Fault::TooMany { most: 1 })],
+    };
+    assert!(!more.is_only_forbidden());
+}

@@ -1,0 +1,235 @@
+//! From the engine's and the store's words to those of the wire.
+
+use audio_io::format::StreamFormat;
+use audio_io::units::WallMillis;
+use serde::Serialize;
+use storage::ids::Names;
+use storage::record::{
+    KeyRow, Recording, RecordingFacts, RecordingOutcome, RecordingState, Tenant,
+};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::wire;
+use crate::engine::{CallSnapshot, EngineTotals, LineSnapshot};
+use crate::logging::rfc3339;
+
+/// The word that serde writes for a unit variant.
+pub(super) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(error) => {
+            log::error!("a word cannot be written: {error}");
+            String::new()
+        }
+    }
+}
+
+pub(super) fn line(line: LineSnapshot) -> wire::Line {
+    wire::Line {
+        name: line.name.to_string(),
+        tenant: line.tenant,
+        trigger: word(&line.trigger),
+        format: format(line.format),
+        state: line.state.into(),
+        error: line.error,
+        capture: line.capture,
+        frames: line.frames,
+        lost_frames: line.lost_frames,
+        overruns: line.overruns,
+        stalls: line.stalls,
+        opens: line.opens,
+        ring_full_frames: line.ring_full_frames,
+        ring_depth_max: line.ring_depth_max,
+        unrecorded_frames: line.unrecorded_frames,
+        slipped_frames: line.slipped_frames,
+        rms_dbfs: line.rms_dbfs.iter().map(|level| level.decibels()).collect(),
+        peak_dbfs: line
+            .peak_dbfs
+            .iter()
+            .map(|level| level.decibels())
+            .collect(),
+        voice: line.voice,
+        recid: line.recording.map(|id| id.to_string()),
+    }
+}
+
+pub(super) fn call(call: CallSnapshot, tenant: &str) -> wire::Call {
+    wire::Call {
+        line: call.line.to_string(),
+        started_at: rfc3339(call.started_at),
+        duration_ms: call.duration_ms.0,
+        recording: live(&call.recording, tenant),
+    }
+}
+
+pub(super) fn totals(totals: EngineTotals) -> wire::Totals {
+    wire::Totals {
+        started: totals.started,
+        stored: totals.stored,
+        absent: totals.absent,
+        failed: totals.failed,
+        gaps: totals.gaps,
+    }
+}
+
+/// A recording that has just begun.
+pub(super) fn live(facts: &RecordingFacts, tenant: &str) -> wire::Recording {
+    with_state(facts, RecordingState::Live, None, tenant)
+}
+
+pub(super) fn recording(recording: &Recording, tenant: &str) -> wire::Recording {
+    with_state(
+        &recording.facts,
+        recording.state,
+        recording.outcome.as_ref(),
+        tenant,
+    )
+}
+
+fn with_state(
+    facts: &RecordingFacts,
+    state: RecordingState,
+    outcome: Option<&RecordingOutcome>,
+    tenant: &str,
+) -> wire::Recording {
+    wire::Recording {
+        recid: facts.id.to_string(),
+        tenant: tenant.to_owned(),
+        state: word(&state),
+        names: names(&facts.names),
+        line: facts.line.as_ref().map(ToString::to_string),
+        from: facts.from.as_ref().map(ToString::to_string),
+        to: facts.to.as_ref().map(ToString::to_string),
+        started_at: rfc3339(facts.started_at),
+        format: format(facts.format),
+        container: facts.container.extension().into(),
+        outcome: outcome.map(|outcome| self::outcome(facts, outcome)),
+    }
+}
+
+fn outcome(facts: &RecordingFacts, outcome: &RecordingOutcome) -> wire::Outcome {
+    let rate = facts.format.rate;
+    let gap = |gap: &storage::record::Gap| wire::Gap {
+        at_ms: rate.duration_of(gap.at).0,
+        duration_ms: rate.duration_of(gap.frames).0,
+        frames: gap.frames.0,
+        cause: word(&gap.cause),
+    };
+    let level = |level: &storage::record::LegLevel| wire::Level {
+        rms_dbfs: level.rms.decibels(),
+        peak_dbfs: level.peak.decibels(),
+    };
+    wire::Outcome {
+        end_cause: word(&outcome.end_cause),
+        duration_ms: rate.duration_of(outcome.frames).0,
+        size_bytes: outcome.size_bytes,
+        blake3: outcome
+            .content_hash
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+        sealed_at: rfc3339(outcome.sealed_at),
+        gaps: outcome.gaps.iter().map(gap).collect(),
+        levels: outcome.levels.iter().map(level).collect(),
+    }
+}
+
+fn names(names: &Names) -> wire::Names {
+    wire::Names {
+        call_sid: names.call_sid.to_string(),
+        crt_object_id: names.crt_object_id.to_string(),
+        campaign_id: names.campaign_id,
+        call_id: names.call_id.to_string(),
+        task_id: names.task_id,
+        session_uuid: names.session_uuid,
+    }
+}
+
+fn format(format: StreamFormat) -> wire::Format {
+    wire::Format {
+        rate_hz: format.rate.hertz(),
+        encoding: format.encoding.to_string(),
+        channels: format.channels.count(),
+    }
+}
+
+pub(super) fn tenant(tenant: &Tenant, recordings: u64) -> wire::Tenant {
+    wire::Tenant {
+        id: tenant.id.0,
+        name: tenant.name.to_string(),
+        created_at: rfc3339(tenant.created_at),
+        recordings,
+    }
+}
+
+pub(super) fn key(row: &KeyRow, tenants: &[Tenant]) -> wire::Key {
+    wire::Key {
+        key_id: row.key_id.to_string(),
+        tenant: tenant_name(row.tenant, tenants),
+        family: row.family,
+        label: row.label.clone(),
+        created_at: rfc3339(row.created_at),
+        revoked_at: row.revoked_at.map(rfc3339),
+    }
+}
+
+/// A tenant's name, or its number where the index has lost its row.
+pub(super) fn tenant_name(id: storage::ids::TenantId, tenants: &[Tenant]) -> String {
+    let found = tenants.iter().find(|tenant| tenant.id == id);
+    found.map_or_else(|| format!("#{id}"), |tenant| tenant.name.to_string())
+}
+
+/// A point in time that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a time is RFC 3339 such as 2026-11-21T06:14:09Z or 2026-11-21T08:14:09+02:00, from 1970 on; \
+     a day alone means its midnight in UTC"
+)]
+pub struct BadTime;
+
+/// Reads a point in time: RFC 3339, or a day alone for its midnight in UTC.
+///
+/// # Errors
+/// [`BadTime`]
+pub fn parse_time(text: &str) -> Result<WallMillis, BadTime> {
+    let whole = if text.len() == "2026-11-21".len() {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.to_owned()
+    };
+    let time = OffsetDateTime::parse(&whole, &Rfc3339).map_err(|_| BadTime)?;
+    u64::try_from(time.unix_timestamp_nanos() / 1_000_000)
+        .map(WallMillis)
+        .map_err(|_| BadTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_or_a_day() {
+        let at = |text| parse_time(text).map(|at| at.0);
+        assert_eq!(at("2026-11-21T06:14:09.123Z"), Ok(1_795_241_649_123));
+        assert_eq!(at("2026-11-21T08:14:09.123+02:00"), Ok(1_795_241_649_123));
+        assert_eq!(at("1970-01-02"), Ok(86_400_000));
+        for bad in [
+            "",
+            "yesterday",
+            "1969-12-31T00:00:00Z",
+            "2026-11-21T06:14:09",
+            "2026-13-01",
+        ] {
+            assert_eq!(at(bad), Err(BadTime), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_serde() {
+        assert_eq!(word(&RecordingState::Live), "live");
+        assert_eq!(word(&audio_io::block::GapCause::DeviceLost), "device_lost");
+    }
+}

@@ -1,0 +1,38 @@
+//! The control socket's named maxima. Each says what happens when it is reached.
+
+use std::time::Duration;
+
+/// Connections at once. When full, further ones wait in the kernel's backlog.
+pub(super) const CONNECTIONS_MAX: usize = 32;
+
+/// A request's body. A longer one is refused with `too_large`.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A request's headers must be complete within this, or the connection is closed.
+pub(super) const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Threads for storage calls that block. When all are busy, further calls wait.
+pub(super) const BLOCKING_THREADS_MAX: usize = 8;
+
+/// Recordings on one page of a list. A larger wish is cut down to it.
+pub(super) const PAGE_MAX: usize = 500;
+
+/// Recordings on one page of a list when the request names no number.
+pub(super) const PAGE_DEFAULT: usize = 50;
+
+/// Pieces of a streamed answer that wait for a slow reader. When full, the producer waits.
+pub(super) const PIECES_MAX: usize = 8;
+
+/// Sound in one piece of an export.
+pub(super) const PIECE_BYTES: u64 = 256 * 1024;
+
+/// How long open answers may go on when the daemon stops; then they are cut off.
+pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+
+/// Progress of one job is told at most this often.
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+const _: () = assert!(
+    PAGE_DEFAULT <= PAGE_MAX,
+    "the default page is a possible page"
+);

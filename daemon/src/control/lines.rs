@@ -1,0 +1,105 @@
+//! Status, lines, calls, and starting and stopping recordings.
+
+use super::answer::{Answer, Refusal, ok};
+use super::convert;
+use super::recordings::{self, Wanted};
+use super::serve::{Desk, blocking};
+use super::wire::{Items, LineCounts, StartRecording, Status, StopRecording};
+use crate::logging::rfc3339;
+
+pub(super) async fn status(desk: &Desk) -> Result<Answer, Refusal> {
+    let app = &desk.app;
+    let storage = app.storage.clone();
+    // Free space is asked of the file system, which may hang with its disk.
+    let metrics = blocking(move || Ok::<_, Refusal>(storage.metrics())).await?;
+    let lines = app.engine.lines();
+    let in_state = |state: &str| lines.iter().filter(|line| line.state == state).count();
+    let config = app.config.load();
+    let plain = config
+        .http
+        .listen
+        .iter()
+        .map(|address| format!("http://{address}"));
+    let secure = config
+        .http
+        .listen_tls
+        .iter()
+        .map(|address| format!("https://{address}"));
+    ok(&Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        started_at: rfc3339(desk.started_at),
+        uptime_s: app.clock.monotonic().saturating_sub(desk.started).as_secs(),
+        progressing: app.engine.is_progressing(),
+        degraded: metrics.degraded,
+        data_dir: app.storage.data_dir().display().to_string(),
+        io_backend: metrics.io_backend.into(),
+        free_bytes: metrics.free_bytes,
+        index_bytes: metrics.index_bytes,
+        listen: plain.chain(secure).collect(),
+        lines: LineCounts {
+            total: lines.len(),
+            running: in_state("running"),
+            lost: in_state("lost"),
+        },
+        calls: app.engine.calls().len(),
+        totals: convert::totals(app.engine.totals()),
+    })
+}
+
+pub(super) fn lines(desk: &Desk) -> Result<Answer, Refusal> {
+    let lines = desk.app.engine.lines();
+    ok(&Items {
+        items: lines.into_iter().map(convert::line).collect(),
+    })
+}
+
+pub(super) fn calls(desk: &Desk) -> Result<Answer, Refusal> {
+    let lines = desk.app.engine.lines();
+    let tenant_of = |id| {
+        let line = lines.iter().find(|line| line.tenant_id == id);
+        line.map_or_else(String::new, |line| line.tenant.clone())
+    };
+    let calls = desk.app.engine.calls().into_iter();
+    let calls = calls.map(|call| {
+        let tenant = tenant_of(call.recording.tenant);
+        convert::call(call, &tenant)
+    });
+    ok(&Items {
+        items: calls.collect(),
+    })
+}
+
+pub(super) async fn start(desk: &Desk, wish: StartRecording) -> Result<Answer, Refusal> {
+    let facts = desk.app.engine.start(wish.line, wish.from, wish.to).await?;
+    let tenants = recordings::tenants(desk).await?;
+    ok(&convert::live(
+        &facts,
+        &convert::tenant_name(facts.tenant, &tenants),
+    ))
+}
+
+pub(super) async fn stop(desk: &Desk, wish: StopRecording) -> Result<Answer, Refusal> {
+    let tenants = recordings::tenants(desk).await?;
+    let live = desk
+        .app
+        .engine
+        .calls()
+        .into_iter()
+        .map(|call| call.recording.id);
+    let number = wish.name.parse().map(storage::ids::RecordingId).ok();
+    // What is being recorded need not be in the index yet.
+    let id = match live.into_iter().find(|id| Some(*id) == number) {
+        Some(id) => id,
+        None => {
+            recordings::find(desk, Wanted::new(wish.name, None))
+                .await?
+                .0
+                .facts
+                .id
+        }
+    };
+    let recording = desk.app.engine.stop(id).await?;
+    let tenant = convert::tenant_name(recording.facts.tenant, &tenants);
+    ok(&convert::recording(&recording, &tenant))
+}

@@ -1,0 +1,215 @@
+//! The paths of the control socket as one enum, so that a path without a handler does not compile.
+
+use hyper::Method;
+use percent_encoding::percent_decode_str;
+
+use super::answer::Refusal;
+use super::wire::{ErrorCode, PREFIX};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Status,
+    Lines,
+    Calls,
+    Tenants,
+    AddTenant,
+    Keys,
+    IssueKey,
+    RevokeKey(u64),
+    Recordings,
+    Recording(String),
+    DeleteRecording(String),
+    Audio(String),
+    Import,
+    StartRecording,
+    StopRecording,
+    Check,
+    Reload,
+}
+
+impl Route {
+    /// Finds the route of a method and path.
+    ///
+    /// # Errors
+    /// `not_found` or `method_not_allowed`, naming the methods that the path knows.
+    pub(super) fn find(method: &Method, path: &str) -> Result<Self, Refusal> {
+        let nowhere = || {
+            Refusal::new(
+                ErrorCode::NotFound,
+                format!("there is no path {path}; see {PREFIX}/status"),
+            )
+        };
+        let rest = path
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let parts: Vec<&str> = rest.ok_or_else(nowhere)?.split('/').collect();
+        let name = |text: &str| {
+            let decoded = percent_decode_str(text).decode_utf8();
+            let bad = |_| Refusal::new(ErrorCode::BadRequest, "the path is not UTF-8");
+            decoded.map(|name| name.into_owned()).map_err(bad)
+        };
+        let choices: Vec<(Method, Self)> = match parts.as_slice() {
+            ["status"] => vec![(Method::GET, Self::Status)],
+            ["lines"] => vec![(Method::GET, Self::Lines)],
+            ["calls"] => vec![(Method::GET, Self::Calls)],
+            ["tenants"] => vec![
+                (Method::GET, Self::Tenants),
+                (Method::POST, Self::AddTenant),
+            ],
+            ["keys"] => vec![(Method::GET, Self::Keys), (Method::POST, Self::IssueKey)],
+            ["keys", id] => vec![(Method::DELETE, Self::RevokeKey(key_id(id)?))],
+            ["recordings"] => vec![(Method::GET, Self::Recordings)],
+            ["recordings", "import"] => vec![(Method::POST, Self::Import)],
+            ["recordings", text] => {
+                let name = name(text)?;
+                vec![
+                    (Method::GET, Self::Recording(name.clone())),
+                    (Method::DELETE, Self::DeleteRecording(name)),
+                ]
+            }
+            ["recordings", text, "audio"] => vec![(Method::GET, Self::Audio(name(text)?))],
+            ["record", "start"] => vec![(Method::POST, Self::StartRecording)],
+            ["record", "stop"] => vec![(Method::POST, Self::StopRecording)],
+            ["check"] => vec![(Method::POST, Self::Check)],
+            ["reload"] => vec![(Method::POST, Self::Reload)],
+            _ => return Err(nowhere()),
+        };
+        let known = choices
+            .iter()
+            .map(|(method, _)| method.as_str())
+            .collect::<Vec<_>>();
+        let known = known.join(", ");
+        choices
+            .into_iter()
+            .find(|(known, _)| known == method)
+            .map(|(_, route)| route)
+            .ok_or_else(|| {
+                let message = format!("{path} knows {known}, not {method}");
+                Refusal::new(ErrorCode::MethodNotAllowed, message)
+            })
+    }
+}
+
+fn key_id(text: &str) -> Result<u64, Refusal> {
+    text.parse().map_err(|_| {
+        Refusal::new(
+            ErrorCode::BadRequest,
+            format!("'{text}' is not a key's id; it is a number"),
+        )
+    })
+}
+
+/// The parameters of a query, decoded. Each may be given once.
+#[derive(Debug, Default)]
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Takes a query apart; only `known` parameters are allowed.
+    ///
+    /// # Errors
+    /// `bad_request` names the parameter.
+    pub(super) fn parse(text: Option<&str>, known: &[&str]) -> Result<Self, Refusal> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for pair in text
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let decoded = percent_decode_str(value).decode_utf8().map_err(|_| {
+                Refusal::new(
+                    ErrorCode::BadRequest,
+                    format!("parameter '{name}' is not UTF-8"),
+                )
+            })?;
+            if !known.contains(&name) {
+                let known = known.join(", ");
+                let message = format!("there is no parameter '{name}' here; known: {known}");
+                return Err(Refusal::new(ErrorCode::BadRequest, message));
+            }
+            if pairs.iter().any(|(given, _)| given == name) {
+                let message = format!("parameter '{name}' is given twice");
+                return Err(Refusal::new(ErrorCode::BadRequest, message));
+            }
+            pairs.push((name.to_owned(), decoded.into_owned()));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// A parameter, parsed.
+    ///
+    /// # Errors
+    /// `bad_request` with the parameter's name and the parser's words.
+    pub(super) fn get<T, E: std::fmt::Display>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Refusal> {
+        let Some((_, value)) = self.0.iter().find(|(given, _)| given == name) else {
+            return Ok(None);
+        };
+        parse(value).map(Some).map_err(|error| {
+            Refusal::new(
+                ErrorCode::BadRequest,
+                format!("parameter '{name}': {error}"),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_methods_find_their_route() {
+        let find = |method, path: &str| Route::find(&method, &format!("{PREFIX}{path}"));
+        assert_eq!(find(Method::GET, "/status").expect("known"), Route::Status);
+        assert_eq!(
+            find(Method::DELETE, "/keys/7").expect("known"),
+            Route::RevokeKey(7)
+        );
+        assert_eq!(
+            find(Method::GET, "/recordings/a%40b/audio").expect("known"),
+            Route::Audio("a@b".into())
+        );
+        assert_eq!(
+            find(Method::POST, "/recordings/import").expect("known"),
+            Route::Import
+        );
+        let code = |method, path| find(method, path).map_err(|refusal| refusal.0.code);
+        assert_eq!(code(Method::GET, "/nope"), Err(ErrorCode::NotFound));
+        assert_eq!(
+            code(Method::PUT, "/tenants"),
+            Err(ErrorCode::MethodNotAllowed)
+        );
+        assert_eq!(code(Method::DELETE, "/keys/x"), Err(ErrorCode::BadRequest));
+        assert_eq!(
+            code(Method::GET, "/recordings/%FF"),
+            Err(ErrorCode::BadRequest)
+        );
+        let refusal = find(Method::PUT, "/tenants").expect_err("refused");
+        assert!(
+            refusal.0.message.contains("GET, POST"),
+            "{}",
+            refusal.0.message
+        );
+    }
+
+    #[test]
+    fn queries_are_decoded_and_unknown_or_repeated_parameters_refused() {
+        let query = Query::parse(Some("line=a%2Db&limit=5"), &["line", "limit"]).expect("valid");
+        let line = query.get("line", |text| {
+            Ok::<_, std::convert::Infallible>(text.to_owned())
+        });
+        assert_eq!(line.expect("given").as_deref(), Some("a-b"));
+        assert_eq!(
+            query.get("limit", str::parse::<usize>).expect("a number"),
+            Some(5)
+        );
+        assert!(query.get("line", str::parse::<usize>).is_err());
+        assert!(Query::parse(Some("x=1"), &["line"]).is_err());
+        assert!(Query::parse(Some("line=1&line=2"), &["line"]).is_err());
+    }
+}

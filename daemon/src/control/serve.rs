@@ -1,0 +1,208 @@
+//! Accepting connections, checking who is at the other end, and handing requests to their route.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, server};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::unistd::{Gid, Uid};
+use serde::de::DeserializeOwned;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use audio_io::units::WallMillis;
+use std::time::Duration;
+
+use super::answer::{Answer, Refusal};
+use super::limits::{BODY_BYTES_MAX, CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN};
+use super::peer::{Admission, Peer};
+use super::route::Route;
+use super::socket::Listener;
+use super::wire::ErrorCode;
+use super::{ReloadHook, import, jobs, keys, lines, recordings};
+use crate::app::App;
+
+/// What every request has at hand.
+pub(super) struct Desk {
+    pub(super) app: App,
+    pub(super) reload: ReloadHook,
+    pub(super) started_at: WallMillis,
+    pub(super) started: Duration,
+    /// One check at a time: each reads every recording.
+    pub(super) checking: Semaphore,
+    admission: Admission,
+}
+
+impl Desk {
+    pub(super) fn new(app: App, reload: ReloadHook, group: Option<Gid>) -> Self {
+        let (started_at, started) = (app.clock.wall(), app.clock.monotonic());
+        let admission = Admission {
+            own: Uid::effective(),
+            group,
+        };
+        Self {
+            app,
+            reload,
+            started_at,
+            started,
+            checking: Semaphore::new(1),
+            admission,
+        }
+    }
+}
+
+/// Serves until told to stop, then lets open answers finish for a moment.
+pub(super) async fn serve(listener: Listener, desk: Arc<Desk>, mut stopped: watch::Receiver<bool>) {
+    let accepting = listener.socket.try_clone().and_then(UnixListener::from_std);
+    let accepting = match accepting {
+        Ok(accepting) => accepting,
+        Err(error) => {
+            log::error!("the control socket cannot be served: {error}");
+            return;
+        }
+    };
+    let mut connections = JoinSet::new();
+    while !*stopped.borrow() {
+        tokio::select! {
+            _ = stopped.changed() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = accepting.accept(), if connections.len() < CONNECTIONS_MAX => {
+                match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn(connection(stream, desk.clone(), stopped.clone()));
+                    }
+                    Err(error) => {
+                        log::warn!("the control socket refuses a connection: {error}");
+                        // Out of descriptors: one that ends frees some.
+                        tokio::time::sleep(HEADERS_WITHIN / 100).await;
+                    }
+                }
+            }
+        }
+    }
+    drop(accepting);
+    drop(listener);
+    let all = async { while connections.join_next().await.is_some() {} };
+    // What is not done by then is cut off; the client sees a short answer.
+    let _ = tokio::time::timeout(DRAIN_WITHIN, all).await;
+}
+
+async fn connection(stream: UnixStream, desk: Arc<Desk>, mut stopped: watch::Receiver<bool>) {
+    let admitted = admitted(&stream, desk.admission).await;
+    let service = service_fn(move |request| {
+        let desk = desk.clone();
+        async move { Ok::<_, Infallible>(answer(desk, admitted, request).await) }
+    });
+    let mut http = server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN);
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        log::debug!("control connection: {error}");
+    }
+}
+
+async fn admitted(stream: &UnixStream, admission: Admission) -> bool {
+    let Ok(credentials) = stream.peer_cred() else {
+        return false;
+    };
+    let peer = Peer {
+        user: Uid::from_raw(credentials.uid()),
+        group: Gid::from_raw(credentials.gid()),
+    };
+    let admitted = tokio::task::spawn_blocking(move || admission.admits(peer)).await;
+    let admitted = admitted.unwrap_or(false);
+    if !admitted {
+        log::warn!(uid = peer.user.as_raw(); "a user was refused at the control socket");
+    }
+    admitted
+}
+
+async fn answer(desk: Arc<Desk>, admitted: bool, request: Request<Incoming>) -> Answer {
+    if !admitted {
+        let message = "this user may not control the daemon: become root or the daemon's own user, \
+                       or join the group that [control].group names";
+        return Refusal::new(ErrorCode::Denied, message).answer();
+    }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = Route::find(&method, &path);
+    let answer = match route {
+        Ok(route) => dispatch(desk, route, request).await,
+        Err(refusal) => Err(refusal),
+    };
+    log::debug!(method = method.as_str(), path = path.as_str(), ok = answer.is_ok(); "control");
+    answer.unwrap_or_else(Refusal::answer)
+}
+
+async fn dispatch(
+    desk: Arc<Desk>,
+    route: Route,
+    request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
+    let query = request.uri().query().map(str::to_owned);
+    let query = query.as_deref();
+    match route {
+        Route::Status => lines::status(&desk).await,
+        Route::Lines => lines::lines(&desk),
+        Route::Calls => lines::calls(&desk),
+        Route::StartRecording => lines::start(&desk, body(request).await?).await,
+        Route::StopRecording => lines::stop(&desk, body(request).await?).await,
+        Route::Tenants => keys::tenants(&desk).await,
+        Route::AddTenant => keys::add_tenant(&desk, body(request).await?).await,
+        Route::Keys => keys::list(&desk).await,
+        Route::IssueKey => keys::issue(&desk, body(request).await?).await,
+        Route::RevokeKey(id) => keys::revoke(&desk, id).await,
+        Route::Recordings => recordings::list(&desk, query).await,
+        Route::Recording(name) => recordings::show(&desk, name, query).await,
+        Route::DeleteRecording(name) => recordings::delete(&desk, name, query).await,
+        Route::Audio(name) => recordings::audio(&desk, name, query).await,
+        Route::Import => import::import(&desk, body(request).await?).await,
+        Route::Check => jobs::check(desk, body(request).await?).await,
+        Route::Reload => jobs::reload(&desk).await,
+    }
+}
+
+/// Reads a JSON body.
+async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refusal> {
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX);
+    let bytes = body.collect().await.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            let message = format!("a request's body is at most {BODY_BYTES_MAX} bytes");
+            Refusal::new(ErrorCode::TooLarge, message)
+        } else {
+            Refusal::new(
+                ErrorCode::BadRequest,
+                format!("the body cannot be read: {error}"),
+            )
+        }
+    })?;
+    serde_json::from_slice(&bytes.to_bytes())
+        .map_err(|error| Refusal::new(ErrorCode::BadRequest, format!("the body: {error}")))
+}
+
+/// Runs a storage call on a thread that may block.
+pub(super) async fn blocking<T, E>(
+    call: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    Refusal: From<E>,
+{
+    match tokio::task::spawn_blocking(call).await {
+        Ok(result) => result.map_err(Refusal::from),
+        Err(error) => Err(Refusal::internal(&error)),
+    }
+}

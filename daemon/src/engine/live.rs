@@ -1,0 +1,190 @@
+//! What a line shows of itself while it runs: counters that the recorder thread writes and
+//! anyone reads, without a lock on the recorder's path.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use audio_io::capture::{CaptureStats, DeviceState};
+use audio_io::format::StreamFormat;
+use audio_io::units::{CentiDbfs, Frames};
+use storage::ids::TenantId;
+use storage::record::RecordingFacts;
+
+use super::{CallSnapshot, LineSnapshot};
+use crate::config::schema::Line;
+
+const LEGS_MAX: usize = 2;
+
+/// One line as everyone but the recorder thread sees it.
+#[derive(Debug)]
+pub(crate) struct LineLive {
+    pub(crate) config: Line,
+    pub(crate) tenant: TenantId,
+    pub(crate) format: StreamFormat,
+    /// One entry a captured device.
+    pub(crate) devices: Vec<Arc<CaptureStats>>,
+    rms: [AtomicI32; LEGS_MAX],
+    peak: [AtomicI32; LEGS_MAX],
+    voice: AtomicBool,
+    recorded: AtomicU64,
+    /// Frames that arrived while the disk refused to take them.
+    unrecorded: AtomicU64,
+    slipped: AtomicU64,
+    open: Mutex<Option<RecordingFacts>>,
+}
+
+impl LineLive {
+    pub(crate) fn new(
+        config: Line,
+        tenant: TenantId,
+        format: StreamFormat,
+        devices: Vec<Arc<CaptureStats>>,
+    ) -> Self {
+        let silence = || AtomicI32::new(CentiDbfs::SILENCE.0);
+        Self {
+            config,
+            tenant,
+            format,
+            devices,
+            rms: [silence(), silence()],
+            peak: [silence(), silence()],
+            voice: AtomicBool::new(false),
+            recorded: AtomicU64::new(0),
+            unrecorded: AtomicU64::new(0),
+            slipped: AtomicU64::new(0),
+            open: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn set_level(&self, leg: usize, rms: CentiDbfs, peak: CentiDbfs) {
+        if let (Some(rms_of), Some(peak_of)) = (self.rms.get(leg), self.peak.get(leg)) {
+            rms_of.store(rms.0, Ordering::Relaxed);
+            peak_of.store(peak.0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn set_voice(&self, voice: bool) {
+        self.voice.store(voice, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_recorded(&self, frames: Frames) {
+        self.recorded.store(frames.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_unrecorded(&self, frames: Frames) {
+        self.unrecorded.fetch_add(frames.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_slipped(&self, frames: Frames) {
+        self.slipped.store(frames.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_open(&self, facts: Option<RecordingFacts>) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+    }
+
+    pub(crate) fn open(&self) -> Option<RecordingFacts> {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The worst state of the line's devices.
+    pub(crate) fn state(&self) -> DeviceState {
+        let states = || self.devices.iter().map(|device| device.device_state());
+        if states().any(|state| state == DeviceState::Lost) {
+            DeviceState::Lost
+        } else if states().all(|state| state == DeviceState::Running) {
+            DeviceState::Running
+        } else {
+            DeviceState::Opening
+        }
+    }
+
+    /// Frames that the line's devices lost so far.
+    pub(crate) fn lost_frames(&self) -> u64 {
+        self.devices
+            .iter()
+            .map(|device| device.lost_frames.load(Ordering::Relaxed))
+            .sum()
+    }
+
+    pub(crate) fn has_device(&self) -> bool {
+        self.state() == DeviceState::Running
+    }
+
+    /// Why a device is not running, in words.
+    pub(crate) fn error(&self) -> Option<String> {
+        let away = |device: &&Arc<CaptureStats>| device.device_state() != DeviceState::Running;
+        let device = self.devices.iter().find(away)?;
+        let errno = device.last_errno.load(Ordering::Relaxed).cast_signed();
+        match (device.open_error(), errno) {
+            (Some(error), _) => Some(error.to_string()),
+            (None, 0) => None,
+            (None, errno) => Some(nix::errno::Errno::from_raw(errno).desc().to_owned()),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> LineSnapshot {
+        let total = |pick: fn(&CaptureStats) -> &AtomicU64| -> u64 {
+            self.devices
+                .iter()
+                .map(|device| pick(device).load(Ordering::Relaxed))
+                .sum()
+        };
+        let legs = self.format.channels.count();
+        let levels = |of: &[AtomicI32; LEGS_MAX]| -> Vec<CentiDbfs> {
+            of.iter()
+                .take(legs)
+                .map(|level| CentiDbfs(level.load(Ordering::Relaxed)))
+                .collect()
+        };
+        let mut capture = vec![self.config.capture.clone()];
+        capture.extend(self.config.capture_agent.clone());
+        LineSnapshot {
+            name: self.config.name.clone(),
+            tenant: self.config.tenant.to_string(),
+            tenant_id: self.tenant,
+            trigger: self.config.trigger,
+            format: self.format,
+            state: match self.state() {
+                DeviceState::Opening => "opening",
+                DeviceState::Running => "running",
+                DeviceState::Lost => "lost",
+            },
+            error: self.error(),
+            capture,
+            frames: total(|device| &device.frames),
+            lost_frames: total(|device| &device.lost_frames),
+            overruns: total(|device| &device.overruns),
+            stalls: total(|device| &device.stalls),
+            opens: total(|device| &device.opens),
+            ring_full_frames: total(|device| &device.ring_full_frames),
+            ring_depth_max: self
+                .devices
+                .iter()
+                .map(|device| device.ring_depth_max.load(Ordering::Relaxed))
+                .max()
+                .unwrap_or(0),
+            unrecorded_frames: self.unrecorded.load(Ordering::Relaxed),
+            slipped_frames: self.slipped.load(Ordering::Relaxed),
+            rms_dbfs: levels(&self.rms),
+            peak_dbfs: levels(&self.peak),
+            voice: self.voice.load(Ordering::Relaxed),
+            recording: self.open().map(|facts| facts.id),
+        }
+    }
+
+    /// The call in progress, if there is one.
+    pub(crate) fn call(&self) -> Option<CallSnapshot> {
+        let facts = self.open()?;
+        let recorded = Frames(self.recorded.load(Ordering::Relaxed));
+        Some(CallSnapshot {
+            line: self.config.name.clone(),
+            started_at: facts.started_at,
+            duration_ms: facts.format.rate.duration_of(recorded),
+            recording: facts,
+        })
+    }
+}

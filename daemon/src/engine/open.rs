@@ -1,0 +1,214 @@
+//! Starting and stopping the engine: devices, threads, and the handle that everyone else holds.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+
+use audio_io::alsa::AlsaCapture;
+use audio_io::capture::{CaptureSource, CaptureStream, CaptureThread, RealtimeOptions};
+use audio_io::clock::Clock;
+use audio_io::format::{Channels, StreamFormat};
+use storage::handle::{IoChoice, RecorderSeed, StorageHandle};
+use storage::ids::TenantId;
+use tokio::sync::mpsc;
+
+use super::heartbeat::Heartbeat;
+use super::legs::Pairing;
+use super::limits::{COMMANDS_MAX, DEVICES_PER_THREAD_MAX};
+use super::line::{Inputs, Line};
+use super::live::LineLive;
+use super::recorder::{Command, Parts, Totals, record};
+use super::{EngineHandle, Inner};
+use crate::config::schema;
+
+/// The running engine: its real-time threads and the recorder thread.
+pub struct Engine {
+    handle: EngineHandle,
+    /// Stops before the recorder does, so that the last blocks are still drained.
+    captures: Vec<CaptureThread>,
+    recorder: Option<JoinHandle<()>>,
+}
+
+/// Why the engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineOpenError {
+    /// A thread could not be made.
+    #[error("cannot start thread {name}: {source}")]
+    Thread {
+        /// The thread's name.
+        name: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A line with its tenant looked up.
+pub struct LineToOpen {
+    /// Its configuration.
+    pub config: schema::Line,
+    /// Its tenant's number.
+    pub tenant: TenantId,
+}
+
+impl Engine {
+    /// Starts all threads. Devices that cannot be opened yet are tried again in the background.
+    ///
+    /// # Errors
+    /// [`EngineOpenError`] when the system refuses a thread.
+    pub fn start(
+        lines: Vec<LineToOpen>,
+        realtime: &schema::Realtime,
+        storage: StorageHandle,
+        seed: RecorderSeed,
+        io: IoChoice,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EngineOpenError> {
+        let (captures, mut streams) = capture_all(&lines, realtime, &clock)?;
+        let lines: Vec<Line> = lines
+            .into_iter()
+            .filter_map(|line| assemble(line, &mut streams))
+            .collect();
+        let wakeups: Vec<Arc<AtomicU64>> =
+            captures.iter().map(CaptureThread::wakeup_counter).collect();
+        let heartbeat = Arc::new(Heartbeat::new(clock.clone(), wakeups));
+        let totals = Arc::new(Totals::default());
+        let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+        let handle = EngineHandle {
+            inner: Arc::new(Inner {
+                lines: lines.iter().map(Line::shared).collect(),
+                commands,
+                totals: totals.clone(),
+                heartbeat: heartbeat.clone(),
+            }),
+        };
+        let parts = Parts {
+            lines,
+            commands: inbox,
+            storage,
+            totals,
+            heartbeat,
+            clock,
+        };
+        let recorder = spawn_recorder(seed, io, parts)?;
+        Ok(Self {
+            handle,
+            captures,
+            recorder: Some(recorder),
+        })
+    }
+
+    /// The door to the running engine.
+    #[must_use]
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+
+    /// Ends and seals every open recording, then stops all threads.
+    pub fn stop(mut self) {
+        // A full queue only means that the recorder is still busy with commands before this one.
+        let _ = self.handle.inner.commands.blocking_send(Command::Shutdown);
+        if let Some(recorder) = self.recorder.take()
+            && recorder.join().is_err()
+        {
+            log::error!("the recorder thread died; what it had open is repaired at the next start");
+        }
+        drop(self.captures);
+    }
+}
+
+fn spawn_recorder(
+    seed: RecorderSeed,
+    io: IoChoice,
+    parts: Parts,
+) -> Result<JoinHandle<()>, EngineOpenError> {
+    let name = "recorder";
+    let run = move || {
+        if let Err(error) = storage::recorder::run(seed, io, |recorder| record(recorder, parts)) {
+            log::error!("the recorder cannot run: {error}");
+        }
+    };
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(run)
+        .map_err(|source| EngineOpenError::Thread { name, source })
+}
+
+/// One source a device, all lines in order; legs of one line follow each other.
+fn capture_all(
+    lines: &[LineToOpen],
+    realtime: &schema::Realtime,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Vec<CaptureThread>, std::vec::IntoIter<CaptureStream>), EngineOpenError> {
+    let mut sources: Vec<CaptureSource> = lines
+        .iter()
+        .flat_map(|line| sources_of(&line.config))
+        .collect();
+    let options = RealtimeOptions {
+        priority: (realtime.priority > 0).then_some(realtime.priority),
+        lock_memory: realtime.lock_memory,
+        ring_ms: realtime.ring_ms,
+    };
+    let (mut threads, mut streams) = (Vec::new(), Vec::new());
+    while !sources.is_empty() {
+        let rest = sources.split_off(sources.len().min(DEVICES_PER_THREAD_MAX));
+        let name = "capture";
+        let (thread, opened) = CaptureThread::spawn(name, sources, options.clone(), clock.clone())
+            .map_err(|source| EngineOpenError::Thread { name, source })?;
+        threads.push(thread);
+        streams.extend(opened);
+        sources = rest;
+    }
+    Ok((threads, streams.into_iter()))
+}
+
+fn sources_of(line: &schema::Line) -> Vec<CaptureSource> {
+    let two = line.capture_agent.is_some();
+    let channels = if two { Channels::Mono } else { line.channels };
+    let format = StreamFormat {
+        rate: line.rate,
+        encoding: line.encoding,
+        channels,
+    };
+    let pcms = std::iter::once(&line.capture).chain(&line.capture_agent);
+    pcms.map(|pcm| CaptureSource {
+        label: format!("{} ({pcm})", line.name),
+        opener: AlsaCapture::opener(pcm, format, line.period_ms, line.buffer_ms),
+        format,
+    })
+    .collect()
+}
+
+/// Joins a line with its streams; `None` only if a stream is missing, which `capture_all` rules
+/// out.
+fn assemble(line: LineToOpen, streams: &mut std::vec::IntoIter<CaptureStream>) -> Option<Line> {
+    let LineToOpen { config, tenant } = line;
+    let first = streams.next()?;
+    let second = if config.capture_agent.is_some() {
+        Some(streams.next()?)
+    } else {
+        None
+    };
+    let devices = std::iter::once(&first)
+        .chain(&second)
+        .map(|stream| stream.stats.clone());
+    let devices = devices.collect();
+    let channels = if second.is_some() {
+        Channels::Stereo
+    } else {
+        config.channels
+    };
+    let format = StreamFormat {
+        rate: config.rate,
+        encoding: config.encoding,
+        channels,
+    };
+    let live = Arc::new(LineLive::new(config, tenant, format, devices));
+    let inputs = match second {
+        None => Inputs::One(first),
+        Some(second) => {
+            let pairing = Pairing::new(format.rate, format.encoding);
+            Inputs::Two(Box::new((first, second, pairing)))
+        }
+    };
+    Some(Line::new(live, inputs))
+}

@@ -1,0 +1,114 @@
+//! Every maximum and every timeout of the HTTP side, asserted against each other. What happens at
+//! a limit stands beside it. `max_connections` alone is configuration.
+
+use std::time::Duration;
+
+/// From accept to the end of the TLS handshake; then the connection is closed.
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// From a connection's start, or a request's first byte, to the end of its headers; then closed.
+pub const REQUEST_HEADERS: Duration = Duration::from_secs(10);
+/// Without a request in flight; then the connection is closed.
+pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+/// For a request's whole body; then 408.
+pub const REQUEST_BODY: Duration = Duration::from_secs(10);
+/// Without a byte of the answer taken by the client; then the connection is closed.
+pub const WRITE_STALL: Duration = Duration::from_secs(30);
+/// Between HTTP/2 pings while streams are open.
+pub const H2_PING_EVERY: Duration = Duration::from_secs(20);
+/// For the answer to an HTTP/2 ping; then the connection is closed.
+pub const H2_PING_ANSWER: Duration = Duration::from_secs(20);
+/// For flushing the last bytes of a connection that is being closed.
+pub const CLOSE_LINGER: Duration = Duration::from_secs(2);
+/// Pause of a listener after `accept` failed for want of file descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// One address (IPv6: one /64) holds at most this part of `max_connections`; more are closed.
+/// Loopback is exempt, since a proxy on this machine speaks for everyone.
+pub const ADDRESS_SHARE_DIVISOR: usize = 4;
+/// And never less than this many connections an address.
+pub const ADDRESS_SHARE_MIN: usize = 16;
+/// Pending connections in the kernel's queue of one listening socket.
+pub const LISTEN_BACKLOG: i32 = 1_024;
+/// Worker threads; a configuration asking for more gets this many.
+pub const WORKERS_MAX: usize = 64;
+
+/// Bytes of path and query together; 414.
+pub const URI_BYTES: usize = 8 * 1_024;
+/// Header fields in a request; 431.
+pub const HEADER_FIELDS: usize = 64;
+/// Bytes of all header names and values of a request; 431.
+pub const HEADER_BYTES: usize = 16 * 1_024;
+/// What hyper buffers of a request head. Past it hyper itself answers 431 or 414, bare, and closes.
+pub const HEAD_BUFFER_BYTES: usize = 32 * 1_024;
+/// Header fields past which hyper itself answers 431, bare, and closes: its default, which it
+/// parses without an allocation.
+pub const HEAD_BUFFER_FIELDS: usize = 100;
+/// Bytes of a JSON request body; 413.
+pub const JSON_BODY_BYTES: usize = 16 * 1_024;
+/// Bytes of one query or path parameter after decoding; 400, or 404 in a path.
+pub const PARAMETER_BYTES: usize = 256;
+/// Query parameters of a request; 400.
+pub const PARAMETERS: usize = 32;
+
+/// Streams at once on an HTTP/2 connection; more are refused by the protocol.
+pub const H2_STREAMS: u32 = 64;
+/// Streams a client may reset before they were accepted; then GOAWAY (CVE-2023-44487).
+pub const H2_PENDING_RESETS: usize = 20;
+/// Streams this side may reset for the client's errors; then GOAWAY.
+pub const H2_LOCAL_RESETS: usize = 256;
+/// Bytes of an HTTP/2 stream that wait for the client's window.
+pub const H2_SEND_BUFFER_BYTES: usize = 128 * 1_024;
+/// Bytes of request bodies a client may have in flight on a stream and on a connection.
+pub const H2_RECEIVE_WINDOW: u32 = 64 * 1_024;
+
+/// Byte ranges in a `Range` header; with more, the whole recording is the answer (RFC 9110
+/// section 14.2 allows that, and it defuses range floods).
+pub const RANGES: usize = 16;
+/// Bytes of a recording handed to a plain connection at a time.
+pub const MAPPED_WINDOW_BYTES: u64 = 512 * 1_024;
+/// Bytes waited for at a time where a recording is not in the page cache.
+pub const COLD_WINDOW_BYTES: u64 = 128 * 1_024;
+/// Bytes of a recording read for a TLS or HTTP/2 connection at a time.
+pub const COPIED_WINDOW_BYTES: usize = 64 * 1_024;
+/// Spare buffers of [`COPIED_WINDOW_BYTES`] a thread keeps; more are freed.
+pub const SPARE_BUFFERS: usize = 32;
+/// Bytes one connection writes before it lets the thread's other connections have a turn.
+pub const WRITE_TURN_BYTES: usize = 256 * 1_024;
+/// Mapped slices at least this long go through `sendfile`, shorter ones through `writev`.
+pub const SENDFILE_MIN_BYTES: usize = 32 * 1_024;
+/// Mappings a thread's socket writer recognises; past it one is forgotten (its slices are then
+/// written with `writev`, which is slower and as right).
+pub const KNOWN_MAPPINGS: usize = 1_024;
+
+/// Opened recordings a worker keeps; the least recently used is closed.
+pub const OPEN_RECORDINGS: usize = 256;
+/// Blocking look-ups a worker has under way at once; more wait their turn.
+pub const BLOCKING_AT_ONCE: usize = 16;
+
+/// Tickets over all tenants; when full, 429.
+pub const TICKETS: usize = 16_384;
+/// From a ticket's issue to its first use.
+pub const TICKET_FIRST_USE: Duration = Duration::from_secs(60);
+/// A ticket in use dies after this long without a request...
+pub const TICKET_IDLE: Duration = Duration::from_secs(30 * 60);
+/// ...and at the latest this long after its issue.
+pub const TICKET_LIFE: Duration = Duration::from_secs(8 * 3_600);
+
+/// Failed authentications an address may have at once before 429.
+pub const AUTH_FAILURES: u32 = 20;
+/// One failure is forgiven in this time.
+pub const AUTH_FAILURE_FORGIVEN: Duration = Duration::from_secs(6);
+/// Addresses with failures that are remembered; the most forgiven one is forgotten.
+pub const AUTH_ADDRESSES: usize = 4_096;
+
+/// Rows of a page where the request names no limit.
+pub const PAGE_ROWS_DEFAULT: usize = 50;
+/// Most rows of a page; 400.
+pub const PAGE_ROWS: usize = 200;
+
+const _: () = assert!(URI_BYTES + HEADER_BYTES < HEAD_BUFFER_BYTES);
+const _: () = assert!(HEADER_FIELDS < HEAD_BUFFER_FIELDS);
+const _: () = assert!(HEAD_BUFFER_BYTES >= 8_192, "hyper's smallest buffer");
+const _: () = assert!(SENDFILE_MIN_BYTES < WRITE_TURN_BYTES);
+const _: () = assert!(COPIED_WINDOW_BYTES <= H2_SEND_BUFFER_BYTES);
+const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);

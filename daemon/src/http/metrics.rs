@@ -1,0 +1,144 @@
+//! Counters of the HTTP side. How they read in `/metrics` is `metrics_text.rs`'s business.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::StatusCode;
+
+/// Whose envelope an answer takes and under which name its request is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Seed 004's family.
+    TaskAudio,
+    /// The plain first page.
+    Page,
+    /// Health, readiness and metrics.
+    Operations,
+    /// Paths that do not exist.
+    Unrouted,
+}
+
+impl Group {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::TaskAudio,
+        Self::Page,
+        Self::Operations,
+        Self::Unrouted,
+    ];
+
+    /// Its name as a label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::TaskAudio => "task_audio",
+            Self::Page => "page",
+            Self::Operations => "operations",
+            Self::Unrouted => "none",
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::TaskAudio => 0,
+            Self::Page => 1,
+            Self::Operations => 2,
+            Self::Unrouted => 3,
+        }
+    }
+}
+
+/// The statuses that answers can have; anything else is counted under the last, as "other".
+pub const STATUSES: [u16; 22] = [
+    200, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 412, 413, 414, 415, 416, 422, 429, 431,
+    500, 503, 0,
+];
+
+/// Counters of the HTTP side; all only grow.
+#[derive(Debug, Default)]
+pub struct HttpMetrics {
+    requests: [[AtomicU64; STATUSES.len()]; Group::ALL.len()],
+    /// Connections accepted.
+    pub accepted: AtomicU64,
+    /// Connections closed at once because `max_connections` were open.
+    pub refused_total: AtomicU64,
+    /// Connections closed at once because their address held its share.
+    pub refused_address: AtomicU64,
+    /// TLS handshakes that failed or took too long.
+    pub handshakes_failed: AtomicU64,
+    /// Connections cut by a timeout.
+    pub timed_out: AtomicU64,
+    /// Wrong credentials.
+    pub auth_failures: AtomicU64,
+    /// Bytes of recordings handed to connections.
+    pub media_bytes: AtomicU64,
+    /// Media answers that ended early because the file was cut or the disk failed.
+    pub media_cut: AtomicU64,
+    /// Windows of recordings that had to be waited for.
+    pub prefaults: AtomicU64,
+    /// Requests for a recording that was open already.
+    pub cache_hits: AtomicU64,
+    /// Requests for a recording that had to be looked up.
+    pub cache_misses: AtomicU64,
+}
+
+impl HttpMetrics {
+    /// All zero.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts an answered request.
+    pub fn count(&self, group: Group, status: StatusCode) {
+        let last = STATUSES.len() - 1;
+        let column = STATUSES
+            .iter()
+            .position(|known| *known == status.as_u16())
+            .unwrap_or(last);
+        if let Some(cell) = self
+            .requests
+            .get(group.index())
+            .and_then(|row| row.get(column))
+        {
+            cell.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Requests so far of a group, by status (0 is any other).
+    pub fn requests(&self, group: Group) -> impl Iterator<Item = (u16, u64)> + '_ {
+        let row = self
+            .requests
+            .get(group.index())
+            .map(<[_; _]>::as_slice)
+            .unwrap_or_default();
+        STATUSES
+            .iter()
+            .copied()
+            .zip(row.iter().map(|cell| cell.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_under_their_group_and_status() {
+        let metrics = HttpMetrics::new();
+        metrics.count(Group::TaskAudio, StatusCode::PARTIAL_CONTENT);
+        metrics.count(Group::TaskAudio, StatusCode::PARTIAL_CONTENT);
+        metrics.count(Group::Page, StatusCode::IM_A_TEAPOT);
+        let of = |group, status| {
+            metrics
+                .requests(group)
+                .find(|(code, _)| *code == status)
+                .map(|(_, count)| count)
+        };
+        assert_eq!(of(Group::TaskAudio, 206), Some(2));
+        assert_eq!(of(Group::Page, 0), Some(1));
+        assert_eq!(of(Group::Page, 206), Some(0));
+        for (row, group) in Group::ALL.into_iter().enumerate() {
+            assert_eq!(group.index(), row);
+        }
+    }
+}

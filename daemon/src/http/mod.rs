@@ -1,0 +1,54 @@
+//! HTTP: from an accepted connection to a recording's bytes. Only this folder knows status codes.
+//!
+//! ```text
+//!  listeners (SO_REUSEPORT, one set a worker thread)                       serve.rs listen.rs
+//!      │ accept, limits
+//!      ▼
+//!  conn.rs ── TLS (tls.rs) ── HTTP/1.1 or HTTP/2 (hyper) ── timeouts (activity.rs)
+//!      │ request
+//!      ▼
+//!  service.rs ── route.rs ── auth.rs ── api/<family>.rs ── recordings.rs (opened files)
+//!      │                                      │
+//!      │ answer (error.rs, cors.rs)           ▼
+//!      │                          media.rs (range, conditional, multipart)
+//!      ▼                                      │ body.rs (windows, prefault.rs)
+//!  socket.rs ◀── mapped slices ───────────────┘
+//!     writev, or sendfile from the file behind the slice (mappings.rs)
+//! ```
+
+mod activity;
+mod address;
+mod api;
+mod auth;
+mod body;
+mod buffers;
+mod conditional;
+mod conn;
+mod cors;
+mod error;
+mod failures;
+mod health;
+pub mod limits;
+mod listen;
+mod log_line;
+mod mappings;
+mod media;
+pub mod metrics;
+mod metrics_text;
+mod multipart;
+mod page;
+mod prefault;
+pub mod range;
+mod recordings;
+mod request;
+mod route;
+pub mod serve;
+mod service;
+mod site;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod tickets;
+pub mod tls;
+mod wire;
+mod worker;

@@ -1,0 +1,87 @@
+//! The plain first page and the documents that are compiled into the program.
+
+use http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, X_FRAME_OPTIONS,
+};
+use http::{Response, StatusCode};
+
+use super::body::Payload;
+use super::error::Problem;
+use super::media::insert_text;
+use super::route::Route;
+use super::service::Call;
+
+/// A file that is part of the program.
+#[derive(Clone, Copy)]
+pub(super) struct Document {
+    content_type: &'static str,
+    bytes: &'static [u8],
+}
+
+const INDEX: Document = Document {
+    content_type: "text/html; charset=utf-8",
+    bytes: include_bytes!("../../web/index.html"),
+};
+const SCRIPT: Document = Document {
+    content_type: "text/javascript; charset=utf-8",
+    bytes: include_bytes!("../../web/app.js"),
+};
+const STYLE: Document = Document {
+    content_type: "text/css; charset=utf-8",
+    bytes: include_bytes!("../../web/style.css"),
+};
+/// The description of family `task_audio`.
+pub(super) const TASK_AUDIO_OPENAPI: Document = Document {
+    content_type: "application/json",
+    bytes: include_bytes!("openapi/task_audio.json"),
+};
+
+/// Only what the page itself consists of may load, nothing may frame it, nothing runs inline.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     media-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
+
+/// The page and its parts.
+///
+/// # Errors
+/// 404 where `http.page` is off.
+pub(super) fn answer(call: &Call<'_>, route: Route<'_>) -> Result<Response<Payload>, Problem> {
+    if !call.worker.site.config.load().http.page {
+        return Err(Problem::no_route());
+    }
+    let what = match route {
+        Route::PageScript => SCRIPT,
+        Route::PageStyle => STYLE,
+        _ => INDEX,
+    };
+    let mut response = document(call, what);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    Ok(response)
+}
+
+/// A compiled-in file: asked for again each time, sent again only after an update.
+pub(super) fn document(call: &Call<'_>, what: Document) -> Response<Payload> {
+    let hash = blake3::hash(what.bytes);
+    let etag = format!("\"{}\"", hash.to_hex());
+    let asked = call.parts.headers.get_all(IF_NONE_MATCH);
+    let known = asked.iter().any(|value| {
+        let lists = |tag: &str| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag;
+        value.to_str().is_ok_and(|text| text.split(',').any(lists))
+    });
+    let mut response = Response::new(Payload::Empty);
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = Payload::text(what.bytes);
+        let content_type = HeaderValue::from_static(what.content_type);
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    let headers = response.headers_mut();
+    insert_text(headers, ETAG, &etag);
+    headers.insert(http::header::CACHE_CONTROL, call.policy.cache.value());
+    response
+}

@@ -1,0 +1,185 @@
+//! One request: from its head to an answer with request id, CORS, security headers, counters and
+//! a line in the journal.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+
+use super::activity::Activity;
+use super::api::task_audio;
+use super::body::{AnswerBody, Payload, Transport};
+use super::error::Problem;
+use super::log_line::Line;
+use super::recordings::Recordings;
+use super::route::{Policy, Route};
+use super::site::Site;
+use super::{auth, cors, health, page, request};
+
+/// What one worker thread has of its own, and what it shares.
+pub(super) struct Worker {
+    pub(super) site: Arc<Site>,
+    pub(super) recordings: Recordings,
+}
+
+/// What is known of a connection.
+pub(super) struct Connection {
+    pub(super) peer: SocketAddr,
+    pub(super) transport: Transport,
+    pub(super) activity: Rc<Activity>,
+}
+
+/// A request on its way through a route.
+pub(super) struct Call<'a> {
+    pub(super) worker: &'a Worker,
+    pub(super) connection: &'a Connection,
+    pub(super) parts: &'a Parts,
+    pub(super) policy: Policy,
+    pub(super) request_id: &'a str,
+}
+
+/// Answers a request. Never fails: what goes wrong is an answer too.
+pub(super) async fn serve<B>(
+    worker: Rc<Worker>,
+    connection: Rc<Connection>,
+    request: Request<B>,
+) -> Result<Response<AnswerBody>, Infallible>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let in_flight = connection.activity.begin();
+    let site = &worker.site;
+    let started = site.clock.monotonic();
+    let request_id = site.request_id();
+    let (parts, body) = request.into_parts();
+    let route = Route::of(parts.uri.path());
+    let group = route.map_or_else(
+        || Route::group_of_unrouted(parts.uri.path()),
+        |route| route.policy().group,
+    );
+    let outcome = match (request::check_head(&parts), route) {
+        (Err(problem), _) => Err(problem),
+        (Ok(()), None) => Err(Problem::no_route()),
+        (Ok(()), Some(route)) => {
+            let call = Call {
+                worker: &worker,
+                connection: &connection,
+                parts: &parts,
+                policy: route.policy(),
+                request_id: &request_id,
+            };
+            dispatch(&call, route, body).await
+        }
+    };
+    let (mut response, problem) = match outcome {
+        Ok(response) => (response, None),
+        Err(problem) => (problem.answer(group), Some(problem)),
+    };
+    finish(site, &parts, &request_id, &mut response);
+    let status = response.status();
+    site.metrics.count(group, status);
+    Line {
+        id: &request_id,
+        peer: connection.peer,
+        method: &parts.method,
+        uri: &parts.uri,
+        status,
+        took: site.clock.monotonic().saturating_sub(started),
+        bytes: response.body().len(),
+    }
+    .write(problem.as_ref());
+    Ok(response.map(|payload| AnswerBody::new(payload, in_flight)))
+}
+
+async fn dispatch<B>(
+    call: &Call<'_>,
+    route: Route<'_>,
+    body: B,
+) -> Result<Response<Payload>, Problem>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if call.parts.method == Method::OPTIONS {
+        return Ok(options(call.policy));
+    }
+    if !call.policy.allows(&call.parts.method) {
+        return Err(Problem::method(call.policy.allow));
+    }
+    let task = match route {
+        Route::TaskPlay(raw) | Route::TaskExport(raw) | Route::TaskShow(raw) => {
+            task_audio::task_id(raw)
+        }
+        _ => None,
+    };
+    let site = &call.worker.site;
+    let peer = call.connection.peer.ip();
+    let principal = auth::admit(site, call.policy.access, call.parts, peer, task)?;
+    // Routes that need a principal have been refused above without one.
+    let known = || principal.ok_or_else(|| Problem::internal("a route without a principal"));
+    match route {
+        Route::PageIndex | Route::PageScript | Route::PageStyle => page::answer(call, route),
+        Route::OpenApiTaskAudio => Ok(page::document(call, page::TASK_AUDIO_OPENAPI)),
+        Route::Healthz => Ok(health::alive()),
+        Route::Readyz => health::ready(call).await,
+        Route::Metrics => health::metrics(call).await,
+        Route::TaskPlay(_) => task_audio::play(call, known()?, task).await,
+        Route::TaskExport(_) => task_audio::export(call, known()?, task).await,
+        Route::TaskList => task_audio::list(call, known()?).await,
+        Route::TaskShow(_) => task_audio::show(call, known()?, task).await,
+        Route::TicketIssue => task_audio::ticket(call, known()?, body).await,
+    }
+}
+
+fn options(policy: Policy) -> Response<Payload> {
+    let mut response = Response::new(Payload::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(policy.allow));
+    cors::preflight(policy.allow, headers);
+    response
+}
+
+/// What every answer carries.
+fn finish(site: &Site, parts: &Parts, request_id: &str, response: &mut Response<Payload>) {
+    let length = response.body().len();
+    let status = response.status();
+    let headers = response.headers_mut();
+    if !cors::mark(
+        &parts.headers,
+        &site.config.load().http.allowed_origins,
+        headers,
+    ) {
+        headers.remove(http::header::ACCESS_CONTROL_ALLOW_METHODS);
+        headers.remove(http::header::ACCESS_CONTROL_ALLOW_HEADERS);
+        headers.remove(http::header::ACCESS_CONTROL_MAX_AGE);
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if !no_body && !headers.contains_key(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if !headers.contains_key(CACHE_CONTROL) && !no_body {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if parts.method == Method::HEAD {
+        *response.body_mut() = Payload::Empty;
+    }
+}
+
+/// The name under which support finds a request in the journal.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -1,0 +1,103 @@
+//! What all workers share, and the seam to the engine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use audio_io::clock::Clock;
+use storage::handle::StorageHandle;
+
+use super::address::Connections;
+use super::failures::Failures;
+use super::metrics::HttpMetrics;
+use super::tickets::Tickets;
+use crate::app::App;
+use crate::config::schema::Config;
+use crate::engine::{EngineHandle, EngineTotals, LineSnapshot};
+
+/// What the HTTP side asks of the engine.
+pub(super) trait Engine: Send + Sync {
+    /// Whether capture, recorder and index make progress.
+    fn is_progressing(&self) -> bool;
+    /// The lines as they stand.
+    fn lines(&self) -> Vec<LineSnapshot>;
+    /// Totals since the start.
+    fn totals(&self) -> EngineTotals;
+}
+
+impl Engine for EngineHandle {
+    fn is_progressing(&self) -> bool {
+        Self::is_progressing(self)
+    }
+
+    fn lines(&self) -> Vec<LineSnapshot> {
+        Self::lines(self)
+    }
+
+    fn totals(&self) -> EngineTotals {
+        Self::totals(self)
+    }
+}
+
+/// Shared by all workers.
+pub(super) struct Site {
+    pub(super) storage: StorageHandle,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) config: Arc<ArcSwap<Config>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<HttpMetrics>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) failures: Failures,
+    pub(super) tickets: Tickets,
+    /// Makes request ids of one run differ from another's.
+    run: u32,
+    requests: AtomicU64,
+}
+
+impl Site {
+    /// The site of a daemon.
+    ///
+    /// # Errors
+    /// The system gave no random bytes.
+    pub(super) fn new(app: App) -> Result<Arc<Self>, getrandom::Error> {
+        let App {
+            storage,
+            engine,
+            config,
+            clock,
+            http_metrics,
+        } = app;
+        Self::assemble(storage, Arc::new(engine), config, clock, http_metrics)
+    }
+
+    /// The site of its parts.
+    ///
+    /// # Errors
+    /// The system gave no random bytes.
+    pub(super) fn assemble(
+        storage: StorageHandle,
+        engine: Arc<dyn Engine>,
+        config: Arc<ArcSwap<Config>>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<HttpMetrics>,
+    ) -> Result<Arc<Self>, getrandom::Error> {
+        Ok(Arc::new(Self {
+            storage,
+            engine,
+            config,
+            clock,
+            metrics,
+            connections: Connections::new(),
+            failures: Failures::new(),
+            tickets: Tickets::new()?,
+            run: getrandom::u32()?,
+            requests: AtomicU64::new(0),
+        }))
+    }
+
+    /// An id that no other request of this or another run has.
+    pub(super) fn request_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        format!("{:08x}-{number:08x}", self.run)
+    }
+}

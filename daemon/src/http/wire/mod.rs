@@ -1,0 +1,4 @@
+//! What families send and take, as serde types, a family a file.
+
+pub(super) mod task_audio;
+pub(super) mod time;

@@ -1,0 +1,188 @@
+//! Where log records go: the systemd journal with structured fields when standard error is
+//! connected to it, readable lines on standard error elsewhere. What is logged is the business of
+//! whoever logs it.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use audio_io::clock::Clock;
+use audio_io::units::WallMillis;
+use log::kv::{Key, Value, VisitSource};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use systemd_journal_logger::JournalLog;
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use crate::config::schema::LogLevel;
+
+/// The name that the journal shows for the daemon.
+const IDENTIFIER: &str = "callreeld";
+
+/// The longest line written to standard error; what is beyond it is cut off, with a mark.
+const MAX_LINE_BYTES: usize = 8 * 1024;
+
+/// Logging that could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LoggingError {
+    /// The journal's socket cannot be used although standard error is connected to the journal.
+    #[error("cannot reach the systemd journal: {0}")]
+    Journal(#[source] std::io::Error),
+    /// A logger is installed already.
+    #[error("logging is set up already: {0}")]
+    Twice(#[from] log::SetLoggerError),
+}
+
+/// Sets up logging for the process, once. The level can be changed later with [`set_level`].
+///
+/// # Errors
+/// [`LoggingError`] when the journal refuses, or when called twice.
+pub fn install(level: LogLevel, clock: Arc<dyn Clock>) -> Result<(), LoggingError> {
+    if systemd_journal_logger::connected_to_journal() {
+        let journal = JournalLog::empty().map_err(LoggingError::Journal)?;
+        journal
+            .with_syslog_identifier(IDENTIFIER.into())
+            .with_extra_fields([("CALLREEL_VERSION", env!("CARGO_PKG_VERSION"))])
+            .install()?;
+    } else {
+        log::set_boxed_logger(Box::new(StderrLog { clock }))?;
+    }
+    set_level(level);
+    Ok(())
+}
+
+/// Changes the least severe level that is logged.
+pub fn set_level(level: LogLevel) {
+    log::set_max_level(match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+    });
+}
+
+/// One record a line on standard error.
+struct StderrLog {
+    clock: Arc<dyn Clock>,
+}
+
+impl Log for StderrLog {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = line(record, self.clock.wall());
+        // One write a line, so that lines of several threads do not mix. A closed standard error
+        // must not stop recording: there is nobody to tell.
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+
+    fn flush(&self) {}
+}
+
+/// `2026-11-21T06:14:09.123Z INFO  daemon::engine: line opened line=front rate_hz=8000`
+fn line(record: &Record<'_>, now: WallMillis) -> String {
+    let mut line = rfc3339(now);
+    let level = match record.level() {
+        Level::Error => "ERROR",
+        Level::Warn => "WARN ",
+        Level::Info => "INFO ",
+        Level::Debug => "DEBUG",
+        Level::Trace => "TRACE",
+    };
+    let target = record.target();
+    // Writing to a String cannot fail; a value whose Display fails is left out.
+    let _ = write!(line, " {level} {target}: ");
+    let start = line.len();
+    let _ = write!(line, "{}", record.args());
+    let _ = record.key_values().visit(&mut Pairs(&mut line));
+    // A record is one line, whatever a caller's number or a device's name holds.
+    let body = line.split_off(start);
+    for character in body.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+        if line.len() > MAX_LINE_BYTES {
+            line.push('…');
+            break;
+        }
+    }
+    line.push('\n');
+    line
+}
+
+/// Writes ` key=value` pairs, values quoted where they hold a space.
+struct Pairs<'a>(&'a mut String);
+
+impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        let value = value.to_string();
+        let quoted = value.is_empty() || value.contains([' ', '"', '=']);
+        let result = if quoted {
+            write!(self.0, " {key}={value:?}")
+        } else {
+            write!(self.0, " {key}={value}")
+        };
+        result.map_err(log::kv::Error::from)
+    }
+}
+
+/// Wall time as RFC 3339 in UTC with milliseconds; years past 9999 are shown as the last instant.
+#[must_use]
+pub fn rfc3339(at: WallMillis) -> String {
+    const FORMAT: &[BorrowedFormatItem<'static>] =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    let nanos = i128::from(at.0) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .and_then(|time| time.format(FORMAT).ok())
+        .unwrap_or_else(|| "9999-12-31T23:59:59.999Z".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: WallMillis = WallMillis(1_795_241_649_123);
+
+    #[test]
+    fn a_line_has_time_level_target_message_and_pairs() {
+        let pairs = [("line", "front"), ("why", "no such device")];
+        let record = Record::builder()
+            .level(Level::Warn)
+            .target("engine")
+            .key_values(&pairs)
+            .args(format_args!("line lost"))
+            .build()
+            .clone();
+        assert_eq!(
+            line(&record, NOW),
+            "2026-11-21T06:14:09.123Z WARN  engine: line lost line=front why=\"no such device\"\n"
+        );
+    }
+
+    #[test]
+    fn a_record_stays_one_line_of_bounded_length() {
+        let text = format!("a\nb\u{1b}[2J{}", "x".repeat(MAX_LINE_BYTES * 2));
+        let line = line(
+            &Record::builder()
+                .args(format_args!("{text}"))
+                .target("t")
+                .build(),
+            NOW,
+        );
+        assert_eq!(line.matches('\n').count(), 1);
+        assert!(line.contains("a\\nb\\u{1b}[2J"));
+        assert!(line.len() < MAX_LINE_BYTES + 16);
+    }
+
+    #[test]
+    fn times_are_utc_with_milliseconds() {
+        assert_eq!(rfc3339(WallMillis(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(WallMillis(u64::MAX)), "9999-12-31T23:59:59.999Z");
+    }
+}

@@ -1,0 +1,240 @@
+//! The daemon's life: open the store, start engine, HTTP and control socket, say READY, wait for
+//! signals, and stop in the order that loses nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use audio_io::clock::{Clock, SystemClock};
+use storage::handle::{IoChoice, RecoveryReport, StorageHandle, StoreOptions};
+use storage::ids::{TenantId, TenantName};
+
+use crate::app::App;
+use crate::config::schema::{Config, StorageIo};
+use crate::config::{self, Changes, LoadError, Loaded};
+use crate::control::wire::Reloaded;
+use crate::control::{ControlError, ControlServer};
+use crate::engine::{Engine, EngineOpenError, LineToOpen};
+use crate::http::metrics::HttpMetrics;
+use crate::http::serve::HttpServer;
+use crate::notify::{self, Watchdog};
+use crate::shutdown::{Request, Signals};
+
+/// How long answers in flight may take to end after the daemon was told to stop.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Why the daemon could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Signals cannot be received.
+    #[error("cannot receive signals: {0}")]
+    Signals(std::io::Error),
+    /// The store cannot be opened.
+    #[error("cannot open the store in {data_dir}: {source}")]
+    Store {
+        /// `storage.data_dir`.
+        data_dir: String,
+        /// Why.
+        source: storage::error::OpenError,
+    },
+    /// A line's tenant cannot be made.
+    #[error("cannot add tenant '{name}', which a [[line]] names: {source}")]
+    Tenant {
+        /// The tenant.
+        name: TenantName,
+        /// Why.
+        source: storage::error::TenantError,
+    },
+    /// The index cannot be read.
+    #[error(transparent)]
+    Read(#[from] storage::error::ReadError),
+    /// A thread cannot be made.
+    #[error(transparent)]
+    Engine(#[from] EngineOpenError),
+    /// A socket cannot be opened.
+    #[error(transparent)]
+    Http(#[from] crate::http::serve::StartError),
+    /// The control socket cannot be opened.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// [`RunError`] when a part cannot be started; parts started before it are stopped again.
+pub fn run(loaded: Loaded) -> Result<(), RunError> {
+    let signals = Signals::install().map_err(RunError::Signals)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let config = loaded.config.clone();
+    notify::status("opening the store");
+    let io = io_choice(config.storage.io);
+    let options = StoreOptions {
+        data_dir: config.storage.data_dir.clone(),
+        index_cache_bytes: config.storage.index_cache_mib as usize * 1024 * 1024,
+        io,
+    };
+    let (storage, seed, repaired) =
+        StorageHandle::open(options, clock.clone()).map_err(|source| RunError::Store {
+            data_dir: config.storage.data_dir.display().to_string(),
+            source,
+        })?;
+    tell_repairs(&repaired);
+    let lines = with_tenants(&config, &storage)?;
+    let engine = Engine::start(
+        lines,
+        &config.realtime,
+        storage.clone(),
+        seed,
+        io,
+        clock.clone(),
+    )?;
+    let app = App {
+        storage,
+        engine: engine.handle(),
+        config: Arc::new(ArcSwap::from_pointee(config)),
+        clock,
+        http_metrics: Arc::new(HttpMetrics::default()),
+    };
+    let served = serve(&app, &loaded, signals);
+    notify::stopping("sealing open recordings");
+    engine.stop();
+    log::info!("stopped; every recording is sealed");
+    served
+}
+
+/// Everything between the engine's start and its stop.
+fn serve(app: &App, loaded: &Loaded, signals: Signals) -> Result<(), RunError> {
+    let http = Arc::new(HttpServer::start(app.clone())?);
+    let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
+    let control = ControlServer::start(app.clone(), reload.clone())?;
+    let engine = app.engine.clone();
+    let watchdog = Watchdog::start(move || engine.is_progressing())
+        .inspect_err(|error| log::error!("no watchdog: {error}"))
+        .unwrap_or_default();
+    announce(app, &http);
+    loop {
+        match signals.wait().map_err(RunError::Signals)? {
+            Request::Reload => {
+                notify::reloading();
+                if let Err(error) = reload() {
+                    log::error!("the old configuration stays in force: {error}");
+                }
+                notify::ready(&summary(app));
+            }
+            Request::Stop => break,
+        }
+    }
+    log::info!("stopping");
+    signals.watch_stopping().map_err(RunError::Signals)?;
+    drop(control);
+    http.shutdown(DRAIN);
+    drop(watchdog);
+    Ok(())
+}
+
+/// Reads the configuration again and puts in force what can be without a restart: the log level,
+/// the allowed origins, certificates.
+fn reload_hook(
+    app: App,
+    origin: config::Origin,
+    http: Arc<HttpServer>,
+) -> Arc<dyn Fn() -> Result<Reloaded, LoadError> + Send + Sync> {
+    Arc::new(move || {
+        let new = config::load(&origin)?.config;
+        let old = app.config.load_full();
+        let changes = Changes::between(&old, &new);
+        crate::logging::set_level(new.log.level);
+        // Lines, paths and sockets stay as they are until a restart; what is compared the next
+        // time is what is in force.
+        let mut in_force = Config::clone(&old);
+        in_force.log = new.log.clone();
+        in_force
+            .http
+            .allowed_origins
+            .clone_from(&new.http.allowed_origins);
+        in_force.http.tls.clone_from(&new.http.tls);
+        app.config.store(Arc::new(in_force));
+        if let Err(error) = http.reload() {
+            log::error!("the old certificate stays in force: {error}");
+        }
+        let waiting = Changes::between(&app.config.load(), &new).sections;
+        let is_applied = |section: &&str| !waiting.contains(section);
+        let applied: Vec<&str> = changes.sections.into_iter().filter(is_applied).collect();
+        log::info!("configuration read again; in force: {applied:?}, after a restart: {waiting:?}");
+        Ok(Reloaded {
+            applied: applied.into_iter().map(str::to_owned).collect(),
+            needs_restart: waiting.into_iter().map(str::to_owned).collect(),
+        })
+    })
+}
+
+fn announce(app: &App, http: &HttpServer) {
+    for address in http.local_addrs() {
+        log::info!("serving on {address}");
+    }
+    log::info!("ready: {}", summary(app));
+    notify::ready(&summary(app));
+}
+
+fn summary(app: &App) -> String {
+    let lines = app.engine.lines().len();
+    format!(
+        "{lines} lines, {}",
+        app.config.load().storage.data_dir.display()
+    )
+}
+
+fn io_choice(configured: StorageIo) -> IoChoice {
+    match configured {
+        StorageIo::Auto => IoChoice::Auto,
+        StorageIo::Uring => IoChoice::Uring,
+        StorageIo::Blocking => IoChoice::Blocking,
+    }
+}
+
+fn tell_repairs(report: &RecoveryReport) {
+    let (sealed, absent, failed) = (&report.sealed, &report.absent, &report.failed);
+    if !(sealed.is_empty() && absent.is_empty() && failed.is_empty()) {
+        log::warn!(
+            "repaired after a crash: sealed {sealed:?}, too short {absent:?}, failed {failed:?}"
+        );
+    }
+}
+
+/// Looks up each line's tenant, and adds those that only the configuration knows so far.
+fn with_tenants(config: &Config, storage: &StorageHandle) -> Result<Vec<LineToOpen>, RunError> {
+    let known = storage.tenants()?;
+    let mut ids: HashMap<TenantName, TenantId> = known
+        .into_iter()
+        .map(|tenant| (tenant.name, tenant.id))
+        .collect();
+    let mut lines = Vec::with_capacity(config.lines.len());
+    for line in &config.lines {
+        let tenant = match ids.get(&line.tenant) {
+            Some(id) => *id,
+            None => {
+                let name = line.tenant.clone();
+                let added =
+                    storage
+                        .add_tenant(name.clone())
+                        .map_err(|source| RunError::Tenant {
+                            name: name.clone(),
+                            source,
+                        })?;
+                log::info!(
+                    "tenant '{name}' was added, as line '{}' names it",
+                    line.name
+                );
+                ids.insert(name, added.id);
+                added.id
+            }
+        };
+        lines.push(LineToOpen {
+            config: line.clone(),
+            tenant,
+        });
+    }
+    Ok(lines)
+}

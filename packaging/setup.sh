@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# setup.sh [run|test|bench]: installs what is missing for that purpose on Debian 12, and says what
+# and why. Touches nothing when everything is there. Needs root or sudo only to install.
+set -euo pipefail
+# shellcheck source=packaging/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# One line a package: the purposes it serves, its name, and why.
+packages() {
+    cat <<'TABLE'
+run,test,bench gcc links Rust programs and builds the crates' C parts
+run,test,bench libc6-dev the C library's headers
+run,test,bench pkg-config finds the sound library
+run,test,bench libasound2-dev ALSA, the sound library that callreeld records through
+run,test,bench ca-certificates lets cargo check who it fetches crates from
+run,test,bench curl asks the running daemon
+run,test jq reads the JSON answers of the command line
+run espeak-ng speaks the demo's telephone calls
+run,test sox brings speech to telephone quality; makes test tones
+test,bench libsqlite3-dev SQLite, which the index is measured against
+test alsa-utils plays into and records from ALSA devices
+test g++ builds the fuzzing engine, which is C++
+test libasound2-plugins connects ALSA to the tests' sound server
+test pulseaudio a sound server without hardware: the tests' real-time lines
+test pulseaudio-utils asks that sound server
+bench nginx the web server that callreeld is measured against
+TABLE
+}
+
+# Debian's own newer compiler, beside the 1.63 that Debian 12 was released with.
+rust_packages() {
+    printf '%s\n' rustc-web cargo-web
+    if [ "$purpose" = test ]; then printf '%s\n' rustfmt-web rust-web-clippy; fi
+}
+
+installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | cut -c 1-2)" = ii ]
+}
+
+# provided PACKAGE: is what we need of it there by other means (built by hand, another package)?
+provided() {
+    case $1 in
+        gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
+        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio) command -v "$1" >/dev/null ;;
+        nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
+        alsa-utils) command -v aplay >/dev/null && command -v arecord >/dev/null ;;
+        pulseaudio-utils) command -v pactl >/dev/null ;;
+        libasound2-dev) pkg-config --exists alsa 2>/dev/null ;;
+        libsqlite3-dev) pkg-config --exists sqlite3 2>/dev/null ;;
+        *) return 1 ;;
+    esac
+}
+
+# The commands without which a purpose cannot be served where there is no dpkg to ask.
+check_elsewhere() {
+    local name missing=()
+    while read -r purposes name _; do
+        case ,$purposes, in *",$purpose,"*) ;; *) continue ;; esac
+        case $name in libc6-dev | ca-certificates | libasound2-plugins) continue ;; esac
+        provided "$name" || missing+=("$name")
+    done < <(packages)
+    choose_rust || missing+=("rust >= $(rust_wanted)")
+    [ ${#missing[@]} -eq 0 ] ||
+        die "this is not Debian, so nothing was installed; please install: ${missing[*]}"
+    exit 0
+}
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Debian starts services when it installs them; a policy file holds that back, so that a
+# benchmark's peer does not become a web server on this machine.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d made='' rc=0
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+        made=yes
+    fi
+    "$@" || rc=$?
+    [ -z "$made" ] || as_root rm -f $policy
+    return $rc
+}
+
+install_packages() {
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0)
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        die "packages are missing and this user is neither root nor able to sudo; as root, run:
+    apt-get update && apt-get install --no-install-recommends $*"
+    fi
+    stage "Fetching the list of packages"
+    as_root "${apt[@]}" update || die "apt-get update failed: is the network there?"
+    stage "Installing: $*"
+    without_services as_root "${apt[@]}" install --no-install-recommends "$@" ||
+        die "apt-get could not install: $* (its own message is above)"
+    # Installed for the benchmarks only; it should not come up with the machine.
+    case " $* " in
+        *' nginx '*)
+            if [ -d /run/systemd/system ]; then as_root systemctl disable nginx.service || true; fi
+            ;;
+    esac
+}
+
+main() {
+    local name why missing=()
+    purpose=${1:-run}
+    case $purpose in run | test | bench) ;; *) die "setup.sh: '$1' is none of run, test, bench" ;; esac
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        check_elsewhere
+    fi
+
+    while read -r purposes name why; do
+        case ,$purposes, in *",$purpose,"*) ;; *) continue ;; esac
+        if ! installed "$name" && ! provided "$name"; then
+            say "missing: $name ($why)"
+            missing+=("$name")
+        fi
+    done < <(packages)
+    if ! choose_rust; then
+        say "missing: Rust $(rust_wanted) or newer (Debian's own newer compiler will be installed)"
+        if installed rustc; then say "  it takes the place of Debian's older package rustc"; fi
+        mapfile -t rust < <(rust_packages)
+        missing+=("${rust[@]}")
+    elif [ "$purpose" = test ] && [ "$(command -v rustc)" = /usr/bin/rustc ] && installed rustc-web; then
+        for name in rustfmt-web rust-web-clippy; do
+            installed "$name" && continue
+            say "missing: $name (checks the code's form)"
+            missing+=("$name")
+        done
+    fi
+    if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
+
+    choose_rust || die "no Rust $(rust_wanted) or newer, even after installing ${missing[*]}"
+    say "setup for '$purpose': complete, with $(rustc --version)"
+}
+
+main "$@"

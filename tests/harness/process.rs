@@ -1,0 +1,179 @@
+//! Child processes: where the product's binaries are, and children that die with the suite.
+
+#![allow(unsafe_code, reason = "a child asks the kernel to die with its parent")]
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The folder with `callreeld` and `callreel`, both built from the sources as they are now.
+///
+/// `CALLREEL_BIN_DIR` names another one, for a suite that tests an installed product.
+///
+/// # Panics
+/// When they cannot be built.
+pub fn binaries() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        if let Some(dir) = std::env::var_os("CALLREEL_BIN_DIR") {
+            return PathBuf::from(dir);
+        }
+        let test = std::env::current_exe().expect("the path of this test binary");
+        let dir = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("target/<profile>/deps/suite-…");
+        build(dir);
+        dir.to_path_buf()
+    })
+}
+
+/// `cargo test` does not build the binaries of other packages; a stale daemon would be tested.
+fn build(profile_dir: &Path) {
+    let Some(cargo) = std::env::var_os("CARGO") else {
+        assert!(
+            profile_dir.join("callreeld").exists(),
+            "run 'cargo build --workspace' first"
+        );
+        return;
+    };
+    let mut command = Command::new(cargo);
+    command
+        .args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--package",
+            "callreel-daemon",
+            "--bins",
+        ])
+        .arg("--manifest-path")
+        .arg(repository().join("Cargo.toml"));
+    if profile_dir.ends_with("release") {
+        command.arg("--release");
+    }
+    if let Some(target) = profile_dir.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    let output = command.output().expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "the binaries do not build:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The repository's root.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests
+        .parent()
+        .map_or_else(|| tests.to_path_buf(), Path::to_path_buf)
+}
+
+/// A child that is killed when it goes out of scope, or when the suite dies.
+#[derive(Debug)]
+pub struct Guarded {
+    child: Child,
+    name: String,
+}
+
+impl Guarded {
+    /// Starts `command` with its output going to `log`.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    pub fn spawn(mut command: Command, log: &Path) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log file in the scratch folder");
+        let copy = file.try_clone().expect("a second descriptor of the log");
+        command.stdin(Stdio::null()).stdout(file).stderr(copy);
+        // SAFETY: between fork and exec only prctl(2), which is async-signal-safe, is called.
+        unsafe {
+            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
+        }
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        Self { child, name }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The exit code, once it has ended; 128 + n after signal n.
+    pub fn ended(&mut self) -> Option<i32> {
+        use std::os::unix::process::ExitStatusExt;
+        let status = self.child.try_wait().ok().flatten()?;
+        status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal))
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {}: {error}", self.name));
+    }
+
+    /// Kills it at once, as a power cut of the process would, and waits for its end.
+    pub fn kill(&mut self) {
+        // An error means that it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Whether a program is installed.
+#[must_use]
+pub fn is_installed(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    })
+}
+
+/// Runs a tool to its end.
+///
+/// # Panics
+/// When it is not installed or fails; the message holds what it printed.
+pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{program} (is it installed? see 'make setup'): {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}

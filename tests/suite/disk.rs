@@ -1,0 +1,141 @@
+//! A disk that fills up or fails while a line records: the daemon lives, what was closed stays
+//! readable, the alarm is raised, and recording resumes by itself.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use harness::alsa::AlsaConfig;
+use harness::daemon::{Daemon, Setup};
+use harness::http::Request;
+use harness::wav::Wav;
+use harness::{sound, wait};
+
+use crate::live;
+use crate::support::{self, TASK};
+
+/// Recording resumes this soon after space returns (GOALS.md), plus what a poll may take.
+const RESUMES_WITHIN: Duration = Duration::from_secs(6);
+
+fn always_on_a_small_disk() -> Daemon {
+    let setup = Setup::new().small_disk(96);
+    let samples = setup.folder().join("known.raw");
+    std::fs::write(&samples, sound::to_bytes(&sound::noise(600 * 8_000))).expect("known.raw");
+    let alsa = AlsaConfig::default().file("known", &samples);
+    let line = "capture = \"known\"\ntrigger = \"always\"\npre_roll_ms = 0";
+    setup.alsa(alsa).line("desk", line).start()
+}
+
+fn is_degraded(daemon: &Daemon) -> bool {
+    let status = daemon.json(&["status"]);
+    support::field(&status, "degraded")
+        .and_then(|value| value.as_bool())
+        .expect("degraded")
+}
+
+/// Writes until there is no byte left.
+fn fill(path: &Path) {
+    let mut file = std::fs::File::create(path).expect("the filler");
+    let mut piece = vec![0xA5_u8; 1 << 20];
+    while !piece.is_empty() {
+        if file.write_all(&piece).is_err() {
+            piece.truncate(piece.len() / 2);
+        }
+    }
+}
+
+/// The disk fills while a call is recorded, and is freed again.
+#[test]
+#[cfg_attr(
+    not(can_mount),
+    ignore = "needs a mount namespace: root, or user namespaces"
+)]
+fn a_full_disk_ends_recordings_and_nothing_else() {
+    let mut daemon = always_on_a_small_disk();
+    let (_, imported) = support::noise_recording(&daemon, TASK, 50_000);
+    let key = support::key(&daemon);
+    let calls = wait::until("a recording in progress", || {
+        let calls = daemon.json(&["calls"]);
+        let call = calls["items"].as_array()?.first()?.clone();
+        (support::number(&call, "duration_ms") > 1_000).then_some(call)
+    });
+    let (task, recid) = (
+        support::word(&calls, "task_id"),
+        support::word(&calls, "recid"),
+    );
+
+    let filler = daemon.data().join("filler");
+    fill(&filler);
+    wait::until("the alarm", || {
+        fill(&filler.with_extension("more"));
+        is_degraded(&daemon).then_some(())
+    });
+    daemon.insist_alive();
+    assert_eq!(daemon.ask(&Request::get("/healthz")).status, 200);
+    assert_ne!(
+        daemon.ask(&Request::get("/readyz")).status,
+        200,
+        "readiness tells the alarm"
+    );
+    let metrics = daemon.ask(&Request::get("/metrics")).text();
+    assert!(metrics.contains("callreel_storage_degraded 1"), "{metrics}");
+    let old = daemon.ask(&support::get_audio(TASK, &key));
+    assert_eq!(old.status, 200);
+    assert!(
+        old.body == imported,
+        "what was stored before reads as before"
+    );
+
+    std::fs::remove_file(&filler).expect("the filler's removal");
+    let _ = std::fs::remove_file(filler.with_extension("more"));
+    wait::until_within("recording to resume", RESUMES_WITHIN, || {
+        let calls = daemon.json(&["calls"]);
+        let call = calls["items"].as_array()?.first()?.clone();
+        (support::word(&call, "recid") != recid).then_some(())
+    });
+    wait::until("the alarm's end", || (!is_degraded(&daemon)).then_some(()));
+    let row = wait::until("the seal of what the full disk ended", || {
+        let row = daemon.json(&["recordings", "show", &recid]);
+        (support::word(&row, "state") != "live").then_some(row)
+    });
+    assert_eq!(support::word(&row, "end_cause"), "disk_full", "{row}");
+    let answer = daemon.ask(&support::get_audio(&task, &key));
+    assert_eq!(
+        answer.status,
+        200,
+        "what reached the disk is kept: {}",
+        answer.text()
+    );
+    let wav = Wav::parse(&answer.body);
+    assert!(wav.frames() > 0);
+    let _ = live::compare(&wav);
+}
+
+/// Every fdatasync fails from some moment on: nothing is acknowledged that is not on the disk, the
+/// daemon lives and serves.
+#[test]
+fn a_failing_sync_is_told_and_survived() {
+    let setup = Setup::new().under(&[
+        "strace",
+        "--follow-forks",
+        "--quiet=all",
+        "--output=/dev/null",
+        "--trace=fdatasync",
+        "--inject=fdatasync:error=EIO:when=40+",
+    ]);
+    let samples = setup.folder().join("known.raw");
+    std::fs::write(&samples, sound::to_bytes(&sound::noise(600 * 8_000))).expect("known.raw");
+    let alsa = AlsaConfig::default().file("known", &samples);
+    let line = "capture = \"known\"\ntrigger = \"always\"\npre_roll_ms = 0";
+    // The ring's own syncs are no system calls: only the blocking path can be made to fail so.
+    let mut daemon = setup
+        .storage("io = \"blocking\"")
+        .alsa(alsa)
+        .line("desk", line)
+        .start();
+    wait::until("the alarm", || is_degraded(&daemon).then_some(()));
+    daemon.insist_alive();
+    assert_eq!(daemon.ask(&Request::get("/healthz")).status, 200);
+    let log = daemon.log();
+    assert!(!log.contains("panicked"), "{log}");
+}
