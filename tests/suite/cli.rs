@@ -193,10 +193,11 @@ fn recordings_answer_to_all_their_names() {
             assert_eq!(daemon.cli(&arguments).failure().code, NOT_FOUND, "{command} {name}");
         }
     }
-    assert_eq!(
-        support::word(&daemon.json(&["recordings", "delete", "--yes", &names[1]]), "recid"),
-        names[0]
-    );
+    let dry = daemon.json(&["recordings", "delete", "--dry-run", &names[1]]);
+    assert!(dry.to_string().contains(&names[0]), "{dry}");
+    assert_eq!(support::stored_files(&daemon.data(), "wav").len(), 1, "a dry run deletes nothing");
+    let deleted = daemon.json(&["recordings", "delete", "--yes", &names[1]]);
+    assert_eq!(deleted["deleted"], serde_json::json!([names[0]]));
     assert!(support::stored_files(&daemon.data(), "wav").is_empty());
     assert_eq!(daemon.cli(&["recordings", "show", &names[0]]).failure().code, NOT_FOUND);
     let key = support::key(&daemon);
