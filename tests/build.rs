@@ -17,7 +17,10 @@ fn can_mount() -> bool {
     let root = ["--mount", "sh", "-c", script];
     let user = ["--mount", "--user", "--map-root-user", "sh", "-c", script];
     let works = |arguments: &[&str]| {
-        Command::new("unshare").args(arguments).output().is_ok_and(|done| done.status.success())
+        Command::new("unshare")
+            .args(arguments)
+            .output()
+            .is_ok_and(|done| done.status.success())
     };
     works(&root) || works(&user)
 }

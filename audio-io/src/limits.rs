@@ -36,6 +36,10 @@ pub const STALL_MIN: Duration = Duration::from_millis(250);
 /// Periods without frames that count as a stall, if that is longer than [`STALL_MIN`].
 pub const STALL_PERIODS: u32 = 4;
 
+/// How much longer than that a device that was just opened may take for its first frames: sound
+/// servers do (PulseAudio wakes an idle monitor up to two seconds late).
+pub const FIRST_FRAMES_GRACE: Duration = Duration::from_millis(2_250);
+
 /// Wake-ups in a row that find nothing to do before a device's descriptors are ignored for
 /// [`MUTED_FOR`]. A broken driver must not spin a real-time thread.
 pub const IDLE_WAKEUPS_MAX: u32 = 4;
@@ -49,8 +53,9 @@ pub const SLEEP_MAX: Duration = Duration::from_millis(500);
 /// The wait after the first failure to open a device; it doubles from there.
 pub const OPEN_BACKOFF_MIN: Duration = Duration::from_millis(100);
 
-/// The longest wait between two attempts to open a device.
-pub const OPEN_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// The longest wait between two attempts to open a device: with the time that opening takes, a
+/// device that is back is recorded again within two seconds.
+pub const OPEN_BACKOFF_MAX: Duration = Duration::from_millis(1_500);
 
 /// A device that ran this long starts its backoff anew.
 pub const OPEN_STEADY: Duration = Duration::from_secs(10);

@@ -1,39 +1,38 @@
 //! Files as others write them (half a second of 440 Hz, made with sox, LAME and ffmpeg), and files
 //! that are not sound.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use audio_io::codec::probe::{FileFacts, FileKind, ProbeError, probe};
+use audio_io::codec::probe::{Kind, ProbeError, Probed, probe, probe_file};
 use audio_io::codec::wav::{Bext, WavHeader};
 use audio_io::format::{Channels, Encoding, StreamFormat};
 
-fn fixture(name: &str) -> Result<FileFacts, ProbeError> {
+fn fixture(name: &str) -> Result<Probed, ProbeError> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(name);
-    probe(File::open(path)?)
+    probe(&path)
 }
 
-fn content(bytes: &[u8]) -> Result<FileFacts, ProbeError> {
+fn content(bytes: &[u8]) -> Result<Probed, ProbeError> {
     let mut file = tempfile::tempfile()?;
     file.write_all(bytes)?;
-    probe(file)
+    probe_file(file)
 }
 
 #[test]
 fn compressed_files_are_known_by_their_content() -> Result<(), ProbeError> {
     use Channels::{Mono, Stereo};
     let table = [
-        ("tone.mp3", FileKind::Mp3, 8_000, Mono, 4_000),
+        ("tone.mp3", Kind::Mp3, 8_000, Mono, 4_000),
         // Without an encoder's tag nobody says how much of it is padding: whole frames are counted.
-        ("bare.mp3", FileKind::Mp3, 8_000, Mono, 5_184),
-        ("tone.m4a", FileKind::M4a, 48_000, Stereo, 24_000),
-        ("tone.webm", FileKind::WebM, 48_000, Stereo, 24_384),
-        ("tone.ogg", FileKind::Ogg, 48_000, Stereo, 24_312),
-        ("vorbis.ogg", FileKind::Ogg, 48_000, Stereo, 24_000),
-        ("tone.flac", FileKind::Flac, 8_000, Mono, 4_000),
+        ("bare.mp3", Kind::Mp3, 8_000, Mono, 5_184),
+        ("tone.m4a", Kind::M4a, 48_000, Stereo, 24_000),
+        ("tone.webm", Kind::WebM, 48_000, Stereo, 24_384),
+        ("tone.ogg", Kind::Ogg, 48_000, Stereo, 24_312),
+        ("vorbis.ogg", Kind::Ogg, 48_000, Stereo, 24_000),
+        ("tone.flac", Kind::Flac, 8_000, Mono, 4_000),
     ];
     for (name, kind, hertz, channels, frames) in table {
         let facts = fixture(name)?;
@@ -57,7 +56,7 @@ fn a_webm_file_that_does_not_say_its_length_is_counted() -> Result<(), ProbeErro
         .expect("a duration in the fixture");
     bytes[at..at + 2].copy_from_slice(&[0xEC, 0x89]);
     let facts = content(&bytes)?;
-    assert_eq!(facts.kind, FileKind::WebM);
+    assert_eq!(facts.kind, Kind::WebM);
     // The last packet begins at 495 ms and lasts 20 ms.
     assert_eq!(facts.frames.0, 48 * 515);
     Ok(())
@@ -74,7 +73,7 @@ fn our_own_files_are_read_exactly() -> Result<(), ProbeError> {
     let facts = content(&file)?;
     assert_eq!(
         (facts.kind, facts.format, facts.frames.0),
-        (FileKind::Wav, format, 801)
+        (Kind::Wav, format, 801)
     );
     assert_eq!(facts.wav.map(|info| info.data_offset), Some(4_096));
     Ok(())
@@ -95,7 +94,10 @@ fn what_is_not_sound_is_refused_with_its_reason() {
         Err(ProbeError::Unknown)
     ));
     let matroska = fixture("plain.mkv").map(|facts| facts.kind);
-    assert!(matches!(matroska, Err(ProbeError::Kind(_))), "{matroska:?}");
+    assert!(
+        matches!(matroska, Err(ProbeError::Unsupported(_))),
+        "{matroska:?}"
+    );
     let mut adpcm = b"RIFF\x34\0\0\0WAVEfmt \x10\0\0\0\x11\0\x01\0\x40\x1F\0\0".to_vec();
     adpcm.extend_from_slice(b"\xD7\x0F\0\0\0\x01\x04\0data\x04\0\0\0\0\0\0\0");
     assert!(matches!(refused(&adpcm), Err(ProbeError::WavCodec(0x11))));

@@ -82,8 +82,14 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         })?;
     tell_repairs(&repaired);
     let lines = with_tenants(&config, &storage)?;
-    let engine =
-        Engine::start(lines, &config.realtime, storage.clone(), seed, io, clock.clone())?;
+    let engine = Engine::start(
+        lines,
+        &config.realtime,
+        storage.clone(),
+        seed,
+        io,
+        clock.clone(),
+    )?;
     let app = App {
         storage,
         engine: engine.handle(),
@@ -144,7 +150,10 @@ fn reload_hook(
         // time is what is in force.
         let mut in_force = Config::clone(&old);
         in_force.log = new.log.clone();
-        in_force.http.allowed_origins.clone_from(&new.http.allowed_origins);
+        in_force
+            .http
+            .allowed_origins
+            .clone_from(&new.http.allowed_origins);
         in_force.http.tls.clone_from(&new.http.tls);
         app.config.store(Arc::new(in_force));
         if let Err(error) = http.reload() {
@@ -171,7 +180,10 @@ fn announce(app: &App, http: &HttpServer) {
 
 fn summary(app: &App) -> String {
     let lines = app.engine.lines().len();
-    format!("{lines} lines, {}", app.config.load().storage.data_dir.display())
+    format!(
+        "{lines} lines, {}",
+        app.config.load().storage.data_dir.display()
+    )
 }
 
 fn io_choice(configured: StorageIo) -> IoChoice {
@@ -194,23 +206,35 @@ fn tell_repairs(report: &RecoveryReport) {
 /// Looks up each line's tenant, and adds those that only the configuration knows so far.
 fn with_tenants(config: &Config, storage: &StorageHandle) -> Result<Vec<LineToOpen>, RunError> {
     let known = storage.tenants()?;
-    let mut ids: HashMap<TenantName, TenantId> =
-        known.into_iter().map(|tenant| (tenant.name, tenant.id)).collect();
+    let mut ids: HashMap<TenantName, TenantId> = known
+        .into_iter()
+        .map(|tenant| (tenant.name, tenant.id))
+        .collect();
     let mut lines = Vec::with_capacity(config.lines.len());
     for line in &config.lines {
         let tenant = match ids.get(&line.tenant) {
             Some(id) => *id,
             None => {
                 let name = line.tenant.clone();
-                let added = storage
-                    .add_tenant(name.clone())
-                    .map_err(|source| RunError::Tenant { name: name.clone(), source })?;
-                log::info!("tenant '{name}' was added, as line '{}' names it", line.name);
+                let added =
+                    storage
+                        .add_tenant(name.clone())
+                        .map_err(|source| RunError::Tenant {
+                            name: name.clone(),
+                            source,
+                        })?;
+                log::info!(
+                    "tenant '{name}' was added, as line '{}' names it",
+                    line.name
+                );
                 ids.insert(name, added.id);
                 added.id
             }
         };
-        lines.push(LineToOpen { config: line.clone(), tenant });
+        lines.push(LineToOpen {
+            config: line.clone(),
+            tenant,
+        });
     }
     Ok(lines)
 }

@@ -8,6 +8,7 @@
 
 mod auth;
 mod changes;
+pub mod check;
 mod delete;
 pub mod error;
 pub mod handle;
@@ -25,6 +26,7 @@ mod paths;
 pub mod record;
 pub mod recorder;
 mod recover;
+pub mod reindex;
 mod repair;
 mod reserve;
 pub mod segment;
@@ -33,4 +35,5 @@ mod shared;
 mod testing;
 pub mod view;
 mod viewing;
+mod walk;
 mod work;

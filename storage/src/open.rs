@@ -19,7 +19,7 @@ use crate::index::migrate::migrate;
 use crate::limits::{ID_RANGE, VIEW_QUEUE_MAX};
 use crate::metrics::Metrics;
 use crate::naming::NameMaker;
-use crate::paths::{Layout, create_dirs};
+use crate::paths::{Layout, create_dirs, sync_dir};
 use crate::reserve::Reserve;
 use crate::shared::{Shared, syncfs_reports};
 use crate::work::Worker;
@@ -38,6 +38,8 @@ pub(crate) fn open(
         Arc::new(FileOpener { reserve })
     });
     let index = Arc::new(Index::open(opener, layout.index(), options.index_cache_bytes)?);
+    sync_dir(layout.root())
+        .map_err(|source| failed("syncing the folder", layout.root(), source))?;
     let hash_secret = migrate(&index)?;
     let (report, generation) =
         crate::recover::recover(&layout, &index, &reserve, &*clock)?;

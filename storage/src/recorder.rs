@@ -14,6 +14,12 @@ mod live;
 mod log_writer;
 mod seal;
 mod slot;
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 use std::future::Future;

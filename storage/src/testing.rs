@@ -1,15 +1,21 @@
 //! Sample values for this crate's tests.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use audio_io::block::GapCause;
+use audio_io::clock::ManualClock;
 use audio_io::format::StreamFormat;
 use audio_io::units::{CentiDbfs, Frames, WallMillis};
 use uuid::Uuid;
 
+use crate::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
 use crate::ids::{CallSid, ExternalId, LineName, Names, Number, RecordingId, TenantId, TenantName};
 use crate::record::{
     Container, EndCause, Gap, LegLevel, Recording, RecordingFacts, RecordingOutcome,
     RecordingState,
 };
+use crate::recorder::{Recorder, RecorderEvent};
 use crate::segment::facts::{StoredFacts, VERSION};
 
 /// A live recording.
@@ -63,5 +69,79 @@ pub(crate) fn stored_facts(tenant: u32, id: u64) -> StoredFacts {
         frames: outcome.frames,
         gaps: outcome.gaps,
         sealed_at: outcome.sealed_at,
+    }
+}
+
+/// A store in a folder of its own, with one tenant.
+pub(crate) struct Store {
+    pub(crate) handle: StorageHandle,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) tenant: TenantId,
+    pub(crate) report: RecoveryReport,
+    seed: std::cell::RefCell<Option<RecorderSeed>>,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        Self::open(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn open(folder: tempfile::TempDir) -> Self {
+        let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
+        let (handle, seed, report) =
+            StorageHandle::open(options(folder.path()), Arc::clone(&clock) as _).unwrap();
+        let tenant = match handle.tenants().unwrap().first() {
+            Some(tenant) => tenant.id,
+            None => handle.add_tenant(TenantName::new("acme").unwrap()).unwrap().id,
+        };
+        let seed = std::cell::RefCell::new(Some(seed));
+        Self { handle, clock, tenant, report, seed, folder }
+    }
+
+    /// The recorder's part; once.
+    pub(crate) fn seed(&self) -> RecorderSeed {
+        self.seed.borrow_mut().take().unwrap()
+    }
+
+    /// Closes the store and opens it again.
+    pub(crate) fn reopen(self) -> Self {
+        let Self { handle, seed, folder, .. } = self;
+        drop((handle, seed));
+        Self::open(folder)
+    }
+
+    /// Facts of a new recording.
+    pub(crate) fn facts(&self) -> RecordingFacts {
+        let (id, names) = self.handle.new_names(self.tenant);
+        RecordingFacts { tenant: self.tenant, id, names, ..a_recording(1, 1).facts }
+    }
+}
+
+pub(crate) fn options(folder: &std::path::Path) -> StoreOptions {
+    let data_dir = folder.to_owned();
+    StoreOptions { data_dir, index_cache_bytes: 8 << 20, io: IoChoice::Blocking }
+}
+
+/// Bytes that are unlike those of another seed or offset.
+pub(crate) fn sound(seed: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+/// Ticks until something is so; answers the events seen meanwhile. Never ends when it never is.
+pub(crate) async fn until(
+    recorder: &mut Recorder,
+    mut enough: impl FnMut(&mut Recorder, &[RecorderEvent]) -> bool,
+) -> Vec<RecorderEvent> {
+    let mut events = Vec::new();
+    loop {
+        recorder.tick();
+        events.extend(recorder.events());
+        if enough(recorder, &events) {
+            return events;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -12,7 +12,9 @@ pub struct AlsaConfig {
 
 impl Default for AlsaConfig {
     fn default() -> Self {
-        Self { text: "pcm.nothing { type null }\nctl.default { type null }\n".to_owned() }
+        Self {
+            text: "pcm.nothing { type null }\nctl.default { type null }\n".to_owned(),
+        }
     }
 }
 

@@ -27,7 +27,11 @@ impl Output {
     /// When the command failed.
     #[must_use]
     pub fn success(self) -> Self {
-        assert_eq!(self.code, 0, "{} failed:\n{}{}", self.command, self.stdout, self.stderr);
+        assert_eq!(
+            self.code, 0,
+            "{} failed:\n{}{}",
+            self.command, self.stdout, self.stderr
+        );
         self
     }
 
@@ -37,9 +41,23 @@ impl Output {
     /// When the command succeeded, crashed or said nothing.
     #[must_use]
     pub fn failure(self) -> Self {
-        assert!(self.code > 0 && self.code < 100, "{} ended with {}", self.command, self.code);
-        assert!(!self.stderr.trim().is_empty(), "{} failed without a word", self.command);
-        assert!(!self.stderr.contains("panicked"), "{}: {}", self.command, self.stderr);
+        assert!(
+            self.code > 0 && self.code < 100,
+            "{} ended with {}",
+            self.command,
+            self.code
+        );
+        assert!(
+            !self.stderr.trim().is_empty(),
+            "{} failed without a word",
+            self.command
+        );
+        assert!(
+            !self.stderr.contains("panicked"),
+            "{}: {}",
+            self.command,
+            self.stderr
+        );
         self
     }
 
@@ -51,7 +69,10 @@ impl Output {
     pub fn json(self) -> Value {
         let done = self.success();
         serde_json::from_str(&done.stdout).unwrap_or_else(|error| {
-            panic!("{} did not print JSON ({error}): {}", done.command, done.stdout)
+            panic!(
+                "{} did not print JSON ({error}): {}",
+                done.command, done.stdout
+            )
         })
     }
 }
@@ -74,7 +95,9 @@ pub fn run<S: AsRef<OsStr>>(binary: &str, arguments: &[S], environment: &[(&str,
         .map(|argument| argument.as_ref().to_string_lossy())
         .collect::<Vec<_>>()
         .join(" ");
-    let output = command.output().unwrap_or_else(|error| panic!("{binary}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{binary}: {error}"));
     Output {
         command: format!("{binary} {text}"),
         code: output.status.code().unwrap_or(-1),

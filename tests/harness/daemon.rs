@@ -44,7 +44,10 @@ impl Setup {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            folder: tempfile::Builder::new().prefix("callreel-").tempdir().expect("a folder"),
+            folder: tempfile::Builder::new()
+                .prefix("callreel-")
+                .tempdir()
+                .expect("a folder"),
             alsa: AlsaConfig::default(),
             lines: String::new(),
             http: String::new(),
@@ -70,8 +73,10 @@ impl Setup {
     /// A line; `rest` is the TOML of its table besides name and tenant.
     #[must_use]
     pub fn line(mut self, name: &str, rest: &str) -> Self {
-        let _ =
-            writeln!(self.lines, "[[line]]\nname = \"{name}\"\ntenant = \"{TENANT}\"\n{rest}\n");
+        let _ = writeln!(
+            self.lines,
+            "[[line]]\nname = \"{name}\"\ntenant = \"{TENANT}\"\n{rest}\n"
+        );
         self
     }
 
@@ -143,8 +148,14 @@ impl Setup {
         );
         std::fs::write(&config, text).expect("callreel.toml");
         let alsa = self.alsa.write(folder);
-        let endpoints = Endpoints { plain, tls: Some((tls, certificate)) };
-        let disk = self.small_disk_mib.map(|size_mib| SmallDisk { folder: data.clone(), size_mib });
+        let endpoints = Endpoints {
+            plain,
+            tls: Some((tls, certificate)),
+        };
+        let disk = self.small_disk_mib.map(|size_mib| SmallDisk {
+            folder: data.clone(),
+            size_mib,
+        });
         Daemon {
             folder: self.folder,
             data,
@@ -241,7 +252,10 @@ impl Daemon {
     /// # Panics
     /// When it does not run.
     pub fn signal(&self, signal: Signal) {
-        self.process.as_ref().expect("a running daemon").signal(signal);
+        self.process
+            .as_ref()
+            .expect("a running daemon")
+            .signal(signal);
     }
 
     /// Waits for the end and gives the exit code.
@@ -338,13 +352,18 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
-    #[allow(clippy::print_stderr, reason = "a failing test shows what its daemon said")]
+    #[allow(
+        clippy::print_stderr,
+        reason = "a failing test shows what its daemon said"
+    )]
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
             let log = self.log();
             let tail = log.len().saturating_sub(8_000);
-            let tail = (tail..log.len()).find(|at| log.is_char_boundary(*at)).unwrap_or(tail);
+            let tail = (tail..log.len())
+                .find(|at| log.is_char_boundary(*at))
+                .unwrap_or(tail);
             eprintln!("--- the daemon's log, its end:\n{}", &log[tail..]);
         }
     }

@@ -28,13 +28,21 @@ pub fn check(name: &str, request: &Request, answer: &Answer, masks: Masks<'_>) {
         return;
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; CALLREEL_GOLDEN=write makes it. Seen:\n{seen}", path.display())
+        panic!(
+            "{}: {error}; CALLREEL_GOLDEN=write makes it. Seen:\n{seen}",
+            path.display()
+        )
     });
-    assert_eq!(golden, seen, "\n--- golden {name}:\n{golden}\n--- seen:\n{seen}");
+    assert_eq!(
+        golden, seen,
+        "\n--- golden {name}:\n{golden}\n--- seen:\n{seen}"
+    );
 }
 
 fn file(name: &str) -> PathBuf {
-    repository().join("tests/golden").join(format!("{name}.http"))
+    repository()
+        .join("tests/golden")
+        .join(format!("{name}.http"))
 }
 
 fn render(request: &Request, answer: &Answer) -> String {
@@ -50,7 +58,11 @@ fn render(request: &Request, answer: &Answer) -> String {
     let mut headers = answer.headers.clone();
     headers.sort();
     for (name, value) in &headers {
-        let value = if name == "date" || name == "x-request-id" { "<varies>" } else { value };
+        let value = if name == "date" || name == "x-request-id" {
+            "<varies>"
+        } else {
+            value
+        };
         let _ = writeln!(text, "< {name}: {value}");
     }
     match std::str::from_utf8(&answer.body) {
@@ -69,5 +81,7 @@ fn mask(text: &str, masks: Masks<'_>) -> String {
     masks
         .iter()
         .filter(|(word, _)| !word.is_empty())
-        .fold(text.to_owned(), |text, (word, name)| text.replace(word, name))
+        .fold(text.to_owned(), |text, (word, name)| {
+            text.replace(word, name)
+        })
 }

@@ -22,7 +22,11 @@ pub fn parts(answer: &Answer) -> Vec<Part> {
     let kind = answer.header("content-type").expect("a Content-Type");
     let boundary = kind
         .strip_prefix("multipart/byteranges")
-        .and_then(|rest| rest.trim_start_matches(';').trim().strip_prefix("boundary="))
+        .and_then(|rest| {
+            rest.trim_start_matches(';')
+                .trim()
+                .strip_prefix("boundary=")
+        })
         .map(|boundary| boundary.trim_matches('"'))
         .unwrap_or_else(|| panic!("not multipart/byteranges with a boundary: {kind}"));
     let opening = format!("--{boundary}\r\n").into_bytes();
@@ -32,7 +36,10 @@ pub fn parts(answer: &Answer) -> Vec<Part> {
     let start = find(&answer.body, &opening).expect("an opening boundary") + opening.len();
     let end = find(&answer.body, &closing).expect("a closing boundary");
     let after = &answer.body[end + closing.len()..];
-    assert!(after.is_empty() || after == b"\r\n", "bytes after the closing boundary");
+    assert!(
+        after.is_empty() || after == b"\r\n",
+        "bytes after the closing boundary"
+    );
 
     let mut found = Vec::new();
     let mut rest = &answer.body[start..end];
@@ -62,5 +69,7 @@ fn part(bytes: &[u8]) -> Part {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

@@ -24,7 +24,10 @@ pub fn binaries() -> &'static Path {
             return PathBuf::from(dir);
         }
         let test = std::env::current_exe().expect("the path of this test binary");
-        let dir = test.parent().and_then(Path::parent).expect("target/<profile>/deps/suite-…");
+        let dir = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("target/<profile>/deps/suite-…");
         build(dir);
         dir.to_path_buf()
     })
@@ -33,7 +36,10 @@ pub fn binaries() -> &'static Path {
 /// `cargo test` does not build the binaries of other packages; a stale daemon would be tested.
 fn build(profile_dir: &Path) {
     let Some(cargo) = std::env::var_os("CARGO") else {
-        assert!(profile_dir.join("callreeld").exists(), "run 'cargo build --workspace' first");
+        assert!(
+            profile_dir.join("callreeld").exists(),
+            "run 'cargo build --workspace' first"
+        );
         return;
     };
     let mut command = Command::new(cargo);
@@ -42,9 +48,18 @@ fn build(profile_dir: &Path) {
         .arg("--manifest-path")
         .arg(repository().join("Cargo.toml"));
     // What cargo tells this test about its own package would look like a change to build scripts.
-    let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "LD_LIBRARY_PATH"];
+    let own = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "LD_LIBRARY_PATH",
+    ];
     for (name, _) in std::env::vars_os() {
-        if own.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+        if own
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        {
             command.env_remove(name);
         }
     }
@@ -66,7 +81,9 @@ fn build(profile_dir: &Path) {
 #[must_use]
 pub fn repository() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().map_or_else(|| tests.to_path_buf(), Path::to_path_buf)
+    tests
+        .parent()
+        .map_or_else(|| tests.to_path_buf(), Path::to_path_buf)
 }
 
 /// A child that is killed when it goes out of scope, or when the suite dies.
@@ -94,7 +111,9 @@ impl Guarded {
         unsafe {
             command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
         }
-        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         Self { child, name }
     }
 
@@ -113,7 +132,9 @@ impl Guarded {
     pub fn ended(&mut self) -> Option<i32> {
         use std::os::unix::process::ExitStatusExt;
         let status = self.child.try_wait().ok().flatten()?;
-        status.code().or_else(|| status.signal().map(|signal| 128 + signal))
+        status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal))
     }
 
     /// Sends a signal.
@@ -152,10 +173,11 @@ pub fn is_installed(program: &str) -> bool {
 /// # Panics
 /// When it is not installed or fails; the message holds what it printed.
 pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
-    let output =
-        Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap_or_else(
-            |error| panic!("{program} (is it installed? see 'make setup'): {error}"),
-        );
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{program} (is it installed? see 'make setup'): {error}"));
     assert!(
         output.status.success(),
         "{program} {arguments:?}: {}\n{}",

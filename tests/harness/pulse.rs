@@ -42,7 +42,12 @@ impl Pulse {
 
         let mut command = Command::new("pulseaudio");
         command
-            .args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit"])
+            .args([
+                "-n",
+                "--daemonize=no",
+                "--exit-idle-time=-1",
+                "--disallow-exit",
+            ])
             .args(["--use-pid-file=no", "--high-priority=no", "--realtime=no"])
             .args(["--log-target=stderr", "--log-level=notice", "-F"])
             .arg(&script)
@@ -58,18 +63,25 @@ impl Pulse {
             assert!(server.is_running(), "pulseaudio ended: {}", read(&log));
             std::os::unix::net::UnixStream::connect(&socket).ok()
         });
-        Self { socket, log, lines, server }
+        Self {
+            socket,
+            log,
+            lines,
+            server,
+        }
     }
 
     /// ALSA names for the sinks: `playN` to play into, `hearN` to capture from.
     #[must_use]
     pub fn alsa(&self) -> AlsaConfig {
         (0..self.lines).fold(AlsaConfig::default(), |config, line| {
-            config.pulse(&format!("play{line}"), &self.socket, &format!("line{line}")).pulse(
-                &format!("hear{line}"),
-                &self.socket,
-                &format!("line{line}.monitor"),
-            )
+            config
+                .pulse(&format!("play{line}"), &self.socket, &format!("line{line}"))
+                .pulse(
+                    &format!("hear{line}"),
+                    &self.socket,
+                    &format!("line{line}.monitor"),
+                )
         })
     }
 
@@ -112,7 +124,13 @@ fn read(path: &Path) -> String {
 pub fn play(alsa: &Path, pcm: &str, file: &Path, log: &Path) -> Guarded {
     let mut command = Command::new("aplay");
     command
-        .args(["--quiet", "-D", pcm, "--period-time=20000", "--buffer-time=160000"])
+        .args([
+            "--quiet",
+            "-D",
+            pcm,
+            "--period-time=20000",
+            "--buffer-time=160000",
+        ])
         .arg(file)
         .env("ALSA_CONFIG_PATH", alsa);
     Guarded::spawn(command, log)

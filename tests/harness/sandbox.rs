@@ -28,7 +28,10 @@ impl SmallDisk {
             "mount -t tmpfs -o size={}m,mode=0755 callreel-test \"$1\" && shift && exec \"$@\"",
             self.size_mib
         );
-        command.args(["sh", "-c", &script, "sh"]).arg(&self.folder).arg(program);
+        command
+            .args(["sh", "-c", &script, "sh"])
+            .arg(&self.folder)
+            .arg(program);
         command
     }
 
@@ -36,6 +39,9 @@ impl SmallDisk {
     #[must_use]
     pub fn seen_from_outside(&self, process: u32) -> PathBuf {
         let inside = self.folder.strip_prefix("/").unwrap_or(&self.folder);
-        Path::new("/proc").join(process.to_string()).join("root").join(inside)
+        Path::new("/proc")
+            .join(process.to_string())
+            .join("root")
+            .join(inside)
     }
 }

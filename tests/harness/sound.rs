@@ -22,7 +22,10 @@ pub fn tone(hertz: f64, amplitude: f64, rate: u32, seconds: f64) -> Vec<i16> {
         .collect()
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "clamped to 16 bits before the conversion")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "clamped to 16 bits before the conversion"
+)]
 fn quantise(value: f64) -> i16 {
     (value * FULL_SCALE).round().clamp(-32_768.0, 32_767.0) as i16
 }
@@ -49,19 +52,27 @@ pub fn noise(samples: u64) -> Vec<i16> {
 #[must_use]
 pub fn find(known: &[i16], heard: &[i16]) -> Option<usize> {
     let needle = heard.get(..FINGERPRINT)?;
-    known.windows(FINGERPRINT).position(|window| window == needle)
+    known
+        .windows(FINGERPRINT)
+        .position(|window| window == needle)
 }
 
 /// Samples as bytes, little endian.
 #[must_use]
 pub fn to_bytes(samples: &[i16]) -> Vec<u8> {
-    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+    samples
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
+        .collect()
 }
 
 /// Bytes as samples, little endian; an odd byte at the end is left out.
 #[must_use]
 pub fn from_bytes(bytes: &[u8]) -> Vec<i16> {
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    bytes
+        .chunks_exact(2)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
 }
 
 /// One channel of interleaved stereo.
@@ -74,7 +85,9 @@ pub fn leg(samples: &[i16], channel: usize) -> Vec<i16> {
 #[must_use]
 pub fn loud_part(samples: &[i16], threshold: f64) -> &[i16] {
     let loud = |sample: &i16| f64::from(*sample).abs() / FULL_SCALE > threshold;
-    let Some(first) = samples.iter().position(loud) else { return &[] };
+    let Some(first) = samples.iter().position(loud) else {
+        return &[];
+    };
     let last = samples.iter().rposition(loud).unwrap_or(first);
     &samples[first..=last]
 }
@@ -85,7 +98,10 @@ pub fn rms_dbfs(samples: &[i16]) -> f64 {
     if samples.is_empty() {
         return -120.0;
     }
-    let sum: f64 = samples.iter().map(|sample| (f64::from(*sample) / FULL_SCALE).powi(2)).sum();
+    let sum: f64 = samples
+        .iter()
+        .map(|sample| (f64::from(*sample) / FULL_SCALE).powi(2))
+        .sum();
     (10.0 * (sum / lossless(samples.len())).log10()).max(-120.0)
 }
 
@@ -139,7 +155,11 @@ mod tests {
         assert_eq!(samples.len(), 16_000);
         let measured = frequency(&samples, 8_000).expect("crossings");
         assert!((measured - 440.0).abs() < 0.01, "{measured}");
-        assert!((rms_dbfs(&samples) + 9.03).abs() < 0.05, "{}", rms_dbfs(&samples));
+        assert!(
+            (rms_dbfs(&samples) + 9.03).abs() < 0.05,
+            "{}",
+            rms_dbfs(&samples)
+        );
         assert!((power_at(&samples, 440.0, 8_000) + 9.03).abs() < 0.1);
         assert!(power_at(&samples, 1_000.0, 8_000) < -60.0);
     }

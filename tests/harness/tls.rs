@@ -28,7 +28,11 @@ impl Certificate {
         let key = folder.join("key.pem");
         std::fs::write(&certificate, made.cert.pem()).expect("certificate.pem");
         std::fs::write(&key, made.signing_key.serialize_pem()).expect("key.pem");
-        Self { certificate, key, der: made.cert.der().clone() }
+        Self {
+            certificate,
+            key,
+            der: made.cert.der().clone(),
+        }
     }
 
     /// A client that trusts only this certificate and offers `protocol` by ALPN.
@@ -38,7 +42,9 @@ impl Certificate {
     #[must_use]
     pub fn client(&self, protocol: &str) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).expect("a trustworthy certificate");
+        roots
+            .add(self.der.clone())
+            .expect("a trustworthy certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -29,7 +29,10 @@ pub fn until_within<T>(what: &str, longest: Duration, mut look: impl FnMut() -> 
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < longest, "waited {longest:?} in vain for: {what}");
+        assert!(
+            start.elapsed() < longest,
+            "waited {longest:?} in vain for: {what}"
+        );
         std::thread::sleep(LOOK_EVERY);
     }
 }

@@ -30,7 +30,11 @@ impl Wav {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
         let is_rf64 = &bytes[..4] == b"RF64";
-        assert!(is_rf64 || &bytes[..4] == b"RIFF", "not RIFF: {:?}", &bytes[..4]);
+        assert!(
+            is_rf64 || &bytes[..4] == b"RIFF",
+            "not RIFF: {:?}",
+            &bytes[..4]
+        );
         assert_eq!(&bytes[8..12], b"WAVE");
         let mut wide = None;
         let mut format = None;
@@ -47,7 +51,9 @@ impl Wav {
                         size = data;
                     }
                     let end = body + usize::try_from(size).expect("a size that fits memory");
-                    let data = bytes.get(body..end).expect("as much sound as the header says");
+                    let data = bytes
+                        .get(body..end)
+                        .expect("as much sound as the header says");
                     let fmt = format.expect("'fmt ' before 'data'");
                     let stated = wide.map_or(u64::from(u32_at(bytes, 4)), |(riff, _)| riff) + 8;
                     return Self {
@@ -126,7 +132,10 @@ mod tests {
     fn what_is_written_is_read() {
         let file = write(&[1, -2, 3, -4], 2, 8_000);
         let wav = Wav::parse(&file);
-        assert_eq!((wav.tag, wav.channels, wav.rate, wav.bits), (1, 2, 8_000, 16));
+        assert_eq!(
+            (wav.tag, wav.channels, wav.rate, wav.bits),
+            (1, 2, 8_000, 16)
+        );
         assert_eq!(wav.samples(), [1, -2, 3, -4]);
         assert_eq!(wav.stated_length, file.len() as u64);
         assert_eq!(wav.frames(), 2);

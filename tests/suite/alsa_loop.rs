@@ -72,15 +72,30 @@ impl Loop {
 fn assert_tone(leg: &[i16], hertz: f64, amplitude: f64, seconds: f64, other: f64) {
     let loud = sound::loud_part(leg, amplitude / 20.0);
     let length = f64::from(u32::try_from(loud.len()).expect("short")) / f64::from(RATE);
-    assert!((length - seconds).abs() < 0.05, "{hertz} Hz lasts {length} s, not {seconds} s");
+    assert!(
+        (length - seconds).abs() < 0.05,
+        "{hertz} Hz lasts {length} s, not {seconds} s"
+    );
     let measured = sound::frequency(loud, RATE).expect("a tone");
-    assert!((measured - hertz).abs() < FREQUENCY_TOLERANCE_HZ, "{measured} Hz, not {hertz} Hz");
+    assert!(
+        (measured - hertz).abs() < FREQUENCY_TOLERANCE_HZ,
+        "{measured} Hz, not {hertz} Hz"
+    );
     // A sine's RMS lies 3.01 dB below its peak.
     let wanted = 20.0 * amplitude.log10() - 3.01;
     let level = sound::rms_dbfs(loud);
-    assert!((level - wanted).abs() < LEVEL_TOLERANCE_DB, "{level} dBFS, not {wanted} dBFS");
-    let (own, foreign) = (sound::power_at(loud, hertz, RATE), sound::power_at(loud, other, RATE));
-    assert!(own - foreign > SEPARATION_DB, "the other leg's tone is at {foreign} dBFS of {own}");
+    assert!(
+        (level - wanted).abs() < LEVEL_TOLERANCE_DB,
+        "{level} dBFS, not {wanted} dBFS"
+    );
+    let (own, foreign) = (
+        sound::power_at(loud, hertz, RATE),
+        sound::power_at(loud, other, RATE),
+    );
+    assert!(
+        own - foreign > SEPARATION_DB,
+        "the other leg's tone is at {foreign} dBFS of {own}"
+    );
 }
 
 /// The rig without the daemon: what `aplay` plays, `arecord` hears. When this fails, the machine
@@ -93,21 +108,36 @@ fn the_rig_itself_carries_a_tone() {
     let heard = folder.path().join("heard.wav");
     let mut command = std::process::Command::new("arecord");
     command
-        .args(["--quiet", "-D", "hear0", "-f", "S16_LE", "-r", "8000", "-c", "1", "-d", "4"])
+        .args([
+            "--quiet", "-D", "hear0", "-f", "S16_LE", "-r", "8000", "-c", "1", "-d", "4",
+        ])
         .args(["--period-time=20000", "--buffer-time=160000"])
         .arg(&heard)
         .env("ALSA_CONFIG_PATH", &alsa);
     let log = folder.path().join("log");
     let mut recorder = harness::process::Guarded::spawn(command, &log);
     wait::until("the recorder's first samples", || {
-        std::fs::metadata(&heard).ok().filter(|found| found.len() > 4_000).map(|_| ())
+        std::fs::metadata(&heard)
+            .ok()
+            .filter(|found| found.len() > 4_000)
+            .map(|_| ())
     });
     let tone = folder.path().join("tone.wav");
     let samples = sound::tone(440.0, 0.5, RATE, 2.0);
     std::fs::write(&tone, wav::write(&samples, 1, RATE)).expect("a tone");
     let mut player = pulse::play(&alsa, "play0", &tone, &log);
-    assert_eq!(wait::until("the tone's end", || player.ended()), 0, "{}", pulse.log());
-    assert_eq!(wait::until("the recorder's end", || recorder.ended()), 0, "{}", pulse.log());
+    assert_eq!(
+        wait::until("the tone's end", || player.ended()),
+        0,
+        "{}",
+        pulse.log()
+    );
+    assert_eq!(
+        wait::until("the recorder's end", || recorder.ended()),
+        0,
+        "{}",
+        pulse.log()
+    );
     let bytes = std::fs::read(&heard).expect("what was heard");
     assert_tone(&Wav::parse(&bytes).samples(), 440.0, 0.5, 2.0, 950.0);
 }
@@ -133,19 +163,28 @@ fn each_tone_is_found_in_its_own_leg() {
     let row = live::stored(&rig.daemon, &recid);
 
     let wav = rig.recording(&task);
-    assert_eq!((wav.tag, wav.channels, wav.rate, wav.bits), (1, 2, RATE, 16));
+    assert_eq!(
+        (wav.tag, wav.channels, wav.rate, wav.bits),
+        (1, 2, RATE, 16)
+    );
     let samples = wav.samples();
     assert_tone(&sound::leg(&samples, 0), 440.0, 0.5, 3.0, 950.0);
     assert_tone(&sound::leg(&samples, 1), 950.0, 0.25, 2.0, 440.0);
 
-    let levels =
-        support::field(&row, "levels").and_then(|levels| levels.as_array()).expect("levels");
+    let levels = support::field(&row, "levels")
+        .and_then(|levels| levels.as_array())
+        .expect("levels");
     for (leg, level) in levels.iter().enumerate() {
         let told = level["rms_dbfs"].as_f64().expect("a level");
         let measured = sound::rms_dbfs(&sound::leg(&samples, leg));
-        assert!((told - measured).abs() < 0.2, "leg {leg}: {told} told, {measured} measured");
+        assert!(
+            (told - measured).abs() < 0.2,
+            "leg {leg}: {told} told, {measured} measured"
+        );
     }
-    let gaps = support::field(&row, "gaps").and_then(|gaps| gaps.as_array()).expect("gaps");
+    let gaps = support::field(&row, "gaps")
+        .and_then(|gaps| gaps.as_array())
+        .expect("gaps");
     assert!(gaps.is_empty(), "a quiet machine loses nothing: {gaps:?}");
 }
 
@@ -163,17 +202,34 @@ fn voice_starts_and_silence_ends() {
     rig.wait_for_end(&mut player);
     let row = wait::until("a stored recording", || {
         let page = rig.daemon.json(&["recordings", "list"]);
-        page["items"].as_array()?.iter().find(|row| row["state"] == "stored").cloned()
+        page["items"]
+            .as_array()?
+            .iter()
+            .find(|row| row["state"] == "stored")
+            .cloned()
     });
     assert_eq!(support::word(&row, "end_cause"), "silence");
     let wav = rig.recording(&support::word(&row, "task_id"));
     let samples = wav.samples();
     let loud = sound::loud_part(&samples, 0.05);
     let length = loud.len();
-    assert!(length.abs_diff(16_000) < 400, "the tone lasts {length} frames");
-    let quiet = samples.iter().position(|sample| *sample == loud[0]).unwrap_or(0);
-    assert!(quiet >= 1_600, "the look-back holds only {quiet} frames of before");
-    assert!(samples.len() < 16_000 + 8_000 + 8_000, "it ended {} frames long", samples.len());
+    assert!(
+        length.abs_diff(16_000) < 400,
+        "the tone lasts {length} frames"
+    );
+    let quiet = samples
+        .iter()
+        .position(|sample| *sample == loud[0])
+        .unwrap_or(0);
+    assert!(
+        quiet >= 1_600,
+        "the look-back holds only {quiet} frames of before"
+    );
+    assert!(
+        samples.len() < 16_000 + 8_000 + 8_000,
+        "it ended {} frames long",
+        samples.len()
+    );
 }
 
 /// The sound card is pulled out and put back: the line says so, goes on by itself, and the
@@ -200,11 +256,17 @@ fn an_unplugged_card_leaves_a_gap_and_comes_back() {
     let (_, _) = live::snapshot(&rig.daemon, &task, &rig.key, now + 8_000);
     let _ = rig.daemon.json(&["record", "stop", &recid]);
     let row = live::stored(&rig.daemon, &recid);
-    let gaps = support::field(&row, "gaps").and_then(|gaps| gaps.as_array()).expect("gaps");
+    let gaps = support::field(&row, "gaps")
+        .and_then(|gaps| gaps.as_array())
+        .expect("gaps");
     let missing: u64 = gaps.iter().map(|gap| support::number(gap, "frames")).sum();
     assert!(missing >= 8_000, "at least a second is missing: {gaps:?}");
     let wav = rig.recording(&task);
     let leg = sound::leg(&wav.samples(), 0);
     let loud = sound::loud_part(&leg, 0.05);
-    assert!(loud.len().abs_diff(8_000) < 400, "the tone after the return: {} frames", loud.len());
+    assert!(
+        loud.len().abs_diff(8_000) < 400,
+        "the tone after the return: {} frames",
+        loud.len()
+    );
 }

@@ -31,7 +31,10 @@ fn store() -> (Daemon, String) {
 type Harm = fn(&Path);
 
 fn cut_end(file: &Path) {
-    let file = std::fs::OpenOptions::new().write(true).open(file).expect("a file");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(file)
+        .expect("a file");
     let length = file.metadata().expect("a length").len();
     file.set_len(length - 100).expect("it is cut");
 }
@@ -42,7 +45,11 @@ fn remove(file: &Path) {
 
 fn flip_bit(file: &Path) {
     let at = 5_000;
-    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(file).expect("a file");
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(file)
+        .expect("a file");
     let mut byte = [0];
     file.seek(SeekFrom::Start(at)).expect("a position");
     file.read_exact(&mut byte).expect("a byte");
@@ -69,8 +76,11 @@ fn damage_is_found() {
     let files = support::stored_files(&daemon.data(), "wav");
     assert_eq!(files.len(), 2, "{files:?}");
     daemon.kill();
-    let damage: [(&str, Harm); 3] =
-        [("a flipped bit", flip_bit), ("a cut end", cut_end), ("a missing file", remove)];
+    let damage: [(&str, Harm); 3] = [
+        ("a flipped bit", flip_bit),
+        ("a cut end", cut_end),
+        ("a missing file", remove),
+    ];
     for file in &files {
         let good = std::fs::read(file).expect("a stored file");
         let name = file.file_stem().expect("a name").to_string_lossy();
@@ -78,7 +88,11 @@ fn damage_is_found() {
             harm(file);
             let output = offline(&daemon, "check");
             assert_eq!(output.code, 1, "{what}: {}{}", output.stdout, output.stderr);
-            assert!(output.stdout.contains(&*name), "{what} of {name}: {}", output.stdout);
+            assert!(
+                output.stdout.contains(&*name),
+                "{what} of {name}: {}",
+                output.stdout
+            );
             std::fs::write(file, &good).expect("the file as it was");
         }
     }
@@ -128,7 +142,10 @@ fn find_index(data: &Path) -> std::path::PathBuf {
         .expect("the data folder")
         .flatten()
         .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "redb"))
+        .find(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "redb")
+        })
         .expect("the index in the data folder")
 }
 

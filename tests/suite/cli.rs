@@ -47,18 +47,33 @@ fn every_command_explains_itself_with_an_example() {
         let output = cli::run("callreel", &arguments, &[]).success();
         let text = output.stdout;
         assert!(text.contains("Usage:"), "{command:?}: {text}");
-        let shown =
-            command.iter().fold("callreel".to_owned(), |text, word| format!("{text} {word}"));
+        let shown = command
+            .iter()
+            .fold("callreel".to_owned(), |text, word| format!("{text} {word}"));
         let example = text
             .lines()
             .filter(|line| !line.trim_start().starts_with("Usage:"))
             .any(|line| line.contains("callreel ") && line.contains(command[command.len() - 1]));
-        assert!(example, "{command:?} shows no example of '{shown}':\n{text}");
-        assert!(top.stdout.contains(command[0]), "{} is not in the top help", command[0]);
-        assert!(text.contains("--json"), "{command:?} does not mention --json");
+        assert!(
+            example,
+            "{command:?} shows no example of '{shown}':\n{text}"
+        );
+        assert!(
+            top.stdout.contains(command[0]),
+            "{} is not in the top help",
+            command[0]
+        );
+        assert!(
+            text.contains("--json"),
+            "{command:?} does not mention --json"
+        );
     }
     let version = cli::run("callreel", &["--version"], &[]).success();
-    assert!(version.stdout.contains(env!("CARGO_PKG_VERSION")), "{}", version.stdout);
+    assert!(
+        version.stdout.contains(env!("CARGO_PKG_VERSION")),
+        "{}",
+        version.stdout
+    );
     let daemon = cli::run("callreeld", &["--help"], &[]).success();
     assert!(daemon.stdout.contains("--config") && daemon.stdout.contains("--check"));
 }
@@ -76,8 +91,24 @@ fn wrong_usage_is_code_2() {
         &["record", "stop"],
         &["recordings", "import"],
         &["recordings", "show"],
-        &["recordings", "import", "x.wav", "--tenant", "t", "--task-id", "no-uuid"],
-        &["recordings", "import", "x.wav", "--tenant", "t", "--recid", "-1"],
+        &[
+            "recordings",
+            "import",
+            "x.wav",
+            "--tenant",
+            "t",
+            "--task-id",
+            "no-uuid",
+        ],
+        &[
+            "recordings",
+            "import",
+            "x.wav",
+            "--tenant",
+            "t",
+            "--recid",
+            "-1",
+        ],
         &["tenant", "add", "../etc"],
         &["status", "surplus"],
         &["--nonsense", "status"],
@@ -93,7 +124,12 @@ fn without_a_daemon_it_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("none.sock");
     let socket = socket.to_string_lossy();
-    for command in [&["status"][..], &["lines"], &["tenant", "list"], &["recordings", "list"]] {
+    for command in [
+        &["status"][..],
+        &["lines"],
+        &["tenant", "list"],
+        &["recordings", "list"],
+    ] {
         let mut arguments = vec!["--socket", &*socket];
         arguments.extend_from_slice(command);
         let output = cli::run("callreel", &arguments, &[]).failure();
@@ -114,19 +150,54 @@ fn tenants_and_keys_have_a_life() {
     let listed = daemon.cli(&["tenant", "list"]).success();
     assert!(listed.stdout.contains("initech"), "{}", listed.stdout);
 
-    let nobody = daemon.cli(&["key", "issue", "--tenant", "nobody", "--family", "task-audio"]);
+    let nobody = daemon.cli(&[
+        "key",
+        "issue",
+        "--tenant",
+        "nobody",
+        "--family",
+        "task-audio",
+    ]);
     assert_eq!(nobody.failure().code, NOT_FOUND);
-    let issued = daemon.json(&["key", "issue", "--tenant", "initech", "--family", "task-audio"]);
-    let (secret, id) = (support::word(&issued, "secret"), support::word(&issued, "key_id"));
+    let issued = daemon.json(&[
+        "key",
+        "issue",
+        "--tenant",
+        "initech",
+        "--family",
+        "task-audio",
+    ]);
+    let (secret, id) = (
+        support::word(&issued, "secret"),
+        support::word(&issued, "key_id"),
+    );
     let listed = daemon.cli(&["--json", "key", "list"]).success();
     assert!(listed.stdout.contains(&id), "{}", listed.stdout);
-    assert!(!listed.stdout.contains(&secret), "the secret is shown once only");
+    assert!(
+        !listed.stdout.contains(&secret),
+        "the secret is shown once only"
+    );
     let revoked = daemon.json(&["key", "revoke", &id]);
-    assert!(support::field(&revoked, "revoked_at").is_some_and(Value::is_string), "{revoked}");
-    let unknown = daemon.cli(&["key", "revoke", "18446744073709551615"]).failure();
+    assert!(
+        support::field(&revoked, "revoked_at").is_some_and(Value::is_string),
+        "{revoked}"
+    );
+    let unknown = daemon
+        .cli(&["key", "revoke", "18446744073709551615"])
+        .failure();
     assert_eq!(unknown.code, NOT_FOUND, "{}", unknown.stderr);
-    let shown = daemon.cli(&["key", "issue", "--tenant", "initech", "--family", "task-audio"]);
-    assert!(shown.success().stdout.contains("vas_"), "people see the secret too");
+    let shown = daemon.cli(&[
+        "key",
+        "issue",
+        "--tenant",
+        "initech",
+        "--family",
+        "task-audio",
+    ]);
+    assert!(
+        shown.success().stdout.contains("vas_"),
+        "people see the secret too"
+    );
 }
 
 /// What goes on: status, lines, calls, and recordings made by command.
@@ -136,7 +207,10 @@ fn lines_and_calls_show_what_goes_on() {
     let status = daemon.json(&["status"]);
     assert_eq!(support::number(&status, "pid"), u64::from(daemon.id()));
     assert_eq!(status["lines"]["total"], 1);
-    assert!(daemon.cli(&["status"]).success().stdout.contains("1"), "for people");
+    assert!(
+        daemon.cli(&["status"]).success().stdout.contains("1"),
+        "for people"
+    );
     assert!(daemon.cli(&["lines"]).success().stdout.contains("desk"));
     assert_eq!(daemon.json(&["calls"])["items"], Value::Array(Vec::new()));
 
@@ -144,21 +218,38 @@ fn lines_and_calls_show_what_goes_on() {
     let busy = daemon.cli(&["record", "start", "--line", "desk"]).failure();
     assert_eq!(busy.code, CONFLICT, "{}", busy.stderr);
     assert!(busy.stderr.contains("desk"), "{}", busy.stderr);
-    let unknown = daemon.cli(&["record", "start", "--line", "attic"]).failure();
+    let unknown = daemon
+        .cli(&["record", "start", "--line", "attic"])
+        .failure();
     assert_eq!(unknown.code, NOT_FOUND, "{}", unknown.stderr);
     assert!(daemon.cli(&["calls"]).success().stdout.contains("desk"));
     let calls = daemon.json(&["calls"]);
     assert_eq!(support::word(&calls["items"][0], "recid"), recid);
-    assert_eq!(support::word(&daemon.json(&["lines"])["items"][0], "recid"), recid);
-    let refused = daemon.cli(&["recordings", "delete", "--yes", &recid]).failure();
+    assert_eq!(
+        support::word(&daemon.json(&["lines"])["items"][0], "recid"),
+        recid
+    );
+    let refused = daemon
+        .cli(&["recordings", "delete", "--yes", &recid])
+        .failure();
     assert_eq!(refused.code, CONFLICT, "{}", refused.stderr);
 
-    assert_eq!(support::word(&daemon.json(&["record", "stop", &recid]), "recid"), recid);
+    assert_eq!(
+        support::word(&daemon.json(&["record", "stop", &recid]), "recid"),
+        recid
+    );
     let row = live::stored(&daemon, &recid);
     assert_eq!(support::word(&row, "state"), "stored");
     let again = daemon.cli(&["record", "stop", &recid]).failure();
-    assert!(again.code == CONFLICT || again.code == NOT_FOUND, "{}", again.stderr);
-    assert_eq!(daemon.cli(&["record", "stop", "99"]).failure().code, NOT_FOUND);
+    assert!(
+        again.code == CONFLICT || again.code == NOT_FOUND,
+        "{}",
+        again.stderr
+    );
+    assert_eq!(
+        daemon.cli(&["record", "stop", "99"]).failure().code,
+        NOT_FOUND
+    );
 }
 
 /// Recordings by every one of their names: shown, exported, deleted.
@@ -176,33 +267,74 @@ fn recordings_answer_to_all_their_names() {
     for name in &names {
         let shown = daemon.json(&["recordings", "show", name]);
         assert_eq!(support::word(&shown, "recid"), names[0], "{name}");
-        assert!(daemon.cli(&["recordings", "show", name]).success().stdout.contains(&names[1]));
+        assert!(
+            daemon
+                .cli(&["recordings", "show", name])
+                .success()
+                .stdout
+                .contains(&names[1])
+        );
         let target = daemon.folder().join(format!("exported-{name}.wav"));
         let path = target.to_string_lossy();
-        let _ = daemon.cli(&["recordings", "export", name, "--output", &path]).success();
-        assert!(std::fs::read(&target).expect("the export") == bytes, "{name}");
-        let again = daemon.cli(&["recordings", "export", name, "--output", &path]).failure();
-        assert_eq!(again.code, CONFLICT, "an export overwrites nothing: {}", again.stderr);
+        let _ = daemon
+            .cli(&["recordings", "export", name, "--output", &path])
+            .success();
+        assert!(
+            std::fs::read(&target).expect("the export") == bytes,
+            "{name}"
+        );
+        let again = daemon
+            .cli(&["recordings", "export", name, "--output", &path])
+            .failure();
+        assert_eq!(
+            again.code, CONFLICT,
+            "an export overwrites nothing: {}",
+            again.stderr
+        );
     }
-    for name in ["12345", "call_nobody", "00000000-0000-4000-8000-000000000000"] {
+    for name in [
+        "12345",
+        "call_nobody",
+        "00000000-0000-4000-8000-000000000000",
+    ] {
         for command in ["show", "delete"] {
             let mut arguments = vec!["recordings", command, name];
             if command == "delete" {
                 arguments.push("--yes");
             }
-            assert_eq!(daemon.cli(&arguments).failure().code, NOT_FOUND, "{command} {name}");
+            assert_eq!(
+                daemon.cli(&arguments).failure().code,
+                NOT_FOUND,
+                "{command} {name}"
+            );
         }
     }
     let dry = daemon.json(&["recordings", "delete", "--dry-run", &names[1]]);
     assert!(dry.to_string().contains(&names[0]), "{dry}");
-    assert_eq!(support::stored_files(&daemon.data(), "wav").len(), 1, "a dry run deletes nothing");
+    assert_eq!(
+        support::stored_files(&daemon.data(), "wav").len(),
+        1,
+        "a dry run deletes nothing"
+    );
     let deleted = daemon.json(&["recordings", "delete", "--yes", &names[1]]);
     assert_eq!(deleted["deleted"], serde_json::json!([names[0]]));
     assert!(support::stored_files(&daemon.data(), "wav").is_empty());
-    assert_eq!(daemon.cli(&["recordings", "show", &names[0]]).failure().code, NOT_FOUND);
+    assert_eq!(
+        daemon
+            .cli(&["recordings", "show", &names[0]])
+            .failure()
+            .code,
+        NOT_FOUND
+    );
     let key = support::key(&daemon);
     assert_eq!(daemon.ask(&support::get_audio(TASK, &key)).status, 404);
-    assert!(daemon.cli(&["tenant", "list"]).success().stdout.contains(TENANT));
+    assert!(
+        daemon
+            .cli(&["tenant", "list"])
+            .success()
+            .stdout
+            .contains(TENANT)
+    );
 }
 
 /// Sound cards: listed, and tried out for three seconds.

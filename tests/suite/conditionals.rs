@@ -44,8 +44,14 @@ fn cases(tag: &str, date: &str) -> Vec<Case> {
         (one("If-Modified-Since", BEFORE), Whole),
         (one("If-Modified-Since", "yesterday"), Whole),
         (ranged("If-Modified-Since", date), NotModified),
-        (two("If-None-Match", "\"x\"", "If-Modified-Since", date), Whole),
-        (two("If-None-Match", tag, "If-Modified-Since", BEFORE), NotModified),
+        (
+            two("If-None-Match", "\"x\"", "If-Modified-Since", date),
+            Whole,
+        ),
+        (
+            two("If-None-Match", tag, "If-Modified-Since", BEFORE),
+            NotModified,
+        ),
         (one("If-Match", tag), Whole),
         (one("If-Match", "*"), Whole),
         (one("If-Match", &format!("\"x\", {tag}")), Whole),
@@ -59,10 +65,16 @@ fn cases(tag: &str, date: &str) -> Vec<Case> {
         (one("If-Unmodified-Since", "yesterday"), Whole),
         (ranged("If-Unmodified-Since", BEFORE), Failed),
         (two("If-Match", tag, "If-Unmodified-Since", BEFORE), Whole),
-        (two("If-Match", "\"x\"", "If-Unmodified-Since", AFTER), Failed),
+        (
+            two("If-Match", "\"x\"", "If-Unmodified-Since", AFTER),
+            Failed,
+        ),
         (two("If-Match", tag, "If-None-Match", tag), NotModified),
         (two("If-Match", "\"x\"", "If-None-Match", tag), Failed),
-        (two("If-Unmodified-Since", BEFORE, "If-None-Match", tag), Failed),
+        (
+            two("If-Unmodified-Since", BEFORE, "If-None-Match", tag),
+            Failed,
+        ),
     ]
 }
 
@@ -74,7 +86,10 @@ fn every_precondition_over_every_transport() {
     let key = support::key(&daemon);
     let plain = daemon.ask(&support::get_audio(support::TASK, &key));
     let tag = plain.header("etag").expect("an ETag").to_owned();
-    let date = plain.header("last-modified").expect("a Last-Modified").to_owned();
+    let date = plain
+        .header("last-modified")
+        .expect("a Last-Modified")
+        .to_owned();
 
     let mut wrong = Vec::new();
     for transport in Transport::ALL {
@@ -85,7 +100,12 @@ fn every_precondition_over_every_transport() {
             judge(&mut wrong, transport, &label, &answer, &expect, &file);
         }
     }
-    assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} answers are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// HEAD meets the same preconditions as GET.
@@ -99,7 +119,10 @@ fn head_is_conditional_too() {
         request.method = "HEAD".to_owned();
         daemon.ask(&request)
     };
-    let tag = head("Accept", "*/*").header("etag").expect("an ETag").to_owned();
+    let tag = head("Accept", "*/*")
+        .header("etag")
+        .expect("an ETag")
+        .to_owned();
     assert_eq!(head("If-None-Match", &tag).status, 304);
     assert_eq!(head("If-Match", "\"x\"").status, 412);
     assert_eq!(head("If-Match", &tag).status, 200);

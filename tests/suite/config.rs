@@ -28,31 +28,107 @@ fn check_text(text: &str) -> (Output, String) {
 fn bad() -> Vec<(String, usize, Vec<&'static str>)> {
     let line = |more: &str| format!("{LINE}{more}\n");
     vec![
-        ("[storage]\ndata_dri = \"/x\"\n".into(), 2, vec!["data_dri", "data_dir"]),
+        (
+            "[storage]\ndata_dri = \"/x\"\n".into(),
+            2,
+            vec!["data_dri", "data_dir"],
+        ),
         ("\n\n[strage]\n".into(), 3, vec!["strage", "storage"]),
         ("[http]\nport = 80\n".into(), 2, vec!["http.port", "listen"]),
-        ("[http]\nlisten = \"127.0.0.1:1\"\n".into(), 2, vec!["http.listen", "list"]),
-        ("[http]\nlisten = [\"localhost\"]\n".into(), 2, vec!["http.listen", "localhost"]),
-        ("[http]\nworkers = -1\n".into(), 2, vec!["http.workers", "-1"]),
-        ("[http]\nmax_connections = 0\n".into(), 2, vec!["http.max_connections"]),
-        ("[http]\nlisten_tls = [\"127.0.0.1:1\"]\n".into(), 2, vec!["http.listen_tls", "tls"]),
-        ("[http]\nallowed_origins = [\"a/b\"]\n".into(), 2, vec!["allowed_origins", "https://"]),
-        ("[storage]\nindex_cache_mib = 7\n".into(), 2, vec!["index_cache_mib", "8 to 4096"]),
-        ("[storage]\nio = \"aio\"\n".into(), 2, vec!["storage.io", "uring", "blocking"]),
+        (
+            "[http]\nlisten = \"127.0.0.1:1\"\n".into(),
+            2,
+            vec!["http.listen", "list"],
+        ),
+        (
+            "[http]\nlisten = [\"localhost\"]\n".into(),
+            2,
+            vec!["http.listen", "localhost"],
+        ),
+        (
+            "[http]\nworkers = -1\n".into(),
+            2,
+            vec!["http.workers", "-1"],
+        ),
+        (
+            "[http]\nmax_connections = 0\n".into(),
+            2,
+            vec!["http.max_connections"],
+        ),
+        (
+            "[http]\nlisten_tls = [\"127.0.0.1:1\"]\n".into(),
+            2,
+            vec!["http.listen_tls", "tls"],
+        ),
+        (
+            "[http]\nallowed_origins = [\"a/b\"]\n".into(),
+            2,
+            vec!["allowed_origins", "https://"],
+        ),
+        (
+            "[storage]\nindex_cache_mib = 7\n".into(),
+            2,
+            vec!["index_cache_mib", "8 to 4096"],
+        ),
+        (
+            "[storage]\nio = \"aio\"\n".into(),
+            2,
+            vec!["storage.io", "uring", "blocking"],
+        ),
         ("[storage\n".into(), 1, vec!["TOML"]),
-        ("[log]\nlevel = \"loud\"\n".into(), 2, vec!["log.level", "debug"]),
-        ("[realtime]\npriority = 100\n".into(), 2, vec!["realtime.priority", "0 to 99"]),
-        ("[realtime]\nring_ms = 10\n".into(), 2, vec!["ring_ms", "500"]),
-        ("[[line]]\nname = \"a\"\n".into(), 1, vec!["tenant", "missing"]),
+        (
+            "[log]\nlevel = \"loud\"\n".into(),
+            2,
+            vec!["log.level", "debug"],
+        ),
+        (
+            "[realtime]\npriority = 100\n".into(),
+            2,
+            vec!["realtime.priority", "0 to 99"],
+        ),
+        (
+            "[realtime]\nring_ms = 10\n".into(),
+            2,
+            vec!["ring_ms", "500"],
+        ),
+        (
+            "[[line]]\nname = \"a\"\n".into(),
+            1,
+            vec!["tenant", "missing"],
+        ),
         (line("rate = 96000"), 6, vec!["line.rate", "8000", "48000"]),
-        (line("channels = \"quad\""), 6, vec!["line.channels", "stereo"]),
-        (line("encoding = \"mp3\""), 6, vec!["line.encoding", "mulaw"]),
+        (
+            line("channels = \"quad\""),
+            6,
+            vec!["line.channels", "stereo"],
+        ),
+        (
+            line("encoding = \"mp3\""),
+            6,
+            vec!["line.encoding", "mulaw"],
+        ),
         (line("pre_roll_ms = 10001"), 6, vec!["pre_roll_ms", "10000"]),
-        (line("channels = \"stereo\"\ncapture_agent = \"hw:1\""), 7, vec!["capture_agent"]),
-        (line("[line.vox]\nstop_dbfs = -10.0"), 7, vec!["stop_dbfs", "start_dbfs"]),
+        (
+            line("channels = \"stereo\"\ncapture_agent = \"hw:1\""),
+            7,
+            vec!["capture_agent"],
+        ),
+        (
+            line("[line.vox]\nstop_dbfs = -10.0"),
+            7,
+            vec!["stop_dbfs", "start_dbfs"],
+        ),
         (line(LINE), 7, vec!["line.name", "'a'"]),
-        (LINE.replace("\"a\"", "\"../a\""), 2, vec!["line.name", "../a"]),
-        (LINE.replace("\"api\"", "\"never\""), 5, vec!["line.trigger", "always", "vox"]),
+        (
+            LINE.replace("\"a\"", "\"../a\""),
+            2,
+            vec!["line.name", "../a"],
+        ),
+        (
+            LINE.replace("\"api\"", "\"never\""),
+            5,
+            vec!["line.trigger", "always", "vox"],
+        ),
     ]
 }
 
@@ -64,11 +140,15 @@ fn bad_files_are_refused_with_place_and_remedy() {
         let (output, path) = check_text(&text);
         let mut wanted = vec![format!("{path}:{line}")];
         wanted.extend(words.into_iter().map(str::to_owned));
-        let lacking: Vec<_> =
-            wanted.iter().filter(|word| !output.stderr.contains(word.as_str())).collect();
+        let lacking: Vec<_> = wanted
+            .iter()
+            .filter(|word| !output.stderr.contains(word.as_str()))
+            .collect();
         if output.code != UNUSABLE || !lacking.is_empty() {
             let (code, message) = (output.code, output.stderr.trim());
-            wrong.push(format!("{text:?}: code {code}, lacks {lacking:?} in: {message}"));
+            wrong.push(format!(
+                "{text:?}: code {code}, lacks {lacking:?} in: {message}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -80,7 +160,11 @@ fn unreadable_files_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = check(&folder.path().join("nowhere.toml"), &[]).failure();
     assert_eq!(missing.code, UNUSABLE);
-    assert!(missing.stderr.contains("nowhere.toml"), "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("nowhere.toml"),
+        "{}",
+        missing.stderr
+    );
     let directory = check(folder.path(), &[]).failure();
     assert_eq!(directory.code, UNUSABLE);
     let binary = folder.path().join("binary.toml");
@@ -121,8 +205,10 @@ fn a_good_configuration_passes() {
 fn checking_leaves_no_trace() {
     let daemon = Setup::new().prepare();
     let _ = check(daemon.config(), &[]).success();
-    let left: Vec<_> =
-        std::fs::read_dir(daemon.data()).expect("the data folder").flatten().collect();
+    let left: Vec<_> = std::fs::read_dir(daemon.data())
+        .expect("the data folder")
+        .flatten()
+        .collect();
     assert!(left.is_empty(), "{left:?}");
     assert!(!daemon.folder().join("control.sock").exists());
 }

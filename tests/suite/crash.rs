@@ -18,7 +18,11 @@ fn in_progress(daemon: &Daemon) -> (String, String, u64) {
         let calls = daemon.json(&["calls"]);
         let call = calls["items"].as_array()?.first()?.clone();
         let recorded = support::number(&call, "duration_ms") * 8;
-        Some((support::word(&call, "task_id"), support::word(&call, "recid"), recorded))
+        Some((
+            support::word(&call, "task_id"),
+            support::word(&call, "recid"),
+            recorded,
+        ))
     })
 }
 
@@ -55,7 +59,10 @@ fn what_was_recorded_survives_kill_9() {
             "{} of at least {recorded} frames survived",
             wav.frames()
         );
-        assert!(wav.frames() >= live.frames(), "what was served as committed is there");
+        assert!(
+            wav.frames() >= live.frames(),
+            "what was served as committed is there"
+        );
         survivors.push((task, answer.body));
 
         for (task, bytes) in &survivors {

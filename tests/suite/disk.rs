@@ -28,7 +28,9 @@ fn always_on_a_small_disk() -> Daemon {
 
 fn is_degraded(daemon: &Daemon) -> bool {
     let status = daemon.json(&["status"]);
-    support::field(&status, "degraded").and_then(|value| value.as_bool()).expect("degraded")
+    support::field(&status, "degraded")
+        .and_then(|value| value.as_bool())
+        .expect("degraded")
 }
 
 /// Writes until there is no byte left.
@@ -44,7 +46,10 @@ fn fill(path: &Path) {
 
 /// The disk fills while a call is recorded, and is freed again.
 #[test]
-#[cfg_attr(not(can_mount), ignore = "needs a mount namespace: root, or user namespaces")]
+#[cfg_attr(
+    not(can_mount),
+    ignore = "needs a mount namespace: root, or user namespaces"
+)]
 fn a_full_disk_ends_recordings_and_nothing_else() {
     let mut daemon = always_on_a_small_disk();
     let (_, imported) = support::noise_recording(&daemon, TASK, 50_000);
@@ -54,7 +59,10 @@ fn a_full_disk_ends_recordings_and_nothing_else() {
         let call = calls["items"].as_array()?.first()?.clone();
         (support::number(&call, "duration_ms") > 1_000).then_some(call)
     });
-    let (task, recid) = (support::word(&calls, "task_id"), support::word(&calls, "recid"));
+    let (task, recid) = (
+        support::word(&calls, "task_id"),
+        support::word(&calls, "recid"),
+    );
 
     let filler = daemon.data().join("filler");
     fill(&filler);
@@ -64,12 +72,19 @@ fn a_full_disk_ends_recordings_and_nothing_else() {
     });
     daemon.insist_alive();
     assert_eq!(daemon.ask(&Request::get("/healthz")).status, 200);
-    assert_ne!(daemon.ask(&Request::get("/readyz")).status, 200, "readiness tells the alarm");
+    assert_ne!(
+        daemon.ask(&Request::get("/readyz")).status,
+        200,
+        "readiness tells the alarm"
+    );
     let metrics = daemon.ask(&Request::get("/metrics")).text();
     assert!(metrics.contains("callreel_storage_degraded 1"), "{metrics}");
     let old = daemon.ask(&support::get_audio(TASK, &key));
     assert_eq!(old.status, 200);
-    assert!(old.body == imported, "what was stored before reads as before");
+    assert!(
+        old.body == imported,
+        "what was stored before reads as before"
+    );
 
     std::fs::remove_file(&filler).expect("the filler's removal");
     let _ = std::fs::remove_file(filler.with_extension("more"));
@@ -85,7 +100,12 @@ fn a_full_disk_ends_recordings_and_nothing_else() {
     });
     assert_eq!(support::word(&row, "end_cause"), "disk_full", "{row}");
     let answer = daemon.ask(&support::get_audio(&task, &key));
-    assert_eq!(answer.status, 200, "what reached the disk is kept: {}", answer.text());
+    assert_eq!(
+        answer.status,
+        200,
+        "what reached the disk is kept: {}",
+        answer.text()
+    );
     let wav = Wav::parse(&answer.body);
     assert!(wav.frames() > 0);
     let _ = live::compare(&wav);
@@ -108,7 +128,11 @@ fn a_failing_sync_is_told_and_survived() {
     let alsa = AlsaConfig::default().file("known", &samples);
     let line = "capture = \"known\"\ntrigger = \"always\"\npre_roll_ms = 0";
     // The ring's own syncs are no system calls: only the blocking path can be made to fail so.
-    let mut daemon = setup.storage("io = \"blocking\"").alsa(alsa).line("desk", line).start();
+    let mut daemon = setup
+        .storage("io = \"blocking\"")
+        .alsa(alsa)
+        .line("desk", line)
+        .start();
     wait::until("the alarm", || is_degraded(&daemon).then_some(()));
     daemon.insist_alive();
     assert_eq!(daemon.ask(&Request::get("/healthz")).status, 200);

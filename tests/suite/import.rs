@@ -47,12 +47,19 @@ fn every_format_is_probed_and_served_unchanged() {
         let task = format!("11111111-2222-4333-8444-{index:012}");
         let row = support::import(&daemon, &file, &["--task-id", &task]);
         let length = support::number(&row, "duration_ms");
-        assert!(length.abs_diff(4_000) <= 150, "{extension} is told to last {length} ms");
+        assert!(
+            length.abs_diff(4_000) <= 150,
+            "{extension} is told to last {length} ms"
+        );
         assert_eq!(support::word(&row, "end_cause"), "imported");
 
         let answer = daemon.ask(&get_audio(&task, &key));
         assert_eq!(answer.status, 200, "{extension}: {}", answer.text());
-        assert_eq!(answer.header("content-type"), Some(*media_type), "{extension}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some(*media_type),
+            "{extension}"
+        );
         assert!(answer.body == bytes, "{extension}: the bytes changed");
         let part = daemon.ask(&get_audio(&task, &key).with("Range", "bytes=100-199"));
         assert_eq!(part.status, 206);
@@ -114,7 +121,10 @@ fn names_and_numbers_are_kept() {
     ] {
         assert_eq!(support::word(&row, key), value, "{key}");
     }
-    assert!(support::word(&row, "started_at").starts_with("2024-03-01T12:30:00"), "{row}");
+    assert!(
+        support::word(&row, "started_at").starts_with("2024-03-01T12:30:00"),
+        "{row}"
+    );
     for name in ["12345", "call_abc123def456", support::TASK] {
         let shown = daemon.json(&["recordings", "show", name]);
         assert_eq!(support::word(&shown, "recid"), "12345", "{name}");
@@ -127,9 +137,21 @@ fn a_taken_name_is_refused() {
     let daemon = Setup::new().start();
     let source = tone_file(daemon.folder());
     let path = source.to_string_lossy();
-    let _ = support::import(&daemon, &source, &["--recid", "7", "--task-id", support::TASK]);
+    let _ = support::import(
+        &daemon,
+        &source,
+        &["--recid", "7", "--task-id", support::TASK],
+    );
     for (option, name) in [("--recid", "7"), ("--task-id", support::TASK)] {
-        let arguments = ["recordings", "import", &*path, "--tenant", TENANT, option, name];
+        let arguments = [
+            "recordings",
+            "import",
+            &*path,
+            "--tenant",
+            TENANT,
+            option,
+            name,
+        ];
         let output = daemon.cli(&arguments).failure();
         assert_eq!(output.code, 6, "{}", output.stderr);
         assert!(output.stderr.contains(name), "{}", output.stderr);
@@ -141,7 +163,9 @@ fn refuse(daemon: &Daemon, name: &str, bytes: &[u8]) {
     let file = daemon.folder().join(name);
     std::fs::write(&file, bytes).expect("a bad file");
     let path = file.to_string_lossy();
-    let output = daemon.cli(&["recordings", "import", &path, "--tenant", TENANT]).failure();
+    let output = daemon
+        .cli(&["recordings", "import", &path, "--tenant", TENANT])
+        .failure();
     assert!(output.stderr.contains(name), "{name}: {}", output.stderr);
 }
 
@@ -152,21 +176,38 @@ fn bad_files_are_refused() {
     support::tenant(&daemon, TENANT);
     let good = wav::write(&sound::noise(1_000), 1, 8_000);
     refuse(&daemon, "empty.wav", b"");
-    refuse(&daemon, "text.wav", b"this is not a recording, whatever its name says\n");
+    refuse(
+        &daemon,
+        "text.wav",
+        b"this is not a recording, whatever its name says\n",
+    );
     refuse(&daemon, "head.wav", &good[..40]);
     refuse(&daemon, "nothing.wav", &wav::write(&[], 1, 8_000));
-    refuse(&daemon, "random.mp3", &sound::to_bytes(&sound::noise(4_000)));
+    refuse(
+        &daemon,
+        "random.mp3",
+        &sound::to_bytes(&sound::noise(4_000)),
+    );
     let mut channels = good.clone();
     channels[22..24].copy_from_slice(&99_u16.to_le_bytes());
     refuse(&daemon, "channels.wav", &channels);
     let mut rate = good;
     rate[24..28].copy_from_slice(&0_u32.to_le_bytes());
     refuse(&daemon, "rate.wav", &rate);
-    let missing = daemon.cli(&["recordings", "import", "/nonexistent.wav", "--tenant", TENANT]);
+    let missing = daemon.cli(&[
+        "recordings",
+        "import",
+        "/nonexistent.wav",
+        "--tenant",
+        TENANT,
+    ]);
     assert!(missing.failure().stderr.contains("/nonexistent.wav"));
     let folder = daemon.cli(&["recordings", "import", "/tmp", "--tenant", TENANT]);
     let _ = folder.failure();
     assert!(support::stored_files(&daemon.data(), "wav").is_empty());
-    assert_eq!(daemon.json(&["recordings", "list"])["items"], serde_json::Value::Array(vec![]));
+    assert_eq!(
+        daemon.json(&["recordings", "list"])["items"],
+        serde_json::Value::Array(vec![])
+    );
     daemon.insist_alive();
 }

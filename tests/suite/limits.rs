@@ -114,9 +114,16 @@ fn oversized_bodies_are_refused() {
          Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n"
     );
     connection.write(head.as_bytes()).expect("the head is sent");
-    let answer = connection.read_answer(false).expect("an answer without the body");
+    let answer = connection
+        .read_answer(false)
+        .expect("an answer without the body");
     assert_eq!(answer.status, 413);
-    assert_eq!(daemon.ask(&Request::get("/healthz").body(b"surplus")).status, 200);
+    assert_eq!(
+        daemon
+            .ask(&Request::get("/healthz").body(b"surplus"))
+            .status,
+        200
+    );
     assert!(is_healthy(&daemon));
 }
 
@@ -127,13 +134,19 @@ fn slow_heads_are_cut_off() {
     let (tls, _) = daemon.endpoints().tls.clone().expect("a TLS listener");
     let mut silent = connect(&daemon);
     let mut partial = connect(&daemon);
-    partial.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").expect("half a head");
+    partial
+        .write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        .expect("half a head");
     let mut handshake = Connection::plain(tls).expect("a connection");
-    handshake.write(b"\x16\x03\x01\x02\x00").expect("half a handshake");
+    handshake
+        .write(b"\x16\x03\x01\x02\x00")
+        .expect("half a handshake");
     let ((), took) = wait::timed(|| {
-        for (name, connection) in
-            [("silent", &mut silent), ("half a head", &mut partial), ("TLS", &mut handshake)]
-        {
+        for (name, connection) in [
+            ("silent", &mut silent),
+            ("half a head", &mut partial),
+            ("TLS", &mut handshake),
+        ] {
             assert!(connection.is_closed_by_peer(), "{name} was left open");
         }
     });
@@ -147,9 +160,14 @@ fn a_flood_of_connections_is_survived() {
     let mut daemon = Setup::new().start();
     let (_, file) = support::noise_recording(&daemon, TASK, 20_000);
     let key = support::key(&daemon);
-    let flood: Vec<Connection> =
-        (0..FLOOD).filter_map(|_| Connection::plain(daemon.endpoints().plain).ok()).collect();
-    assert!(flood.len() > FLOOD / 2, "only {} connections were made", flood.len());
+    let flood: Vec<Connection> = (0..FLOOD)
+        .filter_map(|_| Connection::plain(daemon.endpoints().plain).ok())
+        .collect();
+    assert!(
+        flood.len() > FLOOD / 2,
+        "only {} connections were made",
+        flood.len()
+    );
     for transport in Transport::ALL {
         let answer = daemon.client(transport).send(&get_audio(TASK, &key));
         assert!(answer.body == file, "{transport:?} during the flood");
@@ -167,13 +185,19 @@ fn connections_beyond_the_configured_number_wait_or_are_closed() {
     let mut held = Vec::new();
     for _ in 0..40 {
         let mut connection = connect(&daemon);
-        if connection.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").is_ok() {
+        if connection
+            .write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            .is_ok()
+        {
             held.push(connection);
         }
     }
     drop(held);
     wait::until("a place for the next connection", || {
-        let answer = daemon.client(Transport::Plain1).try_send(&Request::get("/healthz")).ok()?;
+        let answer = daemon
+            .client(Transport::Plain1)
+            .try_send(&Request::get("/healthz"))
+            .ok()?;
         (answer.status == 200).then_some(())
     });
 }
@@ -195,10 +219,15 @@ fn pipelined_requests_are_answered_in_order() {
         })
         .collect();
     let mut connection = connect(&daemon);
-    connection.write(text.as_bytes()).expect("all requests at once");
+    connection
+        .write(text.as_bytes())
+        .expect("all requests at once");
     for number in 0..20_usize {
         let answer = connection.read_answer(false).expect("an answer");
         assert_eq!(answer.status, 206);
-        assert!(answer.body == file[number * 5_000..number * 5_000 + 5_000], "answer {number}");
+        assert!(
+            answer.body == file[number * 5_000..number * 5_000 + 5_000],
+            "answer {number}"
+        );
     }
 }

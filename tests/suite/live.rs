@@ -31,7 +31,10 @@ pub(crate) fn start(daemon: &Daemon) -> (String, String) {
         (support::word(&daemon.json(&["lines"]), "state") == "running").then_some(())
     });
     let started = daemon.json(&["record", "start", "--line", "desk"]);
-    (support::word(&started, "task_id"), support::word(&started, "recid"))
+    (
+        support::word(&started, "task_id"),
+        support::word(&started, "recid"),
+    )
 }
 
 /// Waits until the recording has at least this much committed sound; gives the snapshot.
@@ -60,8 +63,16 @@ pub(crate) fn compare(wav: &Wav) -> usize {
     let heard = wav.samples();
     let start = sound::find(known, &heard).expect("the recording's beginning in the known sound");
     let expected = &known[start..start + heard.len()];
-    let differs = heard.iter().zip(expected).position(|(heard, known)| heard != known);
-    assert_eq!(differs, None, "of {} samples; it began at {start}", heard.len());
+    let differs = heard
+        .iter()
+        .zip(expected)
+        .position(|(heard, known)| heard != known);
+    assert_eq!(
+        differs,
+        None,
+        "of {} samples; it began at {start}",
+        heard.len()
+    );
     start
 }
 
@@ -74,13 +85,29 @@ fn a_recording_is_playable_while_it_grows() {
 
     let not_ready = daemon.ask(&support::get_audio(&task, &key));
     assert_eq!(not_ready.status, 422, "{}", not_ready.text());
-    assert_eq!(not_ready.json()["error"]["code"], "recording_audio_not_ready");
-    let after = not_ready.header("retry-after").expect("Retry-After").to_owned();
-    assert!(after.parse::<u64>().is_ok_and(|seconds| seconds > 0), "{after}");
+    assert_eq!(
+        not_ready.json()["error"]["code"],
+        "recording_audio_not_ready"
+    );
+    let after = not_ready
+        .header("retry-after")
+        .expect("Retry-After")
+        .to_owned();
+    assert!(
+        after.parse::<u64>().is_ok_and(|seconds| seconds > 0),
+        "{after}"
+    );
 
     let (first, early) = snapshot(&daemon, &task, &key, 4_000);
-    assert_eq!((early.tag, early.channels, early.rate, early.bits), (1, 1, 8_000, 16));
-    assert_eq!(early.stated_length, first.body.len() as u64, "a true header");
+    assert_eq!(
+        (early.tag, early.channels, early.rate, early.bits),
+        (1, 1, 8_000, 16)
+    );
+    assert_eq!(
+        early.stated_length,
+        first.body.len() as u64,
+        "a true header"
+    );
     assert_eq!(first.header("cache-control"), Some("no-store"));
     let began = compare(&early);
 
@@ -90,7 +117,9 @@ fn a_recording_is_playable_while_it_grows() {
 
     let tag = second.header("etag").expect("an ETag").to_owned();
     let path = format!("{}?live=1", audio_path(&task));
-    let range = Request::get(&path).with("X-API-Key", &key).with("Range", "bytes=0-1");
+    let range = Request::get(&path)
+        .with("X-API-Key", &key)
+        .with("Range", "bytes=0-1");
     assert_eq!(daemon.ask(&range).status, 206);
     // The snapshot with that tag is gone: its continuation must not be mixed with a newer one.
     let (_, _) = snapshot(&daemon, &task, &key, later.frames() + 4_000);
@@ -136,7 +165,9 @@ fn a_recording_below_the_minimum_is_absent() {
     assert_eq!(support::word(&row, "state"), "absent");
     assert_eq!(daemon.ask(&support::get_audio(&task, &key)).status, 404);
     wait::until("the file's removal", || {
-        support::stored_files(&daemon.data(), "wav").is_empty().then_some(())
+        support::stored_files(&daemon.data(), "wav")
+            .is_empty()
+            .then_some(())
     });
 }
 
@@ -148,7 +179,10 @@ fn rotation_loses_nothing() {
     let rows = wait::until_within("three rotated recordings", Duration::from_secs(90), || {
         let page = daemon.json(&["recordings", "list"]);
         let rows = page["items"].as_array().expect("items").clone();
-        let stored: Vec<_> = rows.into_iter().filter(|row| row["state"] == "stored").collect();
+        let stored: Vec<_> = rows
+            .into_iter()
+            .filter(|row| row["state"] == "stored")
+            .collect();
         (stored.len() >= 3).then_some(stored)
     });
     let mut pieces: Vec<(usize, u64)> = rows
@@ -163,7 +197,10 @@ fn rotation_loses_nothing() {
     pieces.sort_unstable();
     for pair in pieces.windows(2) {
         let end = pair[0].0 as u64 + pair[0].1;
-        assert_eq!(end, pair[1].0 as u64, "one recording ends where the next begins: {pieces:?}");
+        assert_eq!(
+            end, pair[1].0 as u64,
+            "one recording ends where the next begins: {pieces:?}"
+        );
         assert_eq!(pair[0].1, 16_000, "two seconds each: {pieces:?}");
     }
 }

@@ -44,16 +44,25 @@ fn single(size: u64) -> Vec<(String, Expect)> {
         (format!("bytes=-{size}"), Part(0, last)),
         (format!("bytes=-{}", size + 1), Part(0, last)),
         ("bytes=-18446744073709551615".to_owned(), Part(0, last)),
-        ("bytes=-99999999999999999999999999".to_owned(), Part(0, last)),
+        (
+            "bytes=-99999999999999999999999999".to_owned(),
+            Part(0, last),
+        ),
         ("bytes=7-18446744073709551615".to_owned(), Part(7, last)),
-        ("bytes=7-99999999999999999999999999".to_owned(), Part(7, last)),
+        (
+            "bytes=7-99999999999999999999999999".to_owned(),
+            Part(7, last),
+        ),
         ("bytes=0005-0009".to_owned(), Part(5, 9)),
         ("Bytes=5-9".to_owned(), Part(5, 9)),
         ("bytes=-0".to_owned(), Unsatisfiable),
         (format!("bytes={size}-"), Unsatisfiable),
         (format!("bytes={size}-{size}"), Unsatisfiable),
         ("bytes=18446744073709551615-".to_owned(), Unsatisfiable),
-        ("bytes=99999999999999999999999999-".to_owned(), Unsatisfiable),
+        (
+            "bytes=99999999999999999999999999-".to_owned(),
+            Unsatisfiable,
+        ),
     ];
     cases
 }
@@ -104,14 +113,20 @@ fn several(size: u64) -> Vec<(String, Expect)> {
         ("bytes=0-9,10-20".to_owned(), Part(0, 20)),
         ("bytes=10-20,0-9".to_owned(), Part(0, 20)),
         ("bytes=0-9,2-3".to_owned(), Part(0, 9)),
-        ("bytes=0-9,5-20,40-50".to_owned(), Parts(vec![(0, 20), (40, 50)])),
+        (
+            "bytes=0-9,5-20,40-50".to_owned(),
+            Parts(vec![(0, 20), (40, 50)]),
+        ),
         (format!("bytes=0-1,{size}-"), Part(0, 1)),
         ("bytes=-0,0-1".to_owned(), Part(0, 1)),
         (format!("bytes={size}-,{}-", size + 5), Unsatisfiable),
         (sixteen, Parts(sixteen_parts)),
         (seventeen, Whole),
         ("bytes=0-,0-".to_owned(), Whole),
-        (format!("bytes=0-{},1-{}", size / 2 + 10, size / 2 + 20), Whole),
+        (
+            format!("bytes=0-{},1-{}", size / 2 + 10, size / 2 + 20),
+            Whole,
+        ),
     ]
 }
 
@@ -133,14 +148,26 @@ fn every_range_over_every_transport() {
         judge(&mut wrong, transport, "no Range", &whole, &Whole, &file);
         for (range, expect) in &cases {
             let mut request = support::get_audio(support::TASK, &key).with("Range", range);
-            judge(&mut wrong, transport, range, &client.send(&request), expect, &file);
+            judge(
+                &mut wrong,
+                transport,
+                range,
+                &client.send(&request),
+                expect,
+                &file,
+            );
             // HEAD answers what GET without Range would.
             request.method = "HEAD".to_owned();
             let label = format!("HEAD {range}");
             judge_head(&mut wrong, transport, &label, &client.send(&request), &file);
         }
     }
-    assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} answers are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// Range headers may come in any spelling and beside others; players send these pairs.
@@ -199,7 +226,9 @@ fn judge_head(
         Some("a body".to_owned())
     } else {
         media_headers(answer).or_else(|| {
-            answer.header("content-range").map(|range| format!("Content-Range {range}"))
+            answer
+                .header("content-range")
+                .map(|range| format!("Content-Range {range}"))
         })
     };
     if let Some(problem) = problem {
@@ -229,9 +258,14 @@ fn flaw(answer: &Answer, expect: &Expect, file: &[u8]) -> Option<String> {
     if !answer.complete {
         return Some("the body ended early".to_owned());
     }
-    let length = answer.header("content-length").and_then(|text| text.parse::<u64>().ok());
+    let length = answer
+        .header("content-length")
+        .and_then(|text| text.parse::<u64>().ok());
     if answer.status != 304 && length != Some(answer.body.len() as u64) {
-        return Some(format!("Content-Length {length:?} with {} bytes", answer.body.len()));
+        return Some(format!(
+            "Content-Length {length:?} with {} bytes",
+            answer.body.len()
+        ));
     }
     let content_range = answer.header("content-range");
     match expect {
@@ -290,21 +324,46 @@ fn media_headers(answer: &Answer) -> Option<String> {
     let strong = |tag: &str| tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"');
     let single = answer.header("content-range").is_some() || answer.status == 200;
     let checks = [
-        ("Content-Type", !single || is("content-type", &|value| value == "audio/wav")),
-        ("Accept-Ranges", is("accept-ranges", &|value| value == "bytes")),
+        (
+            "Content-Type",
+            !single || is("content-type", &|value| value == "audio/wav"),
+        ),
+        (
+            "Accept-Ranges",
+            is("accept-ranges", &|value| value == "bytes"),
+        ),
         ("ETag", is("etag", &strong)),
-        ("Last-Modified", is("last-modified", &|value| value.ends_with(" GMT"))),
-        ("Cache-Control", is("cache-control", &|value| value.contains("no-cache"))),
-        ("X-Content-Type-Options", is("x-content-type-options", &|value| value == "nosniff")),
-        ("Content-Encoding", answer.header("content-encoding").is_none()),
-        ("Transfer-Encoding", answer.header("transfer-encoding").is_none()),
+        (
+            "Last-Modified",
+            is("last-modified", &|value| value.ends_with(" GMT")),
+        ),
+        (
+            "Cache-Control",
+            is("cache-control", &|value| value.contains("no-cache")),
+        ),
+        (
+            "X-Content-Type-Options",
+            is("x-content-type-options", &|value| value == "nosniff"),
+        ),
+        (
+            "Content-Encoding",
+            answer.header("content-encoding").is_none(),
+        ),
+        (
+            "Transfer-Encoding",
+            answer.header("transfer-encoding").is_none(),
+        ),
     ];
-    checks.iter().find(|(_, good)| !good).map(|(name, _)| format!("header {name}"))
+    checks
+        .iter()
+        .find(|(_, good)| !good)
+        .map(|(name, _)| format!("header {name}"))
 }
 
 /// The request of a case, for other modules' tables.
 pub(crate) fn with_headers(key: &str, headers: &[(&str, String)]) -> Request {
-    headers.iter().fold(support::get_audio(support::TASK, key), |request, (name, value)| {
-        request.with(name, value)
-    })
+    headers.iter().fold(
+        support::get_audio(support::TASK, key),
+        |request, (name, value)| request.with(name, value),
+    )
 }

@@ -20,7 +20,10 @@ fn seals_and_stops(signal: Signal) {
     let (task, recid) = wait::until("a recording in progress", || {
         let calls = daemon.json(&["calls"]);
         let call = calls["items"].as_array()?.first()?.clone();
-        Some((support::word(&call, "task_id"), support::word(&call, "recid")))
+        Some((
+            support::word(&call, "task_id"),
+            support::word(&call, "recid"),
+        ))
     });
     let (_, live) = live::snapshot(&daemon, &task, &key, 8_000);
     // An idle keep-alive connection must not hold the end back.

@@ -59,7 +59,14 @@ pub(crate) fn tenant(daemon: &Daemon, name: &str) {
 /// Issues a `task_audio` key and gives the answer of the command.
 pub(crate) fn issue(daemon: &Daemon, tenant_name: &str) -> Value {
     tenant(daemon, tenant_name);
-    daemon.json(&["key", "issue", "--tenant", tenant_name, "--family", "task-audio"])
+    daemon.json(&[
+        "key",
+        "issue",
+        "--tenant",
+        tenant_name,
+        "--family",
+        "task-audio",
+    ])
 }
 
 /// A `task_audio` key of the suite's tenant.
@@ -100,7 +107,9 @@ pub(crate) fn stored_files(data: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![data.join("recordings")];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let path = entry.path();
             if path.is_dir() {

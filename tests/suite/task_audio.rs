@@ -19,7 +19,9 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let daemon = Setup::new().http(&format!("allowed_origins = [\"{ORIGIN}\"]")).start();
+        let daemon = Setup::new()
+            .http(&format!("allowed_origins = [\"{ORIGIN}\"]"))
+            .start();
         let _ = support::noise_recording(&daemon, TASK, 8_000);
         let key = support::key(&daemon);
         Self { daemon, key }
@@ -29,8 +31,15 @@ impl Rig {
     fn golden(&self, name: &str, request: &Request) -> Answer {
         let answer = self.daemon.ask(request);
         let tag = answer.header("etag").unwrap_or_default().to_owned();
-        let date = answer.header("last-modified").unwrap_or_default().to_owned();
-        let masks = [(self.key.as_str(), "<key>"), (&tag, "<etag>"), (&date, "<last-modified>")];
+        let date = answer
+            .header("last-modified")
+            .unwrap_or_default()
+            .to_owned();
+        let masks = [
+            (self.key.as_str(), "<key>"),
+            (&tag, "<etag>"),
+            (&date, "<last-modified>"),
+        ];
         golden::check(&format!("task_audio/{name}"), request, &answer, &masks);
         answer
     }
@@ -54,11 +63,17 @@ fn playback_answers_as_the_seed_shows() {
     rig.golden("range_request", &rig.audio().with("Range", "bytes=0-1023"));
     rig.golden("safari_probe", &rig.audio().with("Range", "bytes=0-1"));
     rig.golden("head", &with_method(rig.audio(), "HEAD"));
-    rig.golden("unsatisfiable_range", &rig.audio().with("Range", "bytes=99999999-"));
+    rig.golden(
+        "unsatisfiable_range",
+        &rig.audio().with("Range", "bytes=99999999-"),
+    );
     let tag = whole.header("etag").expect("an ETag").to_owned();
     let again = rig.daemon.ask(&rig.audio().with("If-None-Match", &tag));
     assert_eq!(again.status, 304);
-    rig.golden("precondition_failed", &rig.audio().with("If-Match", "\"other\""));
+    rig.golden(
+        "precondition_failed",
+        &rig.audio().with("If-Match", "\"other\""),
+    );
 }
 
 /// Every row of the seed's table of errors, and those that the common rules add.
@@ -68,12 +83,17 @@ fn errors_answer_as_the_table_says() {
     let not_found = rig.golden("recording_not_found", &get_audio(ABSENT, &rig.key));
     assert_eq!(not_found.status, 404);
     assert_eq!(not_found.json()["error"]["code"], "recording_not_found");
-    for (index, task) in
-        ["not-a-uuid", "550e8400", "%00", "..%2f..%2fetc%2fpasswd"].iter().enumerate()
+    for (index, task) in ["not-a-uuid", "550e8400", "%00", "..%2f..%2fetc%2fpasswd"]
+        .iter()
+        .enumerate()
     {
         let answer = rig.golden(&format!("ill_formed_{index}"), &get_audio(task, &rig.key));
         assert_eq!(answer.status, 404, "{task}");
-        assert_eq!(answer.json()["error"]["code"], "recording_not_found", "{task}");
+        assert_eq!(
+            answer.json()["error"]["code"],
+            "recording_not_found",
+            "{task}"
+        );
     }
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         let answer = rig.daemon.ask(&with_method(rig.audio(), method));
@@ -127,10 +147,19 @@ fn cors_is_on_every_answer() {
         .with("Access-Control-Request-Method", "GET")
         .with("Access-Control-Request-Headers", "x-api-key, range");
     let answer = rig.golden("preflight", &preflight);
-    assert!(answer.status == 204 || answer.status == 200, "{}", answer.status);
-    let allowed = answer.header("access-control-allow-headers").unwrap_or_default();
+    assert!(
+        answer.status == 204 || answer.status == 200,
+        "{}",
+        answer.status
+    );
+    let allowed = answer
+        .header("access-control-allow-headers")
+        .unwrap_or_default();
     let allowed = allowed.to_ascii_lowercase();
-    assert!(allowed.contains("x-api-key") && allowed.contains("range"), "{allowed}");
+    assert!(
+        allowed.contains("x-api-key") && allowed.contains("range"),
+        "{allowed}"
+    );
 
     let answers = [
         rig.audio(),
@@ -146,13 +175,27 @@ fn cors_is_on_every_answer() {
         let answer = rig.daemon.ask(&request.clone().with("Origin", ORIGIN));
         let allowed = answer.header("access-control-allow-origin");
         assert_eq!(allowed, Some(ORIGIN), "{request:?} gave {answer:?}");
-        assert!(answer.header("vary").is_some_and(|vary| vary.to_lowercase().contains("origin")));
-        let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
+        assert!(
+            answer
+                .header("vary")
+                .is_some_and(|vary| vary.to_lowercase().contains("origin"))
+        );
+        let exposed = answer
+            .header("access-control-expose-headers")
+            .unwrap_or_default();
         let exposed = exposed.to_ascii_lowercase();
-        for name in ["content-range", "accept-ranges", "etag", "content-length", "x-request-id"] {
+        for name in [
+            "content-range",
+            "accept-ranges",
+            "etag",
+            "content-length",
+            "x-request-id",
+        ] {
             assert!(exposed.contains(name), "{name} is not exposed: {exposed}");
         }
-        let foreign = rig.daemon.ask(&request.with("Origin", "https://evil.example"));
+        let foreign = rig
+            .daemon
+            .ask(&request.with("Origin", "https://evil.example"));
         assert_eq!(foreign.header("access-control-allow-origin"), None);
     }
 }
@@ -162,14 +205,26 @@ fn cors_is_on_every_answer() {
 fn each_answer_has_its_own_id() {
     let rig = Rig::new();
     let mut seen = std::collections::BTreeSet::new();
-    for request in [rig.audio(), get_audio(ABSENT, &rig.key), Request::get("/healthz")] {
+    for request in [
+        rig.audio(),
+        get_audio(ABSENT, &rig.key),
+        Request::get("/healthz"),
+    ] {
         let answer = rig.daemon.ask(&request);
-        let id = answer.header("x-request-id").expect("X-Request-Id").to_owned();
+        let id = answer
+            .header("x-request-id")
+            .expect("X-Request-Id")
+            .to_owned();
         assert!(seen.insert(id.clone()), "{id} came twice");
     }
     let answer = rig.daemon.ask(&get_audio("not-a-uuid", "vas_wrong"));
-    let id = answer.header("x-request-id").expect("X-Request-Id").to_owned();
-    harness::wait::until("the id in the journal", || rig.daemon.log().contains(&id).then_some(()));
+    let id = answer
+        .header("x-request-id")
+        .expect("X-Request-Id")
+        .to_owned();
+    harness::wait::until("the id in the journal", || {
+        rig.daemon.log().contains(&id).then_some(())
+    });
 }
 
 /// The list: newest first, in pages whose cursors never skip or repeat a row.
@@ -185,7 +240,9 @@ fn the_list_pages_through_everything_once() {
     let mut seen = Vec::new();
     let mut target = "/api/v1/tasks?limit=3".to_owned();
     for _ in 0..10 {
-        let answer = rig.daemon.ask(&Request::get(&target).with("X-API-Key", &rig.key));
+        let answer = rig
+            .daemon
+            .ask(&Request::get(&target).with("X-API-Key", &rig.key));
         assert_eq!(answer.status, 200, "{}", answer.text());
         let page = answer.json();
         let rows = first_array(&page).expect("rows");

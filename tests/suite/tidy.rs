@@ -23,7 +23,15 @@ fn files() -> Vec<PathBuf> {
     let root_text = root.to_string_lossy();
     let listed = run(
         "git",
-        &["-C", &root_text, "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        &[
+            "-C",
+            &root_text,
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "-z",
+        ],
     );
     String::from_utf8_lossy(&listed)
         .split('\0')
@@ -52,7 +60,12 @@ fn sources() -> Vec<Source> {
 }
 
 fn report(problems: &[String]) {
-    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{} problems:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
 }
 
 /// Habit 1: small files, short lines.
@@ -69,7 +82,11 @@ fn files_and_lines_are_short() {
                 problems.push(format!("{}:{}: a long line", source.name, number + 1));
             }
             if line.ends_with([' ', '\t']) {
-                problems.push(format!("{}:{}: white space at the end", source.name, number + 1));
+                problems.push(format!(
+                    "{}:{}: white space at the end",
+                    source.name,
+                    number + 1
+                ));
             }
         }
     }
@@ -91,7 +108,13 @@ fn files_open_by_saying_what_they_hold() {
 #[test]
 fn nothing_is_left_for_later() {
     // In two halves, so that this file does not find itself.
-    let words = [("TO", "DO"), ("FIX", "ME"), ("XX", "X"), ("HA", "CK"), ("SKEL", "ETON")];
+    let words = [
+        ("TO", "DO"),
+        ("FIX", "ME"),
+        ("XX", "X"),
+        ("HA", "CK"),
+        ("SKEL", "ETON"),
+    ];
     let mut problems = Vec::new();
     for source in sources() {
         for (number, line) in source.text.lines().enumerate() {
@@ -125,7 +148,12 @@ fn tests_do_not_sleep() {
         if !is_test || source.name == WAITING || source.name == "tests/suite/tidy.rs" {
             continue;
         }
-        for word in ["thread::sleep", "time::sleep", "Instant::now", "SystemTime::now"] {
+        for word in [
+            "thread::sleep",
+            "time::sleep",
+            "Instant::now",
+            "SystemTime::now",
+        ] {
             if source.text.contains(word) {
                 problems.push(format!("{} uses {word}", source.name));
             }
@@ -149,7 +177,10 @@ fn unsafe_code_is_where_it_says() {
         let allowed = source.text.contains("#![allow(unsafe_code")
             || source.text.contains("    unsafe_code,");
         if uses && !allowed {
-            problems.push(format!("{}: {keyword} without a file-wide reason", source.name));
+            problems.push(format!(
+                "{}: {keyword} without a file-wide reason",
+                source.name
+            ));
         }
         if uses && !source.text.contains("// SAFETY:") {
             problems.push(format!("{}: {keyword} without SAFETY", source.name));
@@ -163,7 +194,10 @@ fn unsafe_code_is_where_it_says() {
 fn limits_are_documented() {
     let mut problems = Vec::new();
     let mut found = 0;
-    for source in sources().into_iter().filter(|source| source.name.ends_with("/limits.rs")) {
+    for source in sources()
+        .into_iter()
+        .filter(|source| source.name.ends_with("/limits.rs"))
+    {
         if source.name.starts_with("tests/") {
             continue;
         }
@@ -177,7 +211,10 @@ fn limits_are_documented() {
             previous = line;
         }
         if !source.text.contains("assert!(") {
-            problems.push(format!("{}: no limit is asserted against another", source.name));
+            problems.push(format!(
+                "{}: no limit is asserted against another",
+                source.name
+            ));
         }
     }
     assert!(found >= 3, "each crate has its limits.rs; found {found}");
@@ -190,7 +227,14 @@ fn crates_look_upstream_only() {
     let mut problems = Vec::new();
     for source in sources() {
         let forbidden: &[&str] = if source.name.starts_with("audio-io/") {
-            &["storage::", "daemon::", "hyper::", "tokio::", "serde_json::", "redb::"]
+            &[
+                "storage::",
+                "daemon::",
+                "hyper::",
+                "tokio::",
+                "serde_json::",
+                "redb::",
+            ]
         } else if source.name.starts_with("storage/") {
             &["daemon::", "hyper::", "alsa::", "http::"]
         } else if source.name.starts_with("daemon/") {
@@ -218,10 +262,16 @@ fn crates_look_upstream_only() {
 #[test]
 fn no_file_names_a_folder_of_its_author() {
     let root = repository();
-    let folders = [["/wo", "rk/"].concat(), ["/ho", "me/"].concat(), ["/ro", "ot/."].concat()];
+    let folders = [
+        ["/wo", "rk/"].concat(),
+        ["/ho", "me/"].concat(),
+        ["/ro", "ot/."].concat(),
+    ];
     let mut problems = Vec::new();
     for path in files() {
-        let Ok(text) = std::fs::read_to_string(root.join(&path)) else { continue };
+        let Ok(text) = std::fs::read_to_string(root.join(&path)) else {
+            continue;
+        };
         for (number, line) in text.lines().enumerate() {
             if folders.iter().any(|folder| line.contains(folder.as_str())) {
                 problems.push(format!("{}:{}: {line}", path.display(), number + 1));
@@ -238,8 +288,13 @@ fn text_files_are_clean() {
     let mut problems = Vec::new();
     for path in files() {
         let name = path.to_string_lossy().into_owned();
-        let known = ["rs", "toml", "md", "sh", "yml", "css", "js", "html", "service"];
-        if !path.extension().is_some_and(|found| known.iter().any(|known| found == *known)) {
+        let known = [
+            "rs", "toml", "md", "sh", "yml", "css", "js", "html", "service",
+        ];
+        if !path
+            .extension()
+            .is_some_and(|found| known.iter().any(|known| found == *known))
+        {
             continue;
         }
         let Ok(text) = std::fs::read_to_string(root.join(&path)) else {

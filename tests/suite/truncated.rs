@@ -24,25 +24,41 @@ fn daemon_with_long_recording() -> (Daemon, String) {
 }
 
 fn begin(mut connection: Connection, key: &str) -> SlowReader {
-    let text = format!("GET {} HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\r\n", audio_path(TASK));
-    connection.write(text.as_bytes()).expect("the request is sent");
+    let text = format!(
+        "GET {} HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\r\n",
+        audio_path(TASK)
+    );
+    connection
+        .write(text.as_bytes())
+        .expect("the request is sent");
     let mut reader = connection.read_slowly().expect("an answer's head");
     assert_eq!(reader.head.status, 200);
-    let _ = reader.read_exactly(64 * 1024).expect("the beginning of the body");
+    let _ = reader
+        .read_exactly(64 * 1024)
+        .expect("the beginning of the body");
     reader
 }
 
 fn cut(daemon: &Daemon, length: u64) {
     let files = support::stored_files(&daemon.data(), "wav");
     assert_eq!(files.len(), 1, "{files:?}");
-    let file = OpenOptions::new().write(true).open(&files[0]).expect("the stored file");
+    let file = OpenOptions::new()
+        .write(true)
+        .open(&files[0])
+        .expect("the stored file");
     file.set_len(length).expect("it is cut");
 }
 
 fn assert_lives(daemon: &mut Daemon) {
     daemon.insist_alive();
     for transport in Transport::ALL {
-        assert_eq!(daemon.client(transport).send(&Request::get("/healthz")).status, 200);
+        assert_eq!(
+            daemon
+                .client(transport)
+                .send(&Request::get("/healthz"))
+                .status,
+            200
+        );
     }
 }
 
@@ -52,14 +68,24 @@ fn a_cut_file_ends_the_answers_it_is_in() {
     let (mut daemon, key) = daemon_with_long_recording();
     let endpoints = daemon.endpoints().clone();
     let (tls, certificate) = endpoints.tls.expect("a TLS listener");
-    let plain = begin(Connection::plain(endpoints.plain).expect("a connection"), &key);
-    let secure = begin(Connection::tls(tls, &certificate).expect("a connection"), &key);
+    let plain = begin(
+        Connection::plain(endpoints.plain).expect("a connection"),
+        &key,
+    );
+    let secure = begin(
+        Connection::tls(tls, &certificate).expect("a connection"),
+        &key,
+    );
     cut(&daemon, 1 << 20);
     assert_lives(&mut daemon);
     let promised = SAMPLES * 2 + 44 - 64 * 1024;
     for (name, reader) in [("plain", plain), ("TLS", secure)] {
         let rest = reader.read_to_end();
-        assert!(rest.len() < promised, "{name}: {} bytes of a file that is not there", rest.len());
+        assert!(
+            rest.len() < promised,
+            "{name}: {} bytes of a file that is not there",
+            rest.len()
+        );
     }
     assert_lives(&mut daemon);
 }
@@ -72,12 +98,21 @@ fn a_file_cut_before_the_request_is_not_padded() {
     assert_eq!(warm.status, 206);
     cut(&daemon, 5_000);
     for transport in Transport::ALL {
-        for range in ["bytes=0-", "bytes=4000-9999", "bytes=40000000-40001000", "bytes=-10"] {
+        for range in [
+            "bytes=0-",
+            "bytes=4000-9999",
+            "bytes=40000000-40001000",
+            "bytes=-10",
+        ] {
             let request = get_audio(TASK, &key).with("Range", range);
             // A reset connection is as good an end as a short body or an error.
             if let Ok(answer) = daemon.client(transport).try_send(&request) {
                 let honest = !answer.complete || answer.status >= 400;
-                assert!(honest, "{transport:?} {range}: a complete {} answer", answer.status);
+                assert!(
+                    honest,
+                    "{transport:?} {range}: a complete {} answer",
+                    answer.status
+                );
             }
         }
     }
@@ -88,7 +123,10 @@ fn a_file_cut_before_the_request_is_not_padded() {
 #[test]
 fn a_removed_file_is_sent_to_its_end() {
     let (mut daemon, key) = daemon_with_long_recording();
-    let reader = begin(Connection::plain(daemon.endpoints().plain).expect("a connection"), &key);
+    let reader = begin(
+        Connection::plain(daemon.endpoints().plain).expect("a connection"),
+        &key,
+    );
     for file in support::stored_files(&daemon.data(), "wav") {
         std::fs::remove_file(file).expect("the stored file's removal");
     }

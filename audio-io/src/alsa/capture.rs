@@ -23,6 +23,8 @@ pub struct AlsaCapture {
     raw: Box<[u8]>,
     /// The device's descriptors, with the events of the last poll.
     polled: Vec<pollfd>,
+    /// Whether a restart takes no longer than a system call.
+    restarts_at_once: bool,
 }
 
 impl AlsaCapture {
@@ -129,6 +131,11 @@ impl CapturePort for AlsaCapture {
     }
 
     fn restart(&mut self) -> Result<(), i32> {
+        if !self.restarts_at_once {
+            // A sound server that went silent may not answer either, and would hold up every
+            // other device of the thread: the opener deals with it.
+            return Err(libc::ETIMEDOUT);
+        }
         // A stream that cannot be stopped may still start; what counts is whether it does.
         let _stopped = self.pcm.drop();
         self.start_anew()
@@ -143,6 +150,7 @@ impl PortOpener<dyn CapturePort> for Opener {
             pcm,
             params,
             encoding,
+            restarts_at_once,
         } = self.0.open(Direction::Capture)?;
         let listening = Listening::begin();
         let failed = |error: alsa::Error| self.0.device_error(errno_of(&error), listening.said());
@@ -163,6 +171,7 @@ impl PortOpener<dyn CapturePort> for Opener {
             encoding,
             raw,
             polled,
+            restarts_at_once,
         }))
     }
 }

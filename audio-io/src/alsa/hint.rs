@@ -9,7 +9,7 @@ use alsa::device_name::HintIter;
 use alsa::pcm::HwParams;
 
 use super::errno_of;
-use super::params::{ENCODINGS, alsa_format, open_pcm, pacing_of, usual_rates};
+use super::params::{ENCODINGS, Nature, alsa_format, open_pcm, usual_rates};
 use super::quiet::Listening;
 use crate::format::Encoding;
 use crate::port::{OpenError, Pacing};
@@ -102,7 +102,7 @@ pub fn probe(device: &str, direction: Direction) -> Result<PcmAbilities, OpenErr
         encodings: ENCODINGS.iter().filter(can).copied().collect(),
         channels_min: hw.get_channels_min().map_err(failed)?,
         channels_max: hw.get_channels_max().map_err(failed)?,
-        pacing: pacing_of(&pcm).map_err(failed)?,
+        pacing: Nature::of(&pcm).map_err(failed)?.pacing(),
     })
 }
 

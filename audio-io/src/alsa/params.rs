@@ -36,6 +36,8 @@ pub(super) struct Opened {
     pub(super) params: PortParams,
     /// The encoding the device itself uses.
     pub(super) encoding: Encoding,
+    /// Whether stopping and starting it takes no longer than a system call.
+    pub(super) restarts_at_once: bool,
 }
 
 impl Wish {
@@ -53,18 +55,20 @@ impl Wish {
         let (period, buffer) = self.sizes(&pcm).map_err(failed)?;
         self.software(&pcm, direction, period, buffer)
             .map_err(failed)?;
-        let pacing = pacing_of(&pcm).map_err(failed)?;
+        let nature = Nature::of(&pcm).map_err(failed)?;
         pcm.prepare().map_err(failed)?;
         let params = PortParams {
             format: self.format,
             period,
             buffer,
-            pacing,
+            pacing: nature.pacing(),
         };
+        let restarts_at_once = nature != Nature::Server;
         Ok(Opened {
             pcm,
             params,
             encoding,
+            restarts_at_once,
         })
     }
 
@@ -194,26 +198,52 @@ pub(super) fn open_pcm(device: &str, direction: Direction) -> Result<PCM, alsa::
     PCM::open(&name, direction, true)
 }
 
-/// Who keeps the time of a PCM: alsa-lib's `null` does not, nor does a chain of plugins that ends
-/// in one (`file` usually does).
-pub(super) fn pacing_of(pcm: &PCM) -> Result<Pacing, alsa::Error> {
-    let mut output = Output::buffer_open()?;
-    pcm.dump(&mut output)?;
-    Ok(if ends_in_null(&output.to_string()) {
-        Pacing::Clock
-    } else {
-        Pacing::Device
-    })
+/// What stands at the end of a PCM's chain of plugins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// A sound card.
+    Kernel,
+    /// alsa-lib's `null`, which keeps no time (`file` usually ends in one, too).
+    Null,
+    /// Another program, which may take its time to answer.
+    Server,
 }
 
-/// Whether alsa-lib's description of a PCM says that the innermost one is `null`. Plugins
-/// describe themselves, then "Slave: " and the next.
-fn ends_in_null(description: &str) -> bool {
-    description.lines().any(|line| {
-        line.rsplit(": ")
-            .next()
-            .is_some_and(|last| last.trim() == "Null PCM")
-    })
+impl Nature {
+    pub(super) fn of(pcm: &PCM) -> Result<Self, alsa::Error> {
+        let mut output = Output::buffer_open()?;
+        pcm.dump(&mut output)?;
+        Ok(Self::described_by(&output.to_string()))
+    }
+
+    pub(super) const fn pacing(self) -> Pacing {
+        match self {
+            Self::Null => Pacing::Clock,
+            Self::Kernel | Self::Server => Pacing::Device,
+        }
+    }
+
+    /// What alsa-lib's description says. Plugins describe themselves in lines of their own, then
+    /// say "Slave: " or their name and ": ", and what comes next in the chain.
+    fn described_by(description: &str) -> Self {
+        let ends = |line: &str| {
+            line.rsplit(": ")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        if description.lines().any(|line| ends(line) == "Null PCM") {
+            Self::Null
+        } else if description
+            .lines()
+            .any(|line| ends(line).starts_with("Hardware PCM card"))
+        {
+            Self::Kernel
+        } else {
+            Self::Server
+        }
+    }
 }
 
 /// Those of the usual rates that a configuration space allows.
@@ -242,18 +272,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_that_ends_in_null_is_known_by_its_description() {
-        assert!(ends_in_null("Null PCM\nIts setup is:\n"));
-        assert!(ends_in_null("Plug PCM: Null PCM\n"));
-        assert!(ends_in_null(
-            "File PCM (file=/dev/null)\nIts setup is:\nSlave: Null PCM\n"
-        ));
-        assert!(!ends_in_null(
-            "Hardware PCM card 0 'Null PCM' device 0 subdevice 0\n"
-        ));
-        assert!(!ends_in_null(
-            "File PCM (file=/tmp/Null PCM)\nSlave: Hardware PCM card 0\n"
-        ));
+    fn the_end_of_a_chain_is_known_by_its_description() {
+        let table = [
+            ("Null PCM\nIts setup is:\n", Nature::Null),
+            ("Plug PCM: Null PCM\n", Nature::Null),
+            (
+                "File PCM (file=/dev/null)\nIts setup is:\nSlave: Null PCM\n",
+                Nature::Null,
+            ),
+            (
+                "Hardware PCM card 0 'Null PCM' device 0 subdevice 0\n",
+                Nature::Kernel,
+            ),
+            (
+                "Plug PCM: Rate conversion PCM (16000)\nSlave: Hardware PCM card 1 'USB'\n",
+                Nature::Kernel,
+            ),
+            (
+                "File PCM (file=/tmp/Null PCM)\nSlave: Hardware PCM card 0\n",
+                Nature::Kernel,
+            ),
+            (
+                "ALSA <-> PulseAudio PCM I/O Plugin\nIts setup is:\n",
+                Nature::Server,
+            ),
+        ];
+        for (description, nature) in table {
+            assert_eq!(Nature::described_by(description), nature, "{description}");
+        }
     }
 
     #[test]

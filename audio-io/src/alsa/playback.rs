@@ -134,6 +134,7 @@ impl PortOpener<dyn PlaybackPort> for Opener {
             pcm,
             params,
             encoding,
+            ..
         } = self.0.open(Direction::Playback)?;
         let polled = match params.pacing {
             Pacing::Device => pcm

@@ -19,7 +19,9 @@ use super::{CaptureStats, DeviceState};
 use crate::block::{BLOCK_BYTES, Block, GapCause};
 use crate::drive::{Pump, Turn};
 use crate::format::StreamFormat;
-use crate::limits::{ABSENT_GAP_EVERY, READS_PER_TURN_MAX, STALL_MIN, STALL_PERIODS};
+use crate::limits::{
+    ABSENT_GAP_EVERY, FIRST_FRAMES_GRACE, READS_PER_TURN_MAX, STALL_MIN, STALL_PERIODS,
+};
 use crate::port::{CapturePort, Captured, Pacing, PollEntry, PortParams};
 use crate::ring::BlockProducer;
 use crate::timeline::Timeline;
@@ -102,7 +104,7 @@ impl StreamPump {
             polled,
             period,
             patience: STALL_MIN.max(period * STALL_PERIODS),
-            last_frames: now,
+            last_frames: now + FIRST_FRAMES_GRACE,
             restarted: false,
         });
         bump(&self.stats.opens, 1);
@@ -290,15 +292,19 @@ impl StreamPump {
         if now.saturating_sub(present.last_frames) < present.patience {
             return Ok(());
         }
-        if present.restarted {
-            return Err(libc::ETIMEDOUT);
-        }
-        present.restarted = true;
+        let before = std::mem::replace(&mut present.restarted, true);
         present.last_frames = now;
-        bump(&self.stats.stalls, 1);
-        port.restart()?;
+        let outcome = if before {
+            Err(libc::ETIMEDOUT)
+        } else {
+            bump(&self.stats.stalls, 1);
+            port.restart()
+        };
         self.lost(GapCause::Stall, now);
-        Ok(())
+        if outcome.is_err() {
+            self.gap_until(now, GapCause::Stall);
+        }
+        outcome
     }
 
     /// While frames are awaited after a loss, time goes on all the same.

@@ -403,9 +403,10 @@ proptest! {
         // where it belongs to one period then.
         prop_assert!(rig.heard.off <= 160 + 2 * 8 * 60, "{:?}", rig.heard);
         let elapsed = FORMAT.rate.frames_in(Millis(rig.clock.wall().0));
-        // A stall is noticed after 250 ms, a second time after as long again.
+        // A device that never had a frame is given up late, and a little more is needed
+        // when that comes after a restart.
         let behind = elapsed.0.abs_diff(rig.heard.position.0);
-        prop_assert!(behind <= 8 * (250 + 250 + 120), "{} frames behind", behind);
+        prop_assert!(behind <= 8 * (2_500 + 250 + 120), "{} frames behind", behind);
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
@@ -24,7 +25,7 @@ use crate::units::{Frames, RateOutOfRange, SampleRate};
 
 /// The kinds of files that can be brought in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FileKind {
+pub enum Kind {
     /// RIFF WAVE, RF64 or BW64.
     Wav,
     /// MPEG-1/2/2.5 layer III.
@@ -41,9 +42,9 @@ pub enum FileKind {
 
 /// What a file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileFacts {
+pub struct Probed {
     /// Its kind.
-    pub kind: FileKind,
+    pub kind: Kind,
     /// Rate and channels; the encoding is the file's own where it is one of ours, otherwise 16-bit
     /// samples stand for what decoding it would give.
     pub format: StreamFormat,
@@ -64,7 +65,7 @@ pub enum ProbeError {
     Unknown,
     /// It is of a kind that we can name but not use.
     #[error("{0} is not supported; WAV, MP3, M4A, WebM, Ogg and FLAC are")]
-    Kind(&'static str),
+    Unsupported(&'static str),
     /// It begins like a WAV file and is not one.
     #[error(transparent)]
     Wav(WavError),
@@ -93,11 +94,19 @@ pub enum ProbeError {
     TooLong,
 }
 
-/// Finds out what a file is. It is read from its start, wherever it stands.
+/// Finds out what the file at a path is.
 ///
 /// # Errors
 /// [`ProbeError`] says what the file is not, or what of it is not supported.
-pub fn probe(mut file: File) -> Result<FileFacts, ProbeError> {
+pub fn probe(path: &Path) -> Result<Probed, ProbeError> {
+    probe_file(File::open(path)?)
+}
+
+/// Finds out what an open file is. It is read from its start, wherever it stands.
+///
+/// # Errors
+/// As [`probe`].
+pub fn probe_file(mut file: File) -> Result<Probed, ProbeError> {
     let head = head(&mut file)?;
     if matches!(head.get(..4), Some(b"RIFF" | b"RF64" | b"BW64")) {
         return probe_wav(&mut file);
@@ -128,18 +137,18 @@ pub fn probe(mut file: File) -> Result<FileFacts, ProbeError> {
     let whole = movie_frames(reader.as_ref(), format.rate);
     let stated = match kind {
         // The movie's length leaves out what the edit list cuts off: the encoder's run-up.
-        FileKind::M4a => stated.map(|frames| whole.map_or(frames, |whole| whole.min(frames))),
+        Kind::M4a => stated.map(|frames| whole.map_or(frames, |whole| whole.min(frames))),
         // Only the segment says how long it is; what a browser recorded says nothing.
-        FileKind::WebM => stated.or(whole),
+        Kind::WebM => stated.or(whole),
         _ => stated,
     };
     // What an MP3 without an encoder's tag states is estimated from its bit rate: it is counted.
-    let exact = kind != FileKind::Mp3 || track.delay.is_some();
+    let exact = kind != Kind::Mp3 || track.delay.is_some();
     let frames = match stated {
         Some(frames) if exact => frames,
         _ => counted_frames(reader.as_mut(), &track, format.rate)?,
     };
-    Ok(FileFacts {
+    Ok(Probed {
         kind,
         format,
         frames,
@@ -147,7 +156,7 @@ pub fn probe(mut file: File) -> Result<FileFacts, ProbeError> {
     })
 }
 
-fn probe_wav(file: &mut File) -> Result<FileFacts, ProbeError> {
+fn probe_wav(file: &mut File) -> Result<Probed, ProbeError> {
     let info = wav::parse(file).map_err(|error| match error {
         WavError::Io(error) => ProbeError::Io(error),
         other => ProbeError::Wav(other),
@@ -160,8 +169,8 @@ fn probe_wav(file: &mut File) -> Result<FileFacts, ProbeError> {
     };
     let rate = SampleRate::new(info.fmt.rate)?;
     let channels = channels(usize::from(info.fmt.channels))?;
-    Ok(FileFacts {
-        kind: FileKind::Wav,
+    Ok(Probed {
+        kind: Kind::Wav,
         format: StreamFormat {
             rate,
             encoding,
@@ -181,15 +190,15 @@ fn head(file: &mut File) -> Result<Vec<u8>, ProbeError> {
     Ok(head)
 }
 
-fn kind_of(reader: &dyn FormatReader, head: &[u8]) -> Result<FileKind, ProbeError> {
+fn kind_of(reader: &dyn FormatReader, head: &[u8]) -> Result<Kind, ProbeError> {
     let format = reader.format_info();
     match format.format {
-        FORMAT_ID_MP3 => Ok(FileKind::Mp3),
-        FORMAT_ID_ISOMP4 => Ok(FileKind::M4a),
-        FORMAT_ID_OGG => Ok(FileKind::Ogg),
-        FORMAT_ID_FLAC => Ok(FileKind::Flac),
-        FORMAT_ID_MKV if is_webm(head) => Ok(FileKind::WebM),
-        _ => Err(ProbeError::Kind(format.long_name)),
+        FORMAT_ID_MP3 => Ok(Kind::Mp3),
+        FORMAT_ID_ISOMP4 => Ok(Kind::M4a),
+        FORMAT_ID_OGG => Ok(Kind::Ogg),
+        FORMAT_ID_FLAC => Ok(Kind::Flac),
+        FORMAT_ID_MKV if is_webm(head) => Ok(Kind::WebM),
+        _ => Err(ProbeError::Unsupported(format.long_name)),
     }
 }
 

@@ -230,7 +230,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_fast_path_agrees_with_the_plain_one(sound in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn the_fast_path_agrees_with_the_plain_one(sound
+            in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
             for format in [StreamFormat::TELEPHONE, STEREO] {
                 let mut plain = [Energy::default(); LEGS_MAX];
                 for_each_sample(&sound, format, |leg, sample| {

@@ -14,7 +14,7 @@
 //! | 16 | 8 | frames of the whole recording |
 //! | 24 | 4 | peaks a leg |
 //! | 28 | 4 | zero |
-//! | 32 | 2 × legs × peaks | for each peak, for each leg: lowest, highest; signed, 1/128 of full scale |
+//! | 32 | 2 × legs × peaks | for each peak, each leg: lowest, highest; signed, in 128ths |
 
 use crate::dsp::{LEGS_MAX, for_each_sample};
 use crate::format::StreamFormat;

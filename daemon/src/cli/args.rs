@@ -85,12 +85,21 @@ pub enum Command {
     /// Verify index, files, hashes and headers; changes nothing
     ///
     /// Asks the daemon where it runs; otherwise reads the data folder itself.
-    #[command(after_help = "EXAMPLE\n  callreel check\n  callreel check --data-dir /mnt/backup")]
-    Check(Upkeep),
+    #[command(
+        after_help = "EXAMPLE\n  callreel check\n  callreel check --quick --data-dir /mnt/backup"
+    )]
+    Check {
+        /// Which folder.
+        #[command(flatten)]
+        upkeep: Upkeep,
+        /// Look at lengths, headers and facts only, without reading every file
+        #[arg(long)]
+        quick: bool,
+    },
     /// Rebuild the index from the recordings' files alone; the daemon must be stopped
     ///
-    /// Keys and tenants' names live in the index: what the files do not hold is kept from the old
-    /// index where that can still be read.
+    /// Keys live in the index alone: they are carried over where the old index can still be read.
+    /// The old index is kept.
     #[command(after_help = "EXAMPLE\n  callreel reindex --data-dir /var/lib/callreel")]
     Reindex(Upkeep),
     /// List, test and play to sound devices; needs no daemon

@@ -106,6 +106,7 @@ impl CliError {
             Self::NotRunning { .. } => Exit::NotRunning,
             Self::Denied(_) => Exit::Denied,
             Self::Exists(_) | Self::DaemonRuns(_) => Exit::Conflict,
+            Self::Upkeep(error) if error.is_locked() => Exit::Conflict,
             Self::Refused(body) => match body.code {
                 ErrorCode::NotFound => Exit::NotFound,
                 ErrorCode::Denied => Exit::Denied,

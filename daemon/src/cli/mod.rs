@@ -128,7 +128,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Command::Key(command) => access::key(&context, command).await,
             Command::Record(command) => recordings::record(&context, command).await,
             Command::Recordings(command) => recordings::run(&context, command).await,
-            Command::Check(options) => upkeep::check(&context, options).await,
+            Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
             Command::Reindex(options) => upkeep::reindex(&context, options).await,
             Command::Devices { .. } => Ok(()),
         }

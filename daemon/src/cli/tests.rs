@@ -180,3 +180,56 @@ fn commands_and_the_daemon_understand_each_other() {
     assert!(same, "an exported file is the imported one");
     assert!(!exported.with_extension("wav.part").exists());
 }
+
+#[test]
+fn a_store_without_a_daemon_is_checked_and_reindexed_in_place() {
+    let rig = Rig::start();
+    let folder = rig.folder.clone();
+    let (wav, data) = (rig.wav(), folder.path().join("data"));
+    let socket = rig.client.socket().to_owned();
+    let socket = ["--socket", text(&socket)];
+    let with = |words: &[&str]| run(&[&socket[..], words].concat());
+    assert_eq!(with(&["tenant", "add", "acme"]), Exit::Ok);
+    let import = [
+        "recordings",
+        "import",
+        "--tenant",
+        "acme",
+        "--recid",
+        "7",
+        text(&wav),
+    ];
+    assert_eq!(with(&import), Exit::Ok);
+    assert_eq!(with(&["reindex"]), Exit::Conflict, "the daemon runs");
+    let there = ["--data-dir", text(&data)];
+    assert_eq!(
+        with(&["reindex", there[0], there[1]]),
+        Exit::Conflict,
+        "the store is open"
+    );
+    drop(rig);
+    assert_eq!(with(&["check", there[0], there[1]]), Exit::Ok);
+    assert_eq!(with(&["reindex", there[0], there[1]]), Exit::Ok);
+    assert_eq!(with(&["check", "--json", there[0], there[1]]), Exit::Ok);
+    for file in files_below(&data.join("recordings")) {
+        std::fs::remove_file(file).expect("removed");
+    }
+    assert_eq!(
+        with(&["check", "--quick", there[0], there[1]]),
+        Exit::Failed
+    );
+}
+
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}

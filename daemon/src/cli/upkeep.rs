@@ -5,30 +5,30 @@ use std::path::PathBuf;
 use super::Context;
 use super::args::Upkeep;
 use super::error::CliError;
-use super::output::{or_dash, size, table};
-use crate::control::wire::{CheckReport, Finding, Progress, ReindexReport};
+use super::output::{or_dash, printable, size, table};
+use crate::control::wire::{Check, CheckReport, Finding, Progress, ReindexReport};
 use crate::control::{check_offline, reindex as rebuild};
 
-pub(super) async fn check(context: &Context, options: Upkeep) -> Result<(), CliError> {
+pub(super) async fn check(context: &Context, options: Upkeep, quick: bool) -> Result<(), CliError> {
+    let wish = Check { hashes: !quick };
     let mut meter = context.output.meter();
     let report: Result<CheckReport, CliError> = match options.data_dir {
         None if context.client.answers().await => {
-            let nothing = serde_json::json!({});
             context
                 .client
-                .job("/check", &nothing, |now| meter.show(now))
+                .job("/check", &wish, |now| meter.show(now))
                 .await
         }
         folder => {
             let folder = folder_of(context, folder)?;
             let mut show = |now: &Progress| meter.show(now);
-            check_offline(&folder, &mut show).map_err(CliError::from)
+            check_offline(&folder, wish, &mut show).map_err(CliError::from)
         }
     };
     meter.finish();
     let report = report?;
     context.output.show(&report, describe)?;
-    if report.findings_total > 0 {
+    if !report.clean {
         return Err(CliError::Damage(report.findings_total));
     }
     Ok(())
@@ -49,14 +49,19 @@ fn describe(report: &CheckReport) -> String {
     let mut text = String::new();
     if !report.findings.is_empty() {
         let row = |finding: &Finding| {
+            let severity = if finding.rebuildable {
+                "minor"
+            } else {
+                "damage"
+            };
             [
                 or_dash(finding.recid.as_deref()),
+                severity.into(),
                 finding.problem.clone(),
-                or_dash(finding.path.as_deref()),
             ]
         };
         let rows: Vec<_> = report.findings.iter().map(row).collect();
-        text.push_str(&table(["RECID", "PROBLEM", "FILE"], &rows));
+        text.push_str(&table(["RECID", "SEVERITY", "PROBLEM"], &rows));
     }
     text.push_str(&format!(
         "{} recordings, {} read, {} problems\n",
@@ -77,11 +82,23 @@ pub(super) async fn reindex(context: &Context, options: Upkeep) -> Result<(), Cl
     let mut meter = context.output.meter();
     let report = rebuild(&folder, &mut |now| meter.show(now));
     meter.finish();
-    context.output.show(&report?, |report: &ReindexReport| {
-        let mut text = format!("{} recordings are in the new index\n", report.recordings);
-        for skipped in &report.skipped {
-            text.push_str(&format!("left out: {skipped}\n"));
-        }
-        text
-    })
+    context.output.show(&report?, describe_rebuilt)
+}
+
+fn describe_rebuilt(report: &ReindexReport) -> String {
+    let mut text = format!(
+        "the new index has {} recordings, {} tenants and {} keys\n",
+        report.recordings, report.tenants, report.keys
+    );
+    if report.old_unreadable {
+        text.push_str("the old index could not be read: issue new keys\n");
+    }
+    for skipped in &report.skipped {
+        let (path, problem) = (printable(&skipped.path), printable(&skipped.problem));
+        text.push_str(&format!("left out: {path}: {problem}\n"));
+    }
+    if let Some(backup) = &report.backup {
+        text.push_str(&format!("the old index is kept as {}\n", printable(backup)));
+    }
+    text
 }

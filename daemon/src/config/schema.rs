@@ -42,7 +42,11 @@ pub struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { data_dir: "/var/lib/callreel".into(), index_cache_mib: 64, io: StorageIo::Auto }
+        Self {
+            data_dir: "/var/lib/callreel".into(),
+            index_cache_mib: 64,
+            io: StorageIo::Auto,
+        }
     }
 }
 
@@ -115,7 +119,10 @@ pub struct Control {
 
 impl Default for Control {
     fn default() -> Self {
-        Self { socket: "/run/callreel/control.sock".into(), group: None }
+        Self {
+            socket: "/run/callreel/control.sock".into(),
+            group: None,
+        }
     }
 }
 
@@ -133,7 +140,11 @@ pub struct Realtime {
 
 impl Default for Realtime {
     fn default() -> Self {
-        Self { priority: 50, lock_memory: true, ring_ms: 2_000 }
+        Self {
+            priority: 50,
+            lock_memory: true,
+            ring_ms: 2_000,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use audio_io::codec::probe::{self, FileFacts, FileKind};
+use audio_io::codec::probe::{self, Kind, Probed};
 use storage::handle::{ImportNames, ImportRequest, StorageHandle};
 use storage::ids::RecordingId;
 use storage::record::{Container, Recording, WallMillis};
@@ -83,7 +83,7 @@ fn carry_out(
 }
 
 /// Finds out what a file is.
-fn probe(source: &Path) -> Result<FileFacts, Refusal> {
+fn probe(source: &Path) -> Result<Probed, Refusal> {
     if source.is_relative() {
         let message = format!(
             "path: '{}' is relative; give an absolute path",
@@ -98,7 +98,10 @@ fn probe(source: &Path) -> Result<FileFacts, Refusal> {
         )
     };
     // Opening a pipe that nobody writes to would wait for ever.
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(source);
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(source);
     let file = opened.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Refusal::new(
             ErrorCode::NotFound,
@@ -116,7 +119,7 @@ fn probe(source: &Path) -> Result<FileFacts, Refusal> {
     if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(unusable(&"it is not a regular file"));
     }
-    probe::probe(file).map_err(|error| unusable(&error))
+    probe::probe_file(file).map_err(|error| unusable(&error))
 }
 
 fn parse_recid(text: &str) -> Result<RecordingId, Refusal> {
@@ -135,13 +138,13 @@ fn last_change(source: &Path) -> Option<WallMillis> {
     u64::try_from(since.as_millis()).ok().map(WallMillis)
 }
 
-const fn container(kind: FileKind) -> Container {
+const fn container(kind: Kind) -> Container {
     match kind {
-        FileKind::Wav => Container::Wav,
-        FileKind::Mp3 => Container::Mp3,
-        FileKind::M4a => Container::M4a,
-        FileKind::WebM => Container::WebM,
-        FileKind::Ogg => Container::Ogg,
-        FileKind::Flac => Container::Flac,
+        Kind::Wav => Container::Wav,
+        Kind::Mp3 => Container::Mp3,
+        Kind::M4a => Container::M4a,
+        Kind::WebM => Container::WebM,
+        Kind::Ogg => Container::Ogg,
+        Kind::Flac => Container::Flac,
     }
 }

@@ -12,7 +12,7 @@ use super::answer::{Answer, Pieces, Refusal, ok, streamed};
 use super::limits::{PIECES_MAX, PROGRESS_EVERY};
 use super::serve::Desk;
 use super::upkeep;
-use super::wire::{ErrorCode, Event, Progress};
+use super::wire::{Check, ErrorCode, Event, Progress};
 
 /// Tells the progress of one job.
 pub(super) struct Teller {
@@ -75,17 +75,20 @@ fn line<T: Serialize>(event: &Event<T>) -> Option<Bytes> {
     }
 }
 
-pub(super) async fn check(desk: Arc<Desk>) -> Result<Answer, Refusal> {
+pub(super) async fn check(desk: Arc<Desk>, wish: Check) -> Result<Answer, Refusal> {
     let busy = "a check is running already; wait for it to end";
     if desk.checking.available_permits() == 0 {
         return Err(Refusal::new(ErrorCode::Conflict, busy));
     }
     let (mut teller, answer) = Teller::new(desk.app.clock.clone());
     tokio::task::spawn_blocking(move || {
-        let Ok(_permit) = desk.checking.try_acquire() else {
+        let Ok(permit) = desk.checking.try_acquire() else {
             return teller.end::<()>(Err(Refusal::new(ErrorCode::Conflict, busy)));
         };
-        let report = upkeep::check_running(&desk.app.storage, &mut |now| teller.progress(&now));
+        let report =
+            upkeep::check_running(&desk.app.storage, wish, &mut |now| teller.progress(now));
+        // Whoever reads the end may ask for the next check at once.
+        drop(permit);
         teller.end(report.map_err(|error| Refusal::internal(&error)));
     });
     Ok(answer)

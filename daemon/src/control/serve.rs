@@ -169,7 +169,7 @@ async fn dispatch(
         Route::DeleteRecording(name) => recordings::delete(&desk, name, query).await,
         Route::Audio(name) => recordings::audio(&desk, name, query).await,
         Route::Import => import::import(&desk, body(request).await?).await,
-        Route::Check => jobs::check(desk).await,
+        Route::Check => jobs::check(desk, body(request).await?).await,
         Route::Reload => jobs::reload(&desk).await,
     }
 }

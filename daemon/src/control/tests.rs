@@ -27,7 +27,7 @@ pub(crate) struct Rig {
     server: Option<ControlServer>,
     engine: Option<Engine>,
     app: App,
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
 }
 
 impl Rig {
@@ -36,7 +36,7 @@ impl Rig {
     }
 
     fn with_reload(reload: ReloadHook) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let mut config = Config::default();
         config.storage.data_dir = folder.path().join("data");
         config.control.socket = folder.path().join("control.sock");
@@ -308,7 +308,10 @@ fn bad_requests_name_what_is_wrong() {
         );
         let pipe = rig.folder.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-        assert_eq!(code(rig.import(&pipe, json!({})).await), ErrorCode::Unusable);
+        assert_eq!(
+            code(rig.import(&pipe, json!({})).await),
+            ErrorCode::Unusable
+        );
         let missing = rig.folder.path().join("missing.wav");
         assert_eq!(
             code(rig.import(&missing, json!({})).await),
@@ -317,6 +320,20 @@ fn bad_requests_name_what_is_wrong() {
         let relative = code(rig.import(Path::new("tone.wav"), json!({})).await);
         assert_eq!(relative, ErrorCode::BadRequest);
     });
+}
+
+/// Where a recording's file lies.
+fn storage_path(rig: &Rig, recording: &wire::Recording) -> PathBuf {
+    let storage = &rig.app.storage;
+    let id = storage::ids::RecordingId(recording.recid.parse().expect("a number"));
+    let tenant = storage.tenants().expect("tenants")[0].id;
+    let name = storage::ids::RecordingName::Recid(id);
+    storage.path_of(
+        &storage
+            .find(tenant, &name)
+            .expect("readable")
+            .expect("found"),
+    )
 }
 
 #[test]
@@ -329,16 +346,21 @@ fn a_check_tells_its_progress_and_its_report() {
         rig.import(&file, json!({ "recid": "7" }))
             .await
             .expect("imported");
-        let report: wire::CheckReport = rig
-            .client
-            .job("/check", &json!({}), |_| {})
-            .await
-            .expect("a report");
-        assert_eq!(
-            (report.recordings, report.findings_total),
-            (1, 0),
-            "{report:?}"
-        );
+        let check = async || {
+            let wish = json!({ "hashes": true });
+            let report = rig.client.job::<wire::CheckReport>("/check", &wish, |_| {});
+            report.await.expect("a report")
+        };
+        let report = check().await;
+        assert!(report.clean && report.recordings == 1, "{report:?}");
+        let found: wire::Recording = rig.client.get("/recordings/7").await.expect("found");
+        let stored = storage_path(&rig, &found);
+        let mut bytes = std::fs::read(&stored).expect("the stored file");
+        *bytes.last_mut().expect("sound") ^= 1;
+        std::fs::write(&stored, bytes).expect("damaged");
+        let report = check().await;
+        assert!(!report.clean, "{report:?}");
+        assert_eq!(report.findings[0].recid.as_deref(), Some("7"), "{report:?}");
     });
 }
 

@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
-use storage::error::{CheckError, ReindexError};
+use storage::check::{self, CheckOptions};
+use storage::error::{CheckError, OpenError, ReindexError};
 use storage::handle::StorageHandle;
+use storage::ids::RecordingId;
 
-use super::wire::{CheckReport, Finding, Progress, ReindexReport};
+use super::wire::{Check, CheckReport, Finding, Progress, ReindexReport, Skipped};
 
 /// Why a store could not be checked or its index not be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -19,13 +21,26 @@ pub enum UpkeepError {
     Reindex(#[from] ReindexError),
 }
 
+impl UpkeepError {
+    /// Whether another process has the store open.
+    #[must_use]
+    pub const fn is_locked(&self) -> bool {
+        matches!(
+            self,
+            Self::Check(CheckError::Open(OpenError::Locked(_)))
+                | Self::Reindex(ReindexError::Open(OpenError::Locked(_)))
+        )
+    }
+}
+
 /// Checks the store that this process has open.
 pub(super) fn check_running(
     storage: &StorageHandle,
-    progress: &mut dyn FnMut(Progress),
+    wish: Check,
+    progress: &mut dyn FnMut(&Progress),
 ) -> Result<CheckReport, UpkeepError> {
-    let report = storage::check::check(storage, &mut |now| progress(told(now)))?;
-    Ok(report_of(report))
+    let mut told = |done, total| progress(&stage("recordings checked", done, total));
+    Ok(report_of(&check::check(storage, options(wish), &mut told)?))
 }
 
 /// Checks a data folder that no daemon has open.
@@ -34,10 +49,15 @@ pub(super) fn check_running(
 /// [`UpkeepError::Check`]
 pub fn check_offline(
     folder: &Path,
+    wish: Check,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<CheckReport, UpkeepError> {
-    let report = storage::check::check_offline(folder, &mut |now| progress(&told(now)))?;
-    Ok(report_of(report))
+    let mut told = |done, total| progress(&stage("recordings checked", done, total));
+    Ok(report_of(&check::check_offline(
+        folder,
+        options(wish),
+        &mut told,
+    )?))
 }
 
 /// Rebuilds the index of a data folder that no daemon has open.
@@ -48,31 +68,65 @@ pub fn reindex(
     folder: &Path,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<ReindexReport, UpkeepError> {
-    let report = storage::reindex::reindex(folder, &mut |now| progress(&told(now)))?;
+    let mut told = |done, total| progress(&stage("bytes read", done, total));
+    let report = storage::reindex::reindex(folder, &mut told)?;
+    let skipped = report.skipped.iter().map(|(path, problem)| Skipped {
+        path: path.display().to_string(),
+        problem: problem.to_string(),
+    });
     Ok(ReindexReport {
         recordings: report.recordings,
-        skipped: report.skipped,
+        tenants: report.tenants,
+        keys: report.keys,
+        old_unreadable: report.old_unreadable,
+        skipped: skipped.collect(),
+        backup: report.backup.map(|path| path.display().to_string()),
     })
 }
 
-fn told(now: storage::check::Progress) -> Progress {
-    Progress {
-        stage: now.stage.to_owned(),
-        done: now.done,
-        total: now.total,
+fn options(wish: Check) -> CheckOptions {
+    CheckOptions {
+        hashes: wish.hashes,
     }
 }
 
-fn report_of(report: storage::check::CheckReport) -> CheckReport {
+fn stage(stage: &str, done: u64, total: u64) -> Progress {
+    Progress {
+        stage: stage.to_owned(),
+        done,
+        total,
+    }
+}
+
+fn report_of(report: &check::CheckReport) -> CheckReport {
     let findings = report.findings.iter().map(|finding| Finding {
-        recid: finding.recording.map(|id| id.to_string()),
-        path: finding.path.as_ref().map(|path| path.display().to_string()),
-        problem: finding.problem.to_string(),
+        recid: recording_of(finding).map(|id| id.to_string()),
+        problem: finding.to_string(),
+        rebuildable: finding.is_rebuildable(),
     });
     CheckReport {
+        clean: report.is_clean(),
         recordings: report.recordings,
         bytes: report.bytes,
+        findings_total: report.findings.len() as u64 + report.more,
         findings: findings.collect(),
-        findings_total: report.findings_total,
+    }
+}
+
+/// The recording that a finding is about.
+const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
+    use check::Finding;
+    match finding {
+        Finding::MissingFile { id, .. }
+        | Finding::Size { id, .. }
+        | Finding::Hash { id }
+        | Finding::Header { id, .. }
+        | Finding::Facts { id }
+        | Finding::Unreadable { id, .. }
+        | Finding::Row { id, .. }
+        | Finding::Name { id, .. }
+        | Finding::DanglingName { id, .. }
+        | Finding::Peaks { id } => Some(*id),
+        Finding::Orphan { .. } => None,
     }
 }

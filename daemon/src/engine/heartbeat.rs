@@ -25,9 +25,17 @@ struct Seen {
 
 impl Heartbeat {
     pub(crate) fn new(clock: Arc<dyn Clock>, captures: Vec<Arc<AtomicU64>>) -> Self {
-        let start = Seen { count: 0, since: clock.monotonic() };
+        let start = Seen {
+            count: 0,
+            since: clock.monotonic(),
+        };
         let seen = Mutex::new(vec![start; captures.len() + 1]);
-        Self { clock, ticks: AtomicU64::new(0), captures, seen }
+        Self {
+            clock,
+            ticks: AtomicU64::new(0),
+            captures,
+            seen,
+        }
     }
 
     /// The recorder thread has been round once more.
@@ -38,7 +46,11 @@ impl Heartbeat {
     pub(crate) fn is_beating(&self) -> bool {
         let now = self.clock.monotonic();
         let ticks = std::iter::once(self.ticks.load(Ordering::Relaxed));
-        let counts = ticks.chain(self.captures.iter().map(|wakeups| wakeups.load(Ordering::Relaxed)));
+        let counts = ticks.chain(
+            self.captures
+                .iter()
+                .map(|wakeups| wakeups.load(Ordering::Relaxed)),
+        );
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut beating = true;
         for (count, seen) in counts.zip(seen.iter_mut()) {

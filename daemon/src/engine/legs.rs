@@ -68,7 +68,10 @@ impl Pairing {
         Self {
             rate,
             encoding,
-            legs: [Leg::new(encoding.sample_bytes()), Leg::new(encoding.sample_bytes())],
+            legs: [
+                Leg::new(encoding.sample_bytes()),
+                Leg::new(encoding.sample_bytes()),
+            ],
             least_lead: [Frames(u64::MAX); 2],
             observed: Frames::ZERO,
             slipped: Frames::ZERO,
@@ -119,11 +122,15 @@ impl Pairing {
         }
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "at most PIECE_FRAMES frames")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "at most PIECE_FRAMES frames"
+    )]
     fn interleave(&mut self, frames: Frames) {
         let width = self.encoding.sample_bytes();
         self.interleaved.clear();
-        self.interleaved.resize(frames.0 as usize * width * 2, self.encoding.silence_byte());
+        self.interleaved
+            .resize(frames.0 as usize * width * 2, self.encoding.silence_byte());
         for (side, leg) in self.legs.iter_mut().enumerate() {
             leg.copy_to(frames, &mut self.interleaved, side);
         }
@@ -134,7 +141,9 @@ impl Pairing {
         let wait = self.rate.frames_in(LEG_WAIT);
         for (one, other) in [(0, 1), (1, 0)] {
             if self.legs[one].held > wait && self.legs[other].held == Frames::ZERO {
-                let missing = self.legs[one].held.saturating_sub(self.rate.frames_in(LEG_SKEW));
+                let missing = self.legs[one]
+                    .held
+                    .saturating_sub(self.rate.frames_in(LEG_SKEW));
                 self.legs[other].push_gap(missing, GapCause::Stall);
             }
         }
@@ -161,13 +170,19 @@ impl Pairing {
 
 impl Leg {
     const fn new(width: usize) -> Self {
-        Self { width, runs: VecDeque::new(), held: Frames::ZERO }
+        Self {
+            width,
+            runs: VecDeque::new(),
+            held: Frames::ZERO,
+        }
     }
 
     fn push_sound(&mut self, sound: &[u8]) {
         match self.runs.back_mut() {
             Some(Run::Sound(bytes)) => bytes.extend(sound),
-            _ => self.runs.push_back(Run::Sound(sound.iter().copied().collect())),
+            _ => self
+                .runs
+                .push_back(Run::Sound(sound.iter().copied().collect())),
         }
         self.held += Frames((sound.len() / self.width) as u64);
     }
@@ -210,7 +225,10 @@ impl Leg {
     }
 
     /// Forgets frames from the front.
-    #[allow(clippy::cast_possible_truncation, reason = "no more than is held in memory")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "no more than is held in memory"
+    )]
     fn skip(&mut self, frames: Frames) {
         let mut left = frames.0.min(self.held.0);
         self.held = self.held.saturating_sub(Frames(left));
@@ -272,16 +290,28 @@ mod tests {
         let mut pairing = Pairing::new(RATE, Encoding::MuLaw);
         pairing.push(Side::Caller, &block(1, 300));
         pairing.push(Side::Agent, &block(2, 100));
-        pairing.push(Side::Agent, &Block::gap(Frames::ZERO, Frames(50), GapCause::Overrun));
+        pairing.push(
+            Side::Agent,
+            &Block::gap(Frames::ZERO, Frames(50), GapCause::Overrun),
+        );
         pairing.push(Side::Agent, &block(2, 150));
-        assert_eq!(taken(&mut pairing), [(1, 2, 100), (1, 0xFF, 50), (1, 2, 150)]);
+        assert_eq!(
+            taken(&mut pairing),
+            [(1, 2, 100), (1, 0xFF, 50), (1, 2, 150)]
+        );
     }
 
     #[test]
     fn a_gap_on_both_legs_is_one_gap() {
         let mut pairing = Pairing::new(RATE, Encoding::MuLaw);
-        pairing.push(Side::Caller, &Block::gap(Frames::ZERO, Frames(80), GapCause::DeviceLost));
-        pairing.push(Side::Agent, &Block::gap(Frames::ZERO, Frames(80), GapCause::DeviceLost));
+        pairing.push(
+            Side::Caller,
+            &Block::gap(Frames::ZERO, Frames(80), GapCause::DeviceLost),
+        );
+        pairing.push(
+            Side::Agent,
+            &Block::gap(Frames::ZERO, Frames(80), GapCause::DeviceLost),
+        );
         assert_eq!(taken(&mut pairing), [(-1, -1, 80)]);
     }
 
@@ -296,8 +326,16 @@ mod tests {
             pairing.push(Side::Agent, &block(2, 160));
             taken(&mut pairing);
         }
-        assert!(pairing.slipped() >= Frames(19 * 160), "slipped {}", pairing.slipped());
-        assert!(pairing.slipped() <= Frames(20 * 160), "slipped {}", pairing.slipped());
+        assert!(
+            pairing.slipped() >= Frames(19 * 160),
+            "slipped {}",
+            pairing.slipped()
+        );
+        assert!(
+            pairing.slipped() <= Frames(20 * 160),
+            "slipped {}",
+            pairing.slipped()
+        );
     }
 
     #[test]
@@ -308,6 +346,9 @@ mod tests {
             pairing.push(Side::Caller, &block(1, 160));
             heard += taken(&mut pairing).iter().map(|run| run.2).sum::<u64>();
         }
-        assert!(heard > 100 * 160 - 8_800, "only {heard} of 16000 frames were handed over");
+        assert!(
+            heard > 100 * 160 - 8_800,
+            "only {heard} of 16000 frames were handed over"
+        );
     }
 }

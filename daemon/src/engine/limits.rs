@@ -34,5 +34,11 @@ pub(super) const LEG_WAIT: Millis = Millis(1_000);
 /// no longer fed and `/readyz` says so.
 pub(super) const PROGRESS_WITHIN: Duration = Duration::from_secs(5);
 
-const _: () = assert!(LEG_SKEW.0 < LEG_WAIT.0, "skew is corrected before a leg is given up");
-const _: () = assert!(LEG_WAIT.0 < DEVICE_LOST_AFTER.0, "one lost leg never ends a recording first");
+const _: () = assert!(
+    LEG_SKEW.0 < LEG_WAIT.0,
+    "skew is corrected before a leg is given up"
+);
+const _: () = assert!(
+    LEG_WAIT.0 < DEVICE_LOST_AFTER.0,
+    "one lost leg never ends a recording first"
+);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use audio_io::block::{Block, BlockKind, GapCause};
-use audio_io::capture::CaptureStream;
+use audio_io::capture::{CaptureStream, DeviceState};
 use audio_io::dsp::level::LevelMeter;
 use audio_io::dsp::vad::{VoiceDetector, VoxParams};
 use audio_io::format::StreamFormat;
@@ -62,6 +62,8 @@ impl Line {
             pre_roll: PreRoll::new(format, live.config.pre_roll_ms),
             open: None,
             backlog: Millis::ZERO,
+            told: DeviceState::Opening,
+            lost_before: 0,
             format,
             live,
         };
@@ -88,20 +90,33 @@ impl Line {
         match &mut self.inputs {
             Inputs::One(stream) => loop {
                 core.backlog = core.period_of(stream.blocks.len());
-                if stream.blocks.pop_with(|block| core.block(block, to)).is_none() {
+                if stream
+                    .blocks
+                    .pop_with(|block| core.block(block, to))
+                    .is_none()
+                {
                     break;
                 }
             },
             Inputs::Two(two) => {
                 let (caller, agent, pairing) = &mut **two;
-                while caller.blocks.pop_with(|block| pairing.push(Side::Caller, block)).is_some() {}
-                while agent.blocks.pop_with(|block| pairing.push(Side::Agent, block)).is_some() {}
+                while caller
+                    .blocks
+                    .pop_with(|block| pairing.push(Side::Caller, block))
+                    .is_some()
+                {}
+                while agent
+                    .blocks
+                    .pop_with(|block| pairing.push(Side::Agent, block))
+                    .is_some()
+                {}
                 core.backlog = Millis::ZERO;
                 pairing.take(|piece| core.piece(&piece, to));
                 core.live.set_slipped(pairing.slipped());
             }
         }
         core.show();
+        core.tell_device();
     }
 
     /// Begins a recording with the look-back.
@@ -141,6 +156,10 @@ struct Core {
     open: Option<Open>,
     /// Sound that still waits in the ring: how long ago the block at hand was captured.
     backlog: Millis,
+    /// The state of the devices that the journal was last told.
+    told: DeviceState,
+    /// Frames that were lost when the journal was last told.
+    lost_before: u64,
 }
 
 impl Core {
@@ -167,19 +186,15 @@ impl Core {
     }
 
     /// Sound arrived. `lost` says that one of its legs is silence in place of lost frames.
-    fn sound(
-        &mut self,
-        sound: &[u8],
-        lost: Option<(Frames, GapCause)>,
-        to: &mut Surroundings<'_>,
-    ) {
+    fn sound(&mut self, sound: &[u8], lost: Option<(Frames, GapCause)>, to: &mut Surroundings<'_>) {
         let voice = self.listen(sound);
         if self.open.is_none() {
             if !self.rules.begins(voice) {
                 return self.pre_roll.push_sound(sound);
             }
             if self.begin(to, Parties::default()).is_err() {
-                self.live.add_unrecorded(self.format.frames_in(sound.len() as u64));
+                self.live
+                    .add_unrecorded(self.format.frames_in(sound.len() as u64));
                 return self.pre_roll.push_sound(sound);
             }
         }
@@ -242,7 +257,11 @@ impl Core {
 
     /// Shows levels and voice to everyone else, once enough has been heard.
     fn show(&mut self) {
-        let heard = self.meter.energies().first().map_or(0, |energy| energy.frames);
+        let heard = self
+            .meter
+            .energies()
+            .first()
+            .map_or(0, |energy| energy.frames);
         if heard < self.format.rate.frames_in(METER_WINDOW).0 {
             return;
         }
@@ -252,6 +271,33 @@ impl Core {
         }
         self.live.set_voice(self.voice.is_speaking());
         self.meter.reset();
+    }
+
+    /// The real-time threads never log; what their counters show is told here.
+    fn tell_device(&mut self) {
+        let state = self.live.state();
+        if state == self.told {
+            return;
+        }
+        let name = self.live.config.name.as_str();
+        let lost = self.live.lost_frames();
+        match state {
+            DeviceState::Running => {
+                let lost = Frames(lost.saturating_sub(self.lost_before));
+                let gap = self.format.rate.duration_of(lost);
+                log::info!(line = name, lost_ms = gap.0; "line {name} has its device; lost {gap}");
+            }
+            DeviceState::Lost => {
+                let reason = self
+                    .live
+                    .error()
+                    .unwrap_or_else(|| "no reason given".into());
+                log::warn!(line = name; "line {name} has no device: {reason}");
+                self.lost_before = lost;
+            }
+            DeviceState::Opening => {}
+        }
+        self.told = state;
     }
 
     fn begin(
@@ -298,7 +344,8 @@ impl Core {
     fn end(&mut self, to: &mut Surroundings<'_>, cause: EndCause) {
         let Some(open) = self.open.take() else { return };
         self.live.set_open(None);
-        to.recorder.end(open.id, cause, open.progress.is_worth_keeping(&self.rules));
+        to.recorder
+            .end(open.id, cause, open.progress.is_worth_keeping(&self.rules));
     }
 }
 

@@ -84,44 +84,61 @@ impl LineLive {
     }
 
     pub(crate) fn open(&self) -> Option<RecordingFacts> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The worst state of the line's devices.
     pub(crate) fn state(&self) -> DeviceState {
-        let worst = self.devices.iter().map(|device| device.state.load(Ordering::Relaxed)).max();
-        match worst {
-            Some(state) if state == DeviceState::Running as u32 => DeviceState::Running,
-            Some(state) if state == DeviceState::Opening as u32 => DeviceState::Opening,
-            _ => DeviceState::Lost,
+        let states = || self.devices.iter().map(|device| device.device_state());
+        if states().any(|state| state == DeviceState::Lost) {
+            DeviceState::Lost
+        } else if states().all(|state| state == DeviceState::Running) {
+            DeviceState::Running
+        } else {
+            DeviceState::Opening
         }
+    }
+
+    /// Frames that the line's devices lost so far.
+    pub(crate) fn lost_frames(&self) -> u64 {
+        self.devices
+            .iter()
+            .map(|device| device.lost_frames.load(Ordering::Relaxed))
+            .sum()
     }
 
     pub(crate) fn has_device(&self) -> bool {
         self.state() == DeviceState::Running
     }
 
-    fn error(&self) -> Option<String> {
-        let running = DeviceState::Running as u32;
-        let mut pcms = [Some(&self.config.capture), self.config.capture_agent.as_ref()].into_iter();
-        self.devices.iter().find_map(|device| {
-            let pcm = pcms.next().flatten()?;
-            let errno = device.last_errno.load(Ordering::Relaxed).cast_signed();
-            if device.state.load(Ordering::Relaxed) == running || errno == 0 {
-                return None;
-            }
-            let reason = nix::errno::Errno::from_raw(errno).desc();
-            Some(format!("{pcm}: {reason}; it is tried again"))
-        })
+    /// Why a device is not running, in words.
+    pub(crate) fn error(&self) -> Option<String> {
+        let away = |device: &&Arc<CaptureStats>| device.device_state() != DeviceState::Running;
+        let device = self.devices.iter().find(away)?;
+        let errno = device.last_errno.load(Ordering::Relaxed).cast_signed();
+        match (device.open_error(), errno) {
+            (Some(error), _) => Some(error.to_string()),
+            (None, 0) => None,
+            (None, errno) => Some(nix::errno::Errno::from_raw(errno).desc().to_owned()),
+        }
     }
 
     pub(crate) fn snapshot(&self) -> LineSnapshot {
         let total = |pick: fn(&CaptureStats) -> &AtomicU64| -> u64 {
-            self.devices.iter().map(|device| pick(device).load(Ordering::Relaxed)).sum()
+            self.devices
+                .iter()
+                .map(|device| pick(device).load(Ordering::Relaxed))
+                .sum()
         };
         let legs = self.format.channels.count();
         let levels = |of: &[AtomicI32; LEGS_MAX]| -> Vec<CentiDbfs> {
-            of.iter().take(legs).map(|level| CentiDbfs(level.load(Ordering::Relaxed))).collect()
+            of.iter()
+                .take(legs)
+                .map(|level| CentiDbfs(level.load(Ordering::Relaxed)))
+                .collect()
         };
         let mut capture = vec![self.config.capture.clone()];
         capture.extend(self.config.capture_agent.clone());

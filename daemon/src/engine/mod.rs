@@ -168,13 +168,21 @@ impl EngineHandle {
     /// Every line, in the configuration's order.
     #[must_use]
     pub fn lines(&self) -> Vec<LineSnapshot> {
-        self.inner.lines.iter().map(|line| line.snapshot()).collect()
+        self.inner
+            .lines
+            .iter()
+            .map(|line| line.snapshot())
+            .collect()
     }
 
     /// Every call in progress.
     #[must_use]
     pub fn calls(&self) -> Vec<CallSnapshot> {
-        self.inner.lines.iter().filter_map(|line| line.call()).collect()
+        self.inner
+            .lines
+            .iter()
+            .filter_map(|line| line.call())
+            .collect()
     }
 
     /// Starts a recording on a line whose trigger is `api`.
@@ -188,8 +196,17 @@ impl EngineHandle {
         to: Option<Number>,
     ) -> Result<RecordingFacts, StartError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Start { line, from, to, reply };
-        self.inner.commands.send(command).await.map_err(|_| StartError::Stopping)?;
+        let command = Command::Start {
+            line,
+            from,
+            to,
+            reply,
+        };
+        self.inner
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| StartError::Stopping)?;
         answer.await.unwrap_or(Err(StartError::Stopping))
     }
 
@@ -201,7 +218,11 @@ impl EngineHandle {
     pub async fn stop(&self, id: RecordingId) -> Result<Recording, StopError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Stop { id, reply };
-        self.inner.commands.send(command).await.map_err(|_| StopError::Stopping)?;
+        self.inner
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| StopError::Stopping)?;
         answer.await.unwrap_or(Err(StopError::Stopping))
     }
 

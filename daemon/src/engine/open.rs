@@ -64,8 +64,10 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, EngineOpenError> {
         let (captures, mut streams) = capture_all(&lines, realtime, &clock)?;
-        let lines: Vec<Line> =
-            lines.into_iter().filter_map(|line| assemble(line, &mut streams)).collect();
+        let lines: Vec<Line> = lines
+            .into_iter()
+            .filter_map(|line| assemble(line, &mut streams))
+            .collect();
         let wakeups: Vec<Arc<AtomicU64>> =
             captures.iter().map(CaptureThread::wakeup_counter).collect();
         let heartbeat = Arc::new(Heartbeat::new(clock.clone(), wakeups));
@@ -79,9 +81,20 @@ impl Engine {
                 heartbeat: heartbeat.clone(),
             }),
         };
-        let parts = Parts { lines, commands: inbox, storage, totals, heartbeat, clock };
+        let parts = Parts {
+            lines,
+            commands: inbox,
+            storage,
+            totals,
+            heartbeat,
+            clock,
+        };
         let recorder = spawn_recorder(seed, io, parts)?;
-        Ok(Self { handle, captures, recorder: Some(recorder) })
+        Ok(Self {
+            handle,
+            captures,
+            recorder: Some(recorder),
+        })
     }
 
     /// The door to the running engine.
@@ -126,8 +139,10 @@ fn capture_all(
     realtime: &schema::Realtime,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Vec<CaptureThread>, std::vec::IntoIter<CaptureStream>), EngineOpenError> {
-    let mut sources: Vec<CaptureSource> =
-        lines.iter().flat_map(|line| sources_of(&line.config)).collect();
+    let mut sources: Vec<CaptureSource> = lines
+        .iter()
+        .flat_map(|line| sources_of(&line.config))
+        .collect();
     let options = RealtimeOptions {
         priority: (realtime.priority > 0).then_some(realtime.priority),
         lock_memory: realtime.lock_memory,
@@ -149,7 +164,11 @@ fn capture_all(
 fn sources_of(line: &schema::Line) -> Vec<CaptureSource> {
     let two = line.capture_agent.is_some();
     let channels = if two { Channels::Mono } else { line.channels };
-    let format = StreamFormat { rate: line.rate, encoding: line.encoding, channels };
+    let format = StreamFormat {
+        rate: line.rate,
+        encoding: line.encoding,
+        channels,
+    };
     let pcms = std::iter::once(&line.capture).chain(&line.capture_agent);
     pcms.map(|pcm| CaptureSource {
         label: format!("{} ({pcm})", line.name),
@@ -164,11 +183,25 @@ fn sources_of(line: &schema::Line) -> Vec<CaptureSource> {
 fn assemble(line: LineToOpen, streams: &mut std::vec::IntoIter<CaptureStream>) -> Option<Line> {
     let LineToOpen { config, tenant } = line;
     let first = streams.next()?;
-    let second = if config.capture_agent.is_some() { Some(streams.next()?) } else { None };
-    let devices = std::iter::once(&first).chain(&second).map(|stream| stream.stats.clone());
+    let second = if config.capture_agent.is_some() {
+        Some(streams.next()?)
+    } else {
+        None
+    };
+    let devices = std::iter::once(&first)
+        .chain(&second)
+        .map(|stream| stream.stats.clone());
     let devices = devices.collect();
-    let channels = if second.is_some() { Channels::Stereo } else { config.channels };
-    let format = StreamFormat { rate: config.rate, encoding: config.encoding, channels };
+    let channels = if second.is_some() {
+        Channels::Stereo
+    } else {
+        config.channels
+    };
+    let format = StreamFormat {
+        rate: config.rate,
+        encoding: config.encoding,
+        channels,
+    };
     let live = Arc::new(LineLive::new(config, tenant, format, devices));
     let inputs = match second {
         None => Inputs::One(first),

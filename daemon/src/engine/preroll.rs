@@ -91,7 +91,9 @@ impl PreRoll {
         if self.held < self.capacity {
             return Vec::new();
         }
-        let Some(oldest) = self.pieces.pop_front() else { return Vec::new() };
+        let Some(oldest) = self.pieces.pop_front() else {
+            return Vec::new();
+        };
         self.held = self.held.saturating_sub(self.frames_of(&oldest));
         match oldest {
             Piece::Sound(sound) => sound,

@@ -77,9 +77,26 @@ pub(crate) struct Parts {
 
 /// Runs until [`Command::Shutdown`], then seals what is open.
 pub(crate) async fn record(recorder: Recorder, parts: Parts) {
-    let Parts { lines, commands, storage, totals, heartbeat, clock } = parts;
-    let outcomes = Outcomes { totals: totals.clone(), waiting: HashMap::new() };
-    let mut run = Run { recorder, lines, storage, totals, clock, outcomes };
+    let Parts {
+        lines,
+        commands,
+        storage,
+        totals,
+        heartbeat,
+        clock,
+    } = parts;
+    let outcomes = Outcomes {
+        totals: totals.clone(),
+        waiting: HashMap::new(),
+    };
+    let mut run = Run {
+        recorder,
+        lines,
+        storage,
+        totals,
+        clock,
+        outcomes,
+    };
     run.until_shutdown(commands, &heartbeat).await;
     run.finish().await;
 }
@@ -132,41 +149,83 @@ impl Run {
     }
 
     fn drain(&mut self) {
-        let Self { recorder, lines, storage, totals, clock, .. } = self;
-        let mut surroundings = Surroundings { recorder, storage, totals, wall: clock.wall() };
+        let Self {
+            recorder,
+            lines,
+            storage,
+            totals,
+            clock,
+            ..
+        } = self;
+        let mut surroundings = Surroundings {
+            recorder,
+            storage,
+            totals,
+            wall: clock.wall(),
+        };
         for line in lines {
             line.drain(&mut surroundings);
         }
     }
 
     fn start(&mut self, name: &LineName, parties: Parties) -> Result<RecordingFacts, StartError> {
-        let Self { recorder, lines, storage, totals, clock, .. } = self;
-        let line = lines.iter_mut().find(|line| line.live().config.name == *name);
+        let Self {
+            recorder,
+            lines,
+            storage,
+            totals,
+            clock,
+            ..
+        } = self;
+        let line = lines
+            .iter_mut()
+            .find(|line| line.live().config.name == *name);
         let line = line.ok_or_else(|| StartError::NoLine(name.clone()))?;
         if line.live().config.trigger != Trigger::Api {
             return Err(StartError::NotApi(name.clone()));
         }
         if let Some(id) = line.recording() {
-            return Err(StartError::Busy { line: name.clone(), id });
+            return Err(StartError::Busy {
+                line: name.clone(),
+                id,
+            });
         }
         if !line.live().has_device() {
             return Err(StartError::NoDevice(name.clone()));
         }
-        let mut surroundings = Surroundings { recorder, storage, totals, wall: clock.wall() };
+        let mut surroundings = Surroundings {
+            recorder,
+            storage,
+            totals,
+            wall: clock.wall(),
+        };
         // What arrived before the command belongs to the look-back.
         line.drain(&mut surroundings);
-        line.begin(&mut surroundings, parties).map_err(|error| match error {
-            BeginError::DiskRefuses | BeginError::TooMany(_) => StartError::Disk,
-        })
+        line.begin(&mut surroundings, parties)
+            .map_err(|error| match error {
+                BeginError::DiskRefuses | BeginError::TooMany(_) => StartError::Disk,
+            })
     }
 
     fn stop(&mut self, id: RecordingId, reply: StopReply) {
-        let Self { recorder, lines, storage, totals, clock, outcomes } = self;
+        let Self {
+            recorder,
+            lines,
+            storage,
+            totals,
+            clock,
+            outcomes,
+        } = self;
         let Some(line) = lines.iter_mut().find(|line| line.recording() == Some(id)) else {
             let _ = reply.send(Err(StopError::NotLive(id)));
             return;
         };
-        let mut surroundings = Surroundings { recorder, storage, totals, wall: clock.wall() };
+        let mut surroundings = Surroundings {
+            recorder,
+            storage,
+            totals,
+            wall: clock.wall(),
+        };
         // What was heard before the command belongs to the recording.
         line.drain(&mut surroundings);
         if line.recording() == Some(id) {
@@ -184,7 +243,14 @@ impl Run {
     async fn finish(mut self) {
         self.take_events();
         self.drain();
-        let Self { mut recorder, mut lines, storage, totals, clock, mut outcomes } = self;
+        let Self {
+            mut recorder,
+            mut lines,
+            storage,
+            totals,
+            clock,
+            mut outcomes,
+        } = self;
         let mut surroundings = Surroundings {
             recorder: &mut recorder,
             storage: &storage,
@@ -246,7 +312,10 @@ fn tell_stored(recording: &Recording) {
     let facts = &recording.facts;
     let line = facts.line.as_ref().map_or("-", LineName::as_str);
     let cause = recording.outcome.as_ref().map(|outcome| outcome.end_cause);
-    let gaps = recording.outcome.as_ref().map_or(0, |outcome| outcome.gaps.len());
+    let gaps = recording
+        .outcome
+        .as_ref()
+        .map_or(0, |outcome| outcome.gaps.len());
     let length = recording.duration().unwrap_or_default();
     log::info!(
         recording = facts.id.0, line = line, duration_ms = length.0, gaps = gaps;

@@ -13,8 +13,6 @@ use super::limits::DEVICE_LOST_AFTER;
 pub(crate) enum Step {
     /// Nothing changes: go on recording, or go on waiting.
     Continue,
-    /// Begin a recording with the look-back, then record these frames.
-    Begin,
     /// Record these frames, then end the recording.
     End(EndCause),
 }
@@ -129,7 +127,11 @@ impl Progress {
     }
 
     fn end_if_full(&self, rules: &Rules) -> Step {
-        if self.frames >= rules.longest { Step::End(rules.longest_cause) } else { Step::Continue }
+        if self.frames >= rules.longest {
+            Step::End(rules.longest_cause)
+        } else {
+            Step::Continue
+        }
     }
 
     /// Whether it is worth keeping: there is sound, and it is long enough. A `vox` recording is
@@ -174,7 +176,10 @@ mod tests {
         let mut progress = Progress::begun(Frames(10));
         assert_eq!(progress.room(&rules), Frames(990));
         assert_eq!(progress.sound(&rules, Frames(989), false), Step::Continue);
-        assert_eq!(progress.sound(&rules, Frames(1), false), Step::End(EndCause::Rotated));
+        assert_eq!(
+            progress.sound(&rules, Frames(1), false),
+            Step::End(EndCause::Rotated)
+        );
     }
 
     #[test]
@@ -182,8 +187,14 @@ mod tests {
         let rules = rules(Trigger::Vox);
         let mut short = Progress::begun(Frames(500));
         assert_eq!(short.sound(&rules, Frames(138), true), Step::Continue);
-        assert_eq!(short.sound(&rules, Frames(1), false), Step::End(EndCause::Silence));
-        assert!(!short.is_worth_keeping(&rules), "10 + 139 - 50 frames of voice are too short");
+        assert_eq!(
+            short.sound(&rules, Frames(1), false),
+            Step::End(EndCause::Silence)
+        );
+        assert!(
+            !short.is_worth_keeping(&rules),
+            "10 + 139 - 50 frames of voice are too short"
+        );
         let mut long = Progress::begun(Frames(500));
         long.sound(&rules, Frames(139), true);
         long.sound(&rules, Frames(1), false);
@@ -197,7 +208,10 @@ mod tests {
         assert_eq!(progress.gap(&rules, Frames(299)), Step::Continue);
         assert_eq!(progress.sound(&rules, Frames(1), false), Step::Continue);
         assert_eq!(progress.gap(&rules, Frames(299)), Step::Continue);
-        assert_eq!(progress.gap(&rules, Frames(1)), Step::End(EndCause::DeviceLost));
+        assert_eq!(
+            progress.gap(&rules, Frames(1)),
+            Step::End(EndCause::DeviceLost)
+        );
     }
 
     #[test]

@@ -110,13 +110,25 @@ impl Activity {
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
         let after = |since: Instant, limit: std::time::Duration, due: Verdict| {
             let at = since + limit;
-            if at <= now { due } else { Verdict::LookAgain(at) }
+            if at <= now {
+                due
+            } else {
+                Verdict::LookAgain(at)
+            }
         };
         if let Some(since) = self.closing_since.get() {
-            return after(since, limits::CLOSE_LINGER, Verdict::Cut("the client did not close"));
+            return after(
+                since,
+                limits::CLOSE_LINGER,
+                Verdict::Cut("the client did not close"),
+            );
         }
         if let Some(since) = self.blocked_since.get() {
-            return after(since, limits::WRITE_STALL, Verdict::Cut("the client stopped reading"));
+            return after(
+                since,
+                limits::WRITE_STALL,
+                Verdict::Cut("the client stopped reading"),
+            );
         }
         if self.in_flight.get() > 0 {
             if self.multiplexed.get() {
@@ -130,10 +142,16 @@ impl Activity {
             return after(self.idle_since.get(), limits::REQUEST_HEADERS, due);
         }
         match self.head_since.get() {
-            Some(since) if !self.multiplexed.get() => {
-                after(since, limits::REQUEST_HEADERS, Verdict::Cut("a request's headers stalled"))
-            }
-            _ => after(self.idle_since.get(), limits::KEEP_ALIVE_IDLE, Verdict::Idle),
+            Some(since) if !self.multiplexed.get() => after(
+                since,
+                limits::REQUEST_HEADERS,
+                Verdict::Cut("a request's headers stalled"),
+            ),
+            _ => after(
+                self.idle_since.get(),
+                limits::KEEP_ALIVE_IDLE,
+                Verdict::Idle,
+            ),
         }
     }
 }
@@ -158,7 +176,9 @@ impl Drop for InFlight {
             let now = Instant::now();
             self.0.idle_since.set(now);
             // A part of the next head may have come along already: its time runs from now.
-            self.0.head_since.set(self.0.read_ahead.get().then_some(now));
+            self.0
+                .head_since
+                .set(self.0.read_ahead.get().then_some(now));
         }
     }
 }
@@ -177,32 +197,56 @@ mod tests {
     fn a_connection_without_a_request_is_cut_by_the_header_timeout() {
         let activity = Activity::new();
         activity.has_read();
-        assert!(matches!(after(&activity, Duration::from_secs(5)), Verdict::LookAgain(_)));
-        assert!(matches!(after(&activity, limits::REQUEST_HEADERS), Verdict::Cut(_)));
+        assert!(matches!(
+            after(&activity, Duration::from_secs(5)),
+            Verdict::LookAgain(_)
+        ));
+        assert!(matches!(
+            after(&activity, limits::REQUEST_HEADERS),
+            Verdict::Cut(_)
+        ));
     }
 
     #[test]
     fn idle_connections_are_finished_and_stalled_heads_cut() {
         let activity = Activity::new();
         drop(activity.begin());
-        assert!(matches!(after(&activity, limits::REQUEST_HEADERS), Verdict::LookAgain(_)));
+        assert!(matches!(
+            after(&activity, limits::REQUEST_HEADERS),
+            Verdict::LookAgain(_)
+        ));
         assert_eq!(after(&activity, limits::KEEP_ALIVE_IDLE), Verdict::Idle);
         activity.has_read();
-        assert!(matches!(after(&activity, limits::REQUEST_HEADERS), Verdict::Cut(_)));
+        assert!(matches!(
+            after(&activity, limits::REQUEST_HEADERS),
+            Verdict::Cut(_)
+        ));
     }
 
     #[test]
     fn a_request_in_flight_outlives_every_timeout_but_a_blocked_write() {
         let activity = Activity::new();
         let guard = activity.begin();
-        assert!(matches!(after(&activity, Duration::from_secs(86_400)), Verdict::LookAgain(_)));
+        assert!(matches!(
+            after(&activity, Duration::from_secs(86_400)),
+            Verdict::LookAgain(_)
+        ));
         activity.write_blocks();
-        assert!(matches!(after(&activity, limits::WRITE_STALL), Verdict::Cut(_)));
+        assert!(matches!(
+            after(&activity, limits::WRITE_STALL),
+            Verdict::Cut(_)
+        ));
         activity.has_written();
-        assert!(matches!(after(&activity, limits::WRITE_STALL), Verdict::LookAgain(_)));
+        assert!(matches!(
+            after(&activity, limits::WRITE_STALL),
+            Verdict::LookAgain(_)
+        ));
         drop(guard);
         activity.closes();
-        assert!(matches!(after(&activity, limits::CLOSE_LINGER), Verdict::Cut(_)));
+        assert!(matches!(
+            after(&activity, limits::CLOSE_LINGER),
+            Verdict::Cut(_)
+        ));
     }
 
     #[test]
@@ -211,7 +255,10 @@ mod tests {
         let guard = activity.begin();
         activity.has_read();
         drop(guard);
-        assert!(matches!(after(&activity, limits::REQUEST_HEADERS), Verdict::Cut(_)));
+        assert!(matches!(
+            after(&activity, limits::REQUEST_HEADERS),
+            Verdict::Cut(_)
+        ));
     }
 
     #[test]
@@ -219,9 +266,15 @@ mod tests {
         let activity = Activity::new();
         activity.is_multiplexed();
         let guard = activity.begin();
-        assert!(matches!(after(&activity, limits::WRITE_STALL), Verdict::Cut(_)));
+        assert!(matches!(
+            after(&activity, limits::WRITE_STALL),
+            Verdict::Cut(_)
+        ));
         drop(guard);
         activity.has_read();
-        assert!(matches!(after(&activity, limits::REQUEST_HEADERS), Verdict::LookAgain(_)));
+        assert!(matches!(
+            after(&activity, limits::REQUEST_HEADERS),
+            Verdict::LookAgain(_)
+        ));
     }
 }

@@ -40,7 +40,10 @@ pub(super) struct Connections {
 impl Connections {
     /// None open.
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { open: AtomicUsize::new(0), by_neighbour: Mutex::new(HashMap::new()) })
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            by_neighbour: Mutex::new(HashMap::new()),
+        })
     }
 
     /// How many are open.
@@ -54,14 +57,20 @@ impl Connections {
     /// [`Full`] when there is none.
     pub(super) fn take(self: &Arc<Self>, from: IpAddr, most: usize) -> Result<Place, Full> {
         let taken = self.open.fetch_add(1, Ordering::Relaxed);
-        let mut place = Place { table: Arc::clone(self), neighbour: None };
+        let mut place = Place {
+            table: Arc::clone(self),
+            neighbour: None,
+        };
         if taken >= most {
             return Err(Full::Total);
         }
         if !from.to_canonical().is_loopback() {
             let neighbour = Neighbour::of(from);
             let share = (most / limits::ADDRESS_SHARE_DIVISOR).max(limits::ADDRESS_SHARE_MIN);
-            let mut table = self.by_neighbour.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut table = self
+                .by_neighbour
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let held = table.entry(neighbour).or_insert(0);
             if *held >= share {
                 return Err(Full::Address);
@@ -83,7 +92,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.table.open.fetch_sub(1, Ordering::Relaxed);
         if let Some(neighbour) = self.neighbour {
-            let mut table = self.table.by_neighbour.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut table = self
+                .table
+                .by_neighbour
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if let Some(held) = table.get_mut(&neighbour) {
                 *held -= 1;
                 if *held == 0 {
@@ -104,22 +117,37 @@ mod tests {
 
     #[test]
     fn neighbours_are_ipv4_addresses_and_ipv6_networks() {
-        assert_eq!(Neighbour::of(ip("192.0.2.1")), Neighbour::of(ip("::ffff:192.0.2.1")));
-        assert_ne!(Neighbour::of(ip("192.0.2.1")), Neighbour::of(ip("192.0.2.2")));
-        assert_eq!(Neighbour::of(ip("2001:db8::1")), Neighbour::of(ip("2001:db8::ffff:2")));
-        assert_ne!(Neighbour::of(ip("2001:db8::1")), Neighbour::of(ip("2001:db8:0:1::1")));
+        assert_eq!(
+            Neighbour::of(ip("192.0.2.1")),
+            Neighbour::of(ip("::ffff:192.0.2.1"))
+        );
+        assert_ne!(
+            Neighbour::of(ip("192.0.2.1")),
+            Neighbour::of(ip("192.0.2.2"))
+        );
+        assert_eq!(
+            Neighbour::of(ip("2001:db8::1")),
+            Neighbour::of(ip("2001:db8::ffff:2"))
+        );
+        assert_ne!(
+            Neighbour::of(ip("2001:db8::1")),
+            Neighbour::of(ip("2001:db8:0:1::1"))
+        );
     }
 
     #[test]
     fn an_address_gets_its_share_and_loopback_all() {
         let table = Connections::new();
         let most = 100;
-        let held: Vec<Place> =
-            (0..25).map(|_| table.take(ip("192.0.2.1"), most).ok().unwrap()).collect();
+        let held: Vec<Place> = (0..25)
+            .map(|_| table.take(ip("192.0.2.1"), most).ok().unwrap())
+            .collect();
         assert_eq!(table.take(ip("192.0.2.1"), most).err(), Some(Full::Address));
         let other = table.take(ip("192.0.2.2"), most);
         assert!(other.is_ok());
-        let local: Vec<Place> = (0..74).map(|_| table.take(ip("::1"), most).ok().unwrap()).collect();
+        let local: Vec<Place> = (0..74)
+            .map(|_| table.take(ip("::1"), most).ok().unwrap())
+            .collect();
         assert_eq!(table.take(ip("127.0.0.1"), most).err(), Some(Full::Total));
         assert_eq!(table.open(), 100);
         drop((held, other, local));

@@ -3,20 +3,20 @@
 
 use std::net::IpAddr;
 
+use http::StatusCode;
 use http::header::{FORWARDED, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::StatusCode;
 use std::sync::atomic::Ordering;
 use storage::ids::TenantId;
 use storage::record::Family;
 use uuid::Uuid;
 
 use super::error::Problem;
+use super::limits;
 use super::request::Query;
 use super::route::Access;
 use super::site::Site;
 use super::tickets::Holder;
-use super::limits;
 
 /// Whose recordings a request may see.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,11 @@ fn by_ticket(
         .filter(|holder| site.storage.is_key_valid(holder.key_id));
     Some(match holder {
         Some(Holder { tenant, key_id }) => Ok(Principal { tenant, key_id }),
-        None => Err(wrong(site, peer, "The ticket is used up, expired, or for something else.")),
+        None => Err(wrong(
+            site,
+            peer,
+            "The ticket is used up, expired, or for something else.",
+        )),
     })
 }
 
@@ -99,7 +103,10 @@ fn by_key(site: &Site, parts: &Parts, peer: IpAddr, in_query: bool) -> Result<Pr
         .filter(|secret| has_form(secret))
         .and_then(|secret| site.storage.authenticate(Family::TaskAudio, &secret));
     match row {
-        Some(row) => Ok(Principal { tenant: row.tenant, key_id: row.key_id }),
+        Some(row) => Ok(Principal {
+            tenant: row.tenant,
+            key_id: row.key_id,
+        }),
         None => Err(wrong(site, peer, "The API key is not valid.")),
     }
 }
@@ -120,8 +127,10 @@ fn missing(in_query: bool) -> Problem {
 }
 
 fn unauthorized(message: &'static str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
-        .header(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey header=\"X-API-Key\""))
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message).header(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("ApiKey header=\"X-API-Key\""),
+    )
 }
 
 fn wrong(site: &Site, peer: IpAddr, message: &'static str) -> Problem {
@@ -131,7 +140,10 @@ fn wrong(site: &Site, peer: IpAddr, message: &'static str) -> Problem {
         Err(wait) => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_failures",
-            format!("More than {} wrong credentials; wait.", limits::AUTH_FAILURES),
+            format!(
+                "More than {} wrong credentials; wait.",
+                limits::AUTH_FAILURES
+            ),
         )
         .retry_after(wait),
     }
@@ -147,8 +159,12 @@ mod tests {
     fn keys_have_a_form() {
         assert!(has_form("vas_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW"));
         for bad in [
-            "", "vas_", "vas_short", "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vWxxxx",
-            "vas_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1v-", "vas_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vWx",
+            "",
+            "vas_",
+            "vas_short",
+            "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vWxxxx",
+            "vas_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1v-",
+            "vas_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vWx",
         ] {
             assert!(!has_form(bad), "{bad}");
         }

@@ -59,7 +59,11 @@ impl Payload {
     /// A text.
     pub(super) fn text(text: impl Into<Bytes>) -> Self {
         let text = text.into();
-        if text.is_empty() { Self::Empty } else { Self::Text(Some(text)) }
+        if text.is_empty() {
+            Self::Empty
+        } else {
+            Self::Text(Some(text))
+        }
     }
 
     /// Bytes still to come.
@@ -98,9 +102,9 @@ impl Body for AnswerBody {
         match &mut this.payload {
             Payload::Empty => Poll::Ready(None),
             Payload::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Payload::Media(media) => {
-                media.poll_next(cx).map(|next| next.map(|bytes| bytes.map(Frame::data)))
-            }
+            Payload::Media(media) => media
+                .poll_next(cx)
+                .map(|next| next.map(|bytes| bytes.map(Frame::data))),
         }
     }
 
@@ -145,7 +149,14 @@ impl MediaBody {
         metrics: Arc<HttpMetrics>,
     ) -> Self {
         let remaining = range.end - range.start;
-        Self::new(view, Part::Range(range), VecDeque::new(), remaining, transport, metrics)
+        Self::new(
+            view,
+            Part::Range(range),
+            VecDeque::new(),
+            remaining,
+            transport,
+            metrics,
+        )
     }
 
     /// Several parts with texts between them, `remaining` bytes in all.
@@ -218,7 +229,9 @@ impl MediaBody {
         match &bytes {
             Ok(bytes) => {
                 self.remaining = self.remaining.saturating_sub(bytes.len() as u64);
-                self.metrics.media_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                self.metrics
+                    .media_bytes
+                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             }
             Err(_) => {
                 self.metrics.media_cut.fetch_add(1, Ordering::Relaxed);
@@ -338,5 +351,8 @@ impl MediaBody {
 
 /// The first part of a window, short enough for its first byte to come soon.
 fn cold_part(window: &Range<u64>) -> Range<u64> {
-    window.start..window.end.min(window.start.saturating_add(limits::COLD_WINDOW_BYTES))
+    window.start
+        ..window
+            .end
+            .min(window.start.saturating_add(limits::COLD_WINDOW_BYTES))
 }

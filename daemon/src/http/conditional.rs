@@ -50,7 +50,11 @@ pub(crate) fn evaluate(headers: &HeaderMap, validators: Validators<'_>, safe: bo
     }
     if headers.contains_key(IF_NONE_MATCH) {
         if lists(headers, &IF_NONE_MATCH, validators.etag, Comparison::Weak) {
-            return if safe { Outcome::NotModified } else { Outcome::Failed };
+            return if safe {
+                Outcome::NotModified
+            } else {
+                Outcome::Failed
+            };
         }
     } else if safe
         && let Some(date) = single_date(headers, &IF_MODIFIED_SINCE)
@@ -66,8 +70,12 @@ pub(crate) fn evaluate(headers: &HeaderMap, validators: Validators<'_>, safe: bo
 #[must_use]
 pub(crate) fn range_counts(headers: &HeaderMap, validators: Validators<'_>) -> bool {
     let mut values = headers.get_all(IF_RANGE).iter();
-    let Some(value) = values.next() else { return true };
-    let (None, Ok(text)) = (values.next(), value.to_str()) else { return false };
+    let Some(value) = values.next() else {
+        return true;
+    };
+    let (None, Ok(text)) = (values.next(), value.to_str()) else {
+        return false;
+    };
     let text = text.trim_matches([' ', '\t']);
     if text.starts_with('"') || text.starts_with("W/") {
         return text == validators.etag;
@@ -118,7 +126,9 @@ fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
 /// A date header that occurs once and is a date; else it is ignored, as the RFC demands.
 fn single_date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
     let mut values = headers.get_all(name).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
     httpdate::parse_http_date(value.to_str().ok()?).ok()
 }
 
@@ -134,11 +144,17 @@ mod tests {
     const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 
     fn validators() -> Validators<'static> {
-        Validators { etag: ETAG, last_modified: whole_seconds(WallMillis(784_111_777_999)) }
+        Validators {
+            etag: ETAG,
+            last_modified: whole_seconds(WallMillis(784_111_777_999)),
+        }
     }
 
     fn headers(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
-        fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+        fields
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -155,7 +171,10 @@ mod tests {
             (vec![(IF_UNMODIFIED_SINCE, DAY)], Proceed),
             (vec![(IF_UNMODIFIED_SINCE, BEFORE)], Failed),
             (vec![(IF_UNMODIFIED_SINCE, "yesterday")], Proceed),
-            (vec![(IF_MATCH, ETAG), (IF_UNMODIFIED_SINCE, BEFORE)], Proceed),
+            (
+                vec![(IF_MATCH, ETAG), (IF_UNMODIFIED_SINCE, BEFORE)],
+                Proceed,
+            ),
             (vec![(IF_NONE_MATCH, ETAG)], NotModified),
             (vec![(IF_NONE_MATCH, "W/\"abc\"")], NotModified),
             (vec![(IF_NONE_MATCH, "\"x\",W/\"abc\"")], NotModified),
@@ -165,18 +184,31 @@ mod tests {
             (vec![(IF_MODIFIED_SINCE, DAY)], NotModified),
             (vec![(IF_MODIFIED_SINCE, AFTER)], NotModified),
             (vec![(IF_MODIFIED_SINCE, BEFORE)], Proceed),
-            (vec![(IF_NONE_MATCH, "\"x\""), (IF_MODIFIED_SINCE, AFTER)], Proceed),
+            (
+                vec![(IF_NONE_MATCH, "\"x\""), (IF_MODIFIED_SINCE, AFTER)],
+                Proceed,
+            ),
             (vec![(IF_MATCH, "\"x\""), (IF_NONE_MATCH, ETAG)], Failed),
             (vec![(IF_MATCH, ETAG), (IF_NONE_MATCH, ETAG)], NotModified),
-            (vec![(IF_UNMODIFIED_SINCE, BEFORE), (IF_NONE_MATCH, ETAG)], Failed),
+            (
+                vec![(IF_UNMODIFIED_SINCE, BEFORE), (IF_NONE_MATCH, ETAG)],
+                Failed,
+            ),
         ] {
-            assert_eq!(evaluate(&headers(&fields), validators(), true), expected, "{fields:?}");
+            assert_eq!(
+                evaluate(&headers(&fields), validators(), true),
+                expected,
+                "{fields:?}"
+            );
         }
     }
 
     #[test]
     fn unsafe_methods_never_see_304() {
-        assert_eq!(evaluate(&headers(&[(IF_NONE_MATCH, ETAG)]), validators(), false), Outcome::Failed);
+        assert_eq!(
+            evaluate(&headers(&[(IF_NONE_MATCH, ETAG)]), validators(), false),
+            Outcome::Failed
+        );
         let since = headers(&[(IF_MODIFIED_SINCE, DAY)]);
         assert_eq!(evaluate(&since, validators(), false), Outcome::Proceed);
     }
@@ -195,7 +227,11 @@ mod tests {
             (vec![(IF_RANGE, BEFORE)], false),
             (vec![(IF_RANGE, "rubbish")], false),
         ] {
-            assert_eq!(range_counts(&headers(&fields), validators()), expected, "{fields:?}");
+            assert_eq!(
+                range_counts(&headers(&fields), validators()),
+                expected,
+                "{fields:?}"
+            );
         }
         let mut twice = headers(&[(IF_RANGE, ETAG)]);
         twice.append(IF_RANGE, HeaderValue::from_static(ETAG));

@@ -102,7 +102,11 @@ async fn h1<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let connection = Rc::new(Connection { peer, transport, activity: Rc::clone(&activity) });
+    let connection = Rc::new(Connection {
+        peer,
+        transport,
+        activity: Rc::clone(&activity),
+    });
     let service = hyper::service::service_fn(move |request| {
         serve(Rc::clone(&worker), Rc::clone(&connection), request)
     });
@@ -128,7 +132,11 @@ where
 {
     activity.is_multiplexed();
     let transport = Transport::Copied;
-    let connection = Rc::new(Connection { peer, transport, activity: Rc::clone(&activity) });
+    let connection = Rc::new(Connection {
+        peer,
+        transport,
+        activity: Rc::clone(&activity),
+    });
     let service = hyper::service::service_fn(move |request| {
         serve(Rc::clone(&worker), Rc::clone(&connection), request)
     });

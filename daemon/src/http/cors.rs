@@ -27,10 +27,14 @@ pub(super) fn mark(request: &HeaderMap, allowed: &[String], answer: &mut HeaderM
     if !any {
         answer.append(VARY, HeaderValue::from_static("Origin"));
     }
-    let Some(origin) = request.get(ORIGIN) else { return false };
+    let Some(origin) = request.get(ORIGIN) else {
+        return false;
+    };
     let listed = || {
         origin.to_str().is_ok_and(|origin| {
-            allowed.iter().any(|allowed| allowed.trim_end_matches('/') == origin)
+            allowed
+                .iter()
+                .any(|allowed| allowed.trim_end_matches('/') == origin)
         })
     };
     let value = if any {
@@ -47,7 +51,10 @@ pub(super) fn mark(request: &HeaderMap, allowed: &[String], answer: &mut HeaderM
 
 /// Completes the answer to a preflight.
 pub(super) fn preflight(methods: &'static str, answer: &mut HeaderMap) {
-    answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    answer.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static(methods),
+    );
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
     answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
 }
@@ -57,12 +64,17 @@ mod tests {
     use super::*;
 
     fn from(origin: &'static str) -> HeaderMap {
-        [(ORIGIN, HeaderValue::from_static(origin))].into_iter().collect()
+        [(ORIGIN, HeaderValue::from_static(origin))]
+            .into_iter()
+            .collect()
     }
 
     #[test]
     fn only_listed_origins_are_let_in() {
-        let list = ["https://a.example".to_owned(), "https://b.example:8443/".to_owned()];
+        let list = [
+            "https://a.example".to_owned(),
+            "https://b.example:8443/".to_owned(),
+        ];
         for (origin, expected) in [
             ("https://a.example", true),
             ("https://b.example:8443", true),
@@ -71,7 +83,11 @@ mod tests {
             ("null", false),
         ] {
             let mut answer = HeaderMap::new();
-            assert_eq!(mark(&from(origin), &list, &mut answer), expected, "{origin}");
+            assert_eq!(
+                mark(&from(origin), &list, &mut answer),
+                expected,
+                "{origin}"
+            );
             assert_eq!(answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), expected);
             assert_eq!(answer.get(VARY), Some(&HeaderValue::from_static("Origin")));
         }
@@ -80,7 +96,11 @@ mod tests {
     #[test]
     fn a_star_lets_everybody_in_without_credentials() {
         let mut answer = HeaderMap::new();
-        assert!(mark(&from("https://x.example"), &["*".to_owned()], &mut answer));
+        assert!(mark(
+            &from("https://x.example"),
+            &["*".to_owned()],
+            &mut answer
+        ));
         assert_eq!(
             answer.get(ACCESS_CONTROL_ALLOW_ORIGIN),
             Some(&HeaderValue::from_static("*"))

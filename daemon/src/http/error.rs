@@ -27,13 +27,16 @@ pub(super) struct Problem {
 
 impl Problem {
     /// A problem without extras.
-    pub(super) fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code, message, cause: None, retry_after: None, headers: Vec::new() }
+        Self {
+            status,
+            code,
+            message,
+            cause: None,
+            retry_after: None,
+            headers: Vec::new(),
+        }
     }
 
     /// With the cause, for the journal.
@@ -64,7 +67,11 @@ impl Problem {
 
     /// 404 for a path that is nobody's.
     pub(super) fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is nothing at this path.",
+        )
     }
 
     /// 405 with what is allowed.
@@ -127,7 +134,10 @@ impl From<Refusal> for Problem {
                     "range_not_satisfiable",
                     format!("The recording has {size_bytes} bytes; the range lies outside it."),
                 )
-                .header(http::header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+                .header(
+                    http::header::ACCEPT_RANGES,
+                    HeaderValue::from_static("bytes"),
+                );
                 match HeaderValue::from_str(&format!("bytes */{size_bytes}")) {
                     Ok(value) => problem.header(http::header::CONTENT_RANGE, value),
                     Err(_) => problem,

@@ -19,7 +19,9 @@ pub(super) struct Failures {
 impl Failures {
     /// No failures.
     pub(super) fn new() -> Self {
-        Self { empty_at: Mutex::new(HashMap::new()) }
+        Self {
+            empty_at: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Counts a failure at `now` (monotonic time).
@@ -62,7 +64,10 @@ mod tests {
         for _ in 0..limits::AUTH_FAILURES {
             assert_eq!(failures.count(ip(1), now), Ok(()));
         }
-        assert_eq!(failures.count(ip(1), now), Err(limits::AUTH_FAILURE_FORGIVEN));
+        assert_eq!(
+            failures.count(ip(1), now),
+            Err(limits::AUTH_FAILURE_FORGIVEN)
+        );
         assert_eq!(failures.count(ip(2), now), Ok(()));
         let later = now + limits::AUTH_FAILURE_FORGIVEN;
         assert_eq!(failures.count(ip(1), later), Ok(()));

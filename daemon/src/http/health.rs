@@ -25,7 +25,11 @@ pub(super) fn alive() -> Response<Payload> {
 /// The 503.
 pub(super) async fn ready(call: &Call<'_>) -> Result<Response<Payload>, Problem> {
     let site = &call.worker.site;
-    let figures = call.worker.recordings.off_loop(|storage| storage.metrics()).await;
+    let figures = call
+        .worker
+        .recordings
+        .off_loop(|storage| storage.metrics())
+        .await;
     let figures = figures.map_err(Problem::internal)?;
     let refusal = if figures.degraded {
         Some("The disk refuses writes: nothing is being recorded. See the journal.")
@@ -36,10 +40,10 @@ pub(super) async fn ready(call: &Call<'_>) -> Result<Response<Payload>, Problem>
     };
     match refusal {
         None => Ok(plain("ready\n", "text/plain; charset=utf-8")),
-        Some(message) => {
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
-                .retry_after(READY_AGAIN))
-        }
+        Some(message) => Err(
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
+                .retry_after(READY_AGAIN),
+        ),
     }
 }
 
@@ -49,7 +53,11 @@ pub(super) async fn ready(call: &Call<'_>) -> Result<Response<Payload>, Problem>
 /// 500 if the store's figures cannot be had.
 pub(super) async fn metrics(call: &Call<'_>) -> Result<Response<Payload>, Problem> {
     let site = &call.worker.site;
-    let figures = call.worker.recordings.off_loop(|storage| storage.metrics()).await;
+    let figures = call
+        .worker
+        .recordings
+        .off_loop(|storage| storage.metrics())
+        .await;
     let figures = figures.map_err(Problem::internal)?;
     let text = metrics_text::render(
         &site.engine.lines(),
@@ -63,7 +71,9 @@ pub(super) async fn metrics(call: &Call<'_>) -> Result<Response<Payload>, Proble
 
 fn plain(text: impl Into<bytes::Bytes>, content_type: &'static str) -> Response<Payload> {
     let mut response = Response::new(Payload::text(text));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

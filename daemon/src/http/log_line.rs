@@ -43,8 +43,10 @@ impl Line<'_> {
         let mut why = String::new();
         if let Some(problem) = problem {
             let _ = write!(why, " {}", problem.code);
-            let mut cause: Option<&dyn std::error::Error> =
-                problem.cause.as_deref().map(|cause| cause as &dyn std::error::Error);
+            let mut cause: Option<&dyn std::error::Error> = problem
+                .cause
+                .as_deref()
+                .map(|cause| cause as &dyn std::error::Error);
             while let Some(error) = cause {
                 let _ = write!(why, ": {error}");
                 cause = error.source();

@@ -33,7 +33,10 @@ pub(super) fn remember(mapping: &Arc<Mapping>) {
     }
     let start = addresses.start;
     KNOWN.with_borrow_mut(|known| {
-        if known.get(&start).is_some_and(|seen| seen.as_ptr() == Arc::as_ptr(mapping)) {
+        if known
+            .get(&start)
+            .is_some_and(|seen| seen.as_ptr() == Arc::as_ptr(mapping))
+        {
             return;
         }
         known.insert(start, Arc::downgrade(mapping));

@@ -17,8 +17,8 @@ use storage::view::RecordingView;
 use super::body::{MediaBody, Part, Payload, Transport};
 use super::conditional::{self, Outcome, Validators};
 use super::metrics::HttpMetrics;
-use super::range::{self, Selection};
 use super::multipart;
+use super::range::{self, Selection};
 
 /// A recording that is ready to be answered with, and its validators as header values.
 pub(super) struct Entity {
@@ -37,18 +37,31 @@ impl Entity {
         let last_modified = conditional::whole_seconds(view.last_modified());
         let date = httpdate::fmt_http_date(last_modified);
         let last_modified_value = HeaderValue::from_str(&date).ok()?;
-        Some(Self { view, etag, etag_value, last_modified, last_modified_value })
+        Some(Self {
+            view,
+            etag,
+            etag_value,
+            last_modified,
+            last_modified_value,
+        })
     }
 
     fn validators(&self) -> Validators<'_> {
-        Validators { etag: &self.etag, last_modified: self.last_modified }
+        Validators {
+            etag: &self.etag,
+            last_modified: self.last_modified,
+        }
     }
 
     /// Whether the file is shorter than when it was opened; a cheap `fstat`.
     pub(super) fn is_cut(&self) -> bool {
         let (header, start) = self.view.layout();
         let wanted = self.view.len().saturating_sub(header).saturating_add(start);
-        self.view.mapping().file().metadata().map_or(true, |found| found.len() < wanted)
+        self.view
+            .mapping()
+            .file()
+            .metadata()
+            .map_or(true, |found| found.len() < wanted)
     }
 
     /// The view.
@@ -132,7 +145,11 @@ pub(super) fn answer(
     match conditional::evaluate(request.headers, entity.validators(), safe) {
         Outcome::Proceed => {}
         Outcome::NotModified => return Ok(not_modified(entity, shown)),
-        Outcome::Failed => return Err(Refusal::Precondition { etag: entity.etag_value.clone() }),
+        Outcome::Failed => {
+            return Err(Refusal::Precondition {
+                etag: entity.etag_value.clone(),
+            });
+        }
     }
     let size = entity.view.len();
     let mut response = Response::new(Payload::Empty);
@@ -182,7 +199,9 @@ fn selection(
         return Selection::Whole;
     }
     let mut values = request.headers.get_all(RANGE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Selection::Whole };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Selection::Whole;
+    };
     if !conditional::range_counts(request.headers, entity.validators()) {
         return Selection::Whole;
     }
@@ -222,13 +241,22 @@ fn many(
     }
     parts.push_back(Part::Text(layout.end));
     let view = entity.view.clone();
-    let body =
-        MediaBody::parts(view, parts, layout.length, request.transport, Arc::clone(metrics));
+    let body = MediaBody::parts(
+        view,
+        parts,
+        layout.length,
+        request.transport,
+        Arc::clone(metrics),
+    );
     Payload::Media(Box::new(body))
 }
 
 fn content_range(range: &Range<u64>, size: u64) -> String {
-    format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1))
+    format!(
+        "bytes {}-{}/{size}",
+        range.start,
+        range.end.saturating_sub(1)
+    )
 }
 
 /// For texts that are ASCII by construction.
@@ -273,5 +301,27 @@ const RFC_8187: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 #[cfg(test)]
-#[path = "media_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_have_an_exact_form_where_ascii_does_not_do() {
+        for (name, expected) in [
+            ("a.wav", "attachment; filename=\"a.wav\""),
+            (
+                "a \"b\\/.wav",
+                "attachment; filename=\"a _b__.wav\"; filename*=UTF-8''a%20%22b%5C%2F.wav",
+            ),
+            (
+                "é.wav",
+                "attachment; filename=\"_.wav\"; filename*=UTF-8''%C3%A9.wav",
+            ),
+            (
+                "a\r\nX: y.wav",
+                "attachment; filename=\"a__X: y.wav\"; filename*=UTF-8''a%0D%0AX%3A%20y.wav",
+            ),
+        ] {
+            assert_eq!(attachment(name), expected, "{name:?}");
+        }
+    }
+}

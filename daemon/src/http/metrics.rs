@@ -19,7 +19,12 @@ pub enum Group {
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::TaskAudio, Self::Page, Self::Operations, Self::Unrouted];
+    pub const ALL: [Self; 4] = [
+        Self::TaskAudio,
+        Self::Page,
+        Self::Operations,
+        Self::Unrouted,
+    ];
 
     /// Its name as a label.
     #[must_use]
@@ -86,17 +91,30 @@ impl HttpMetrics {
     /// Counts an answered request.
     pub fn count(&self, group: Group, status: StatusCode) {
         let last = STATUSES.len() - 1;
-        let column =
-            STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(last);
-        if let Some(cell) = self.requests.get(group.index()).and_then(|row| row.get(column)) {
+        let column = STATUSES
+            .iter()
+            .position(|known| *known == status.as_u16())
+            .unwrap_or(last);
+        if let Some(cell) = self
+            .requests
+            .get(group.index())
+            .and_then(|row| row.get(column))
+        {
             cell.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Requests so far of a group, by status (0 is any other).
     pub fn requests(&self, group: Group) -> impl Iterator<Item = (u16, u64)> + '_ {
-        let row = self.requests.get(group.index()).map(<[_; _]>::as_slice).unwrap_or_default();
-        STATUSES.iter().copied().zip(row.iter().map(|cell| cell.load(Ordering::Relaxed)))
+        let row = self
+            .requests
+            .get(group.index())
+            .map(<[_; _]>::as_slice)
+            .unwrap_or_default();
+        STATUSES
+            .iter()
+            .copied()
+            .zip(row.iter().map(|cell| cell.load(Ordering::Relaxed)))
     }
 }
 
@@ -111,7 +129,10 @@ mod tests {
         metrics.count(Group::TaskAudio, StatusCode::PARTIAL_CONTENT);
         metrics.count(Group::Page, StatusCode::IM_A_TEAPOT);
         let of = |group, status| {
-            metrics.requests(group).find(|(code, _)| *code == status).map(|(_, count)| count)
+            metrics
+                .requests(group)
+                .find(|(code, _)| *code == status)
+                .map(|(_, count)| count)
         };
         assert_eq!(of(Group::TaskAudio, 206), Some(2));
         assert_eq!(of(Group::Page, 0), Some(1));

@@ -24,87 +24,125 @@ pub(super) fn render(
     text.0
 }
 
+/// Name, kind, help and value of a figure that every line has.
+type LineFigure = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&LineSnapshot) -> u64,
+);
+
+#[rustfmt::skip]
+const LINE_FIGURES: [LineFigure; 10] = [
+    ("callreel_line_up", "gauge", "Whether the line's device delivers sound.",
+        |line| u64::from(line.state == "running")),
+    ("callreel_line_recording", "gauge", "Whether the line is being recorded.",
+        |line| u64::from(line.recording.is_some())),
+    ("callreel_line_voice", "gauge", "Whether there is voice on the line.",
+        |line| u64::from(line.voice)),
+    ("callreel_line_frames_total", "counter", "Frames captured.",
+        |line| line.frames),
+    ("callreel_line_lost_frames_total", "counter",
+        "Frames that the device lost; recordings hold silence in their place.",
+        |line| line.lost_frames),
+    ("callreel_line_xruns_total", "counter", "Overruns of the device's buffer.",
+        |line| line.overruns),
+    ("callreel_line_stalls_total", "counter", "Silent stops of the device.",
+        |line| line.stalls),
+    ("callreel_line_opens_total", "counter", "Times the device was opened.",
+        |line| line.opens),
+    ("callreel_line_ring_depth_max_blocks", "gauge", "Most blocks that waited in the line's ring.",
+        |line| u64::from(line.ring_depth_max)),
+    ("callreel_line_ring_full_frames_total", "counter",
+        "Frames dropped because the ring was full.",
+        |line| line.ring_full_frames),
+];
+
 fn render_lines(text: &mut Text, lines: &[LineSnapshot]) {
-    let labels = |line: &LineSnapshot| {
-        format!("{{line=\"{}\",tenant=\"{}\"}}", escaped(line.name.as_str()), escaped(&line.tenant))
-    };
-    let mut each = |name, kind, help, value: &dyn Fn(&LineSnapshot) -> u64| {
+    for (name, kind, help, value) in LINE_FIGURES {
         text.head(name, kind, help);
         for line in lines {
-            text.sample(name, &labels(line), value(line));
+            let (line_name, tenant) = (escaped(line.name.as_str()), escaped(&line.tenant));
+            let labels = format!("{{line=\"{line_name}\",tenant=\"{tenant}\"}}");
+            text.sample(name, &labels, value(line));
         }
-    };
-    each("callreel_line_up", "gauge", "Whether the line's device delivers sound.", &|line| {
-        u64::from(line.state == "running")
-    });
-    each("callreel_line_recording", "gauge", "Whether the line is being recorded.", &|line| {
-        u64::from(line.recording.is_some())
-    });
-    each("callreel_line_voice", "gauge", "Whether there is voice on the line.", &|line| {
-        u64::from(line.voice)
-    });
-    each("callreel_line_frames_total", "counter", "Frames captured.", &|line| line.frames);
-    each(
-        "callreel_line_lost_frames_total",
-        "counter",
-        "Frames that the device lost; recordings hold silence in their place.",
-        &|line| line.lost_frames,
-    );
-    each("callreel_line_xruns_total", "counter", "Overruns of the device's buffer.", &|line| {
-        line.overruns
-    });
-    each("callreel_line_stalls_total", "counter", "Silent stops of the device.", &|line| {
-        line.stalls
-    });
-    each("callreel_line_opens_total", "counter", "Times the device was opened.", &|line| {
-        line.opens
-    });
-    each(
-        "callreel_line_ring_depth_max_blocks",
-        "gauge",
-        "Most blocks that waited in the line's ring.",
-        &|line| u64::from(line.ring_depth_max),
-    );
-    each(
-        "callreel_line_ring_full_frames_total",
-        "counter",
-        "Frames dropped because the ring was full.",
-        &|line| line.ring_full_frames,
-    );
+    }
 }
 
 fn render_recordings(text: &mut Text, totals: EngineTotals, store: &StorageMetrics) {
-    text.one("callreel_calls_started_total", "counter", "Recordings begun.", totals.started);
-    text.head("callreel_calls_ended_total", "counter", "Recordings ended, by what became of them.");
-    for (outcome, count) in
-        [("stored", totals.stored), ("absent", totals.absent), ("failed", totals.failed)]
-    {
-        text.sample("callreel_calls_ended_total", &format!("{{outcome=\"{outcome}\"}}"), count);
+    text.one(
+        "callreel_calls_started_total",
+        "counter",
+        "Recordings begun.",
+        totals.started,
+    );
+    text.head(
+        "callreel_calls_ended_total",
+        "counter",
+        "Recordings ended, by what became of them.",
+    );
+    for (outcome, count) in [
+        ("stored", totals.stored),
+        ("absent", totals.absent),
+        ("failed", totals.failed),
+    ] {
+        text.sample(
+            "callreel_calls_ended_total",
+            &format!("{{outcome=\"{outcome}\"}}"),
+            count,
+        );
     }
-    text.one("callreel_gaps_total", "counter", "Gaps in recordings.", totals.gaps);
-    text.head("callreel_recordings", "gauge", "Recordings in the index, by state.");
+    text.one(
+        "callreel_gaps_total",
+        "counter",
+        "Gaps in recordings.",
+        totals.gaps,
+    );
+    text.head(
+        "callreel_recordings",
+        "gauge",
+        "Recordings in the index, by state.",
+    );
     for (state, count) in [
         ("stored", store.recordings_stored),
         ("absent", store.recordings_absent),
         ("failed", store.recordings_failed),
     ] {
-        text.sample("callreel_recordings", &format!("{{state=\"{state}\"}}"), count);
+        text.sample(
+            "callreel_recordings",
+            &format!("{{state=\"{state}\"}}"),
+            count,
+        );
     }
 }
 
 fn render_store(text: &mut Text, store: &StorageMetrics) {
-    text.head("callreel_storage_info", "gauge", "How recordings are written.");
+    text.head(
+        "callreel_storage_info",
+        "gauge",
+        "How recordings are written.",
+    );
     let labels = format!("{{io=\"{}\"}}", escaped(store.io_backend));
     text.sample("callreel_storage_info", &labels, 1);
     let degraded = u64::from(store.degraded);
-    text.one("callreel_storage_degraded", "gauge", "Whether the disk refuses writes.", degraded);
+    text.one(
+        "callreel_storage_degraded",
+        "gauge",
+        "Whether the disk refuses writes.",
+        degraded,
+    );
     text.one(
         "callreel_storage_written_bytes_total",
         "counter",
         "Bytes of sound written to recordings.",
         store.bytes_written,
     );
-    text.one("callreel_index_bytes", "gauge", "Size of the index.", store.index_bytes);
+    text.one(
+        "callreel_index_bytes",
+        "gauge",
+        "Size of the index.",
+        store.index_bytes,
+    );
     text.one(
         "callreel_storage_free_bytes",
         "gauge",
@@ -112,8 +150,16 @@ fn render_store(text: &mut Text, store: &StorageMetrics) {
         store.free_bytes,
     );
     for (name, help, latency) in [
-        ("callreel_journal_sync_seconds", "Syncs of the journal.", &store.journal_sync),
-        ("callreel_index_commit_seconds", "Commits of the index.", &store.index_commit),
+        (
+            "callreel_journal_sync_seconds",
+            "Syncs of the journal.",
+            &store.journal_sync,
+        ),
+        (
+            "callreel_index_commit_seconds",
+            "Commits of the index.",
+            &store.index_commit,
+        ),
         ("callreel_seal_seconds", "Seals of recordings.", &store.seal),
     ] {
         text.histogram(name, help, latency);
@@ -125,17 +171,37 @@ fn render_http(text: &mut Text, http: &HttpMetrics, connections: usize) {
     text.head(name, "counter", "Requests answered, by family and status.");
     for group in Group::ALL {
         for (status, count) in http.requests(group).filter(|(_, count)| *count > 0) {
-            let status = if status == 0 { "other".to_owned() } else { status.to_string() };
+            let status = if status == 0 {
+                "other".to_owned()
+            } else {
+                status.to_string()
+            };
             let labels = format!("{{family=\"{}\",status=\"{status}\"}}", group.label());
             text.sample(name, &labels, count);
         }
     }
-    text.one("callreel_http_connections", "gauge", "Connections open.", connections as u64);
+    text.one(
+        "callreel_http_connections",
+        "gauge",
+        "Connections open.",
+        connections as u64,
+    );
     let name = "callreel_http_refused_total";
-    text.head(name, "counter", "Connections closed at once, by the limit that they met.");
+    text.head(
+        name,
+        "counter",
+        "Connections closed at once, by the limit that they met.",
+    );
     text.sample(name, "{limit=\"total\"}", get(&http.refused_total));
     text.sample(name, "{limit=\"address\"}", get(&http.refused_address));
-    for (name, help, value) in [
+    for (name, help, value) in http_counters(http) {
+        text.one(name, "counter", help, get(value));
+    }
+}
+
+#[rustfmt::skip]
+fn http_counters(http: &HttpMetrics) -> [(&'static str, &'static str, &AtomicU64); 9] {
+    [
         ("callreel_http_accepted_total", "Connections accepted.", &http.accepted),
         ("callreel_http_timed_out_total", "Connections cut by a timeout.", &http.timed_out),
         ("callreel_tls_failures_total", "TLS handshakes that failed.", &http.handshakes_failed),
@@ -145,9 +211,7 @@ fn render_http(text: &mut Text, http: &HttpMetrics, connections: usize) {
         ("callreel_prefaults_total", "Windows that were waited for.", &http.prefaults),
         ("callreel_recording_cache_hits_total", "Recordings found open.", &http.cache_hits),
         ("callreel_recording_cache_misses_total", "Recordings looked up.", &http.cache_misses),
-    ] {
-        text.one(name, "counter", help, get(value));
-    }
+    ]
 }
 
 fn get(counter: &AtomicU64) -> u64 {
@@ -156,7 +220,9 @@ fn get(counter: &AtomicU64) -> u64 {
 
 /// Label values escape backslash, quote and newline.
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 struct Text(String);
@@ -198,8 +264,15 @@ mod tests {
 
     #[test]
     fn every_sample_has_a_type_and_histograms_add_up() {
-        let mut store = StorageMetrics { io_backend: "io\"u\\ring", ..Default::default() };
-        store.journal_sync = Latency { count: 5, sum_seconds: 0.25, buckets: [1; 12] };
+        let mut store = StorageMetrics {
+            io_backend: "io\"u\\ring",
+            ..Default::default()
+        };
+        store.journal_sync = Latency {
+            count: 5,
+            sum_seconds: 0.25,
+            buckets: [1; 12],
+        };
         store.journal_sync.buckets[11] = 0;
         store.journal_sync.count = 13;
         let http = HttpMetrics::new();
@@ -211,7 +284,10 @@ mod tests {
                 typed.push(rest.split(' ').next().unwrap().to_owned());
             } else if !line.starts_with('#') {
                 let name = line.split(['{', ' ']).next().unwrap();
-                assert!(typed.iter().any(|known| name.starts_with(known.as_str())), "{line}");
+                assert!(
+                    typed.iter().any(|known| name.starts_with(known.as_str())),
+                    "{line}"
+                );
                 let value = line.rsplit(' ').next().unwrap();
                 assert!(value.parse::<f64>().is_ok(), "{line}");
             }
@@ -219,9 +295,9 @@ mod tests {
         assert!(text.contains("callreel_journal_sync_seconds_bucket{le=\"+Inf\"} 13\n"));
         assert!(text.contains("callreel_journal_sync_seconds_sum 0.25\n"));
         assert!(text.contains("callreel_storage_info{io=\"io\\\"u\\\\ring\"} 1\n"));
-        assert!(text.contains(
-            "callreel_http_requests_total{family=\"task_audio\",status=\"206\"} 1\n"
-        ));
+        assert!(
+            text.contains("callreel_http_requests_total{family=\"task_audio\",status=\"206\"} 1\n")
+        );
         assert!(text.contains("callreel_http_connections 3\n"));
     }
 }

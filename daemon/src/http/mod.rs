@@ -46,6 +46,8 @@ pub mod serve;
 mod service;
 mod site;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tickets;
 pub mod tls;
 mod wire;

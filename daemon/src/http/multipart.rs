@@ -21,12 +21,18 @@ pub(crate) struct Layout {
 /// Lays `ranges` of a representation of `size` bytes out. `boundary` must not occur in the
 /// recording: 128 random bits do not.
 #[must_use]
-pub(crate) fn lay_out(ranges: Vec<Range<u64>>, size: u64, part_type: &str, boundary: &str) -> Layout {
+pub(crate) fn lay_out(
+    ranges: Vec<Range<u64>>,
+    size: u64,
+    part_type: &str,
+    boundary: &str,
+) -> Layout {
     let mut length = 0_u64;
     let mut parts = Vec::with_capacity(ranges.len());
     for range in ranges {
         let lead = format!(
-            "\r\n--{boundary}\r\nContent-Type: {part_type}\r\nContent-Range: bytes {}-{}/{size}\r\n\r\n",
+            "\r\n--{boundary}\r\nContent-Type: {part_type}\r\n\
+             Content-Range: bytes {}-{}/{size}\r\n\r\n",
             range.start,
             range.end.saturating_sub(1),
         );

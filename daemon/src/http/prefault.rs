@@ -40,7 +40,11 @@ impl Prefault {
     pub(super) fn start(mapping: &Arc<Mapping>, part: Range<u64>) -> Self {
         let ring = RING.get().then(|| Self::on_ring(mapping, &part)).flatten();
         let way = ring.unwrap_or_else(|| Self::on_pool(mapping, &part));
-        Self { mapping: Arc::clone(mapping), part, way }
+        Self {
+            mapping: Arc::clone(mapping),
+            part,
+            way,
+        }
     }
 
     fn on_ring(mapping: &Arc<Mapping>, part: &Range<u64>) -> Option<Way> {

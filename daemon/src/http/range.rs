@@ -26,16 +26,22 @@ pub enum Selection {
 /// sum exceeds the size, are answered with everything; overlapping and adjacent ranges are joined.
 #[must_use]
 pub fn select(value: &[u8], size: u64) -> Selection {
-    let Some(set) = bytes_set(value) else { return Selection::Whole };
+    let Some(set) = bytes_set(value) else {
+        return Selection::Whole;
+    };
     let mut wanted: Vec<Range<u64>> = Vec::new();
     let mut specs = 0_usize;
     let mut sum = 0_u64;
     for (index, element) in set.split(|byte| *byte == b',').enumerate() {
-        let Some(element) = trim_list_element(element, index == 0) else { return Selection::Whole };
+        let Some(element) = trim_list_element(element, index == 0) else {
+            return Selection::Whole;
+        };
         if element.is_empty() {
             continue;
         }
-        let Some(spec) = Spec::parse(element) else { return Selection::Whole };
+        let Some(spec) = Spec::parse(element) else {
+            return Selection::Whole;
+        };
         specs += 1;
         if let Some(range) = spec.within(size) {
             sum = sum.saturating_add(range.end - range.start);
@@ -110,12 +116,18 @@ fn is_zero_suffix(set: &[u8]) -> bool {
 /// first element unless that is empty.
 fn trim_list_element(element: &[u8], first: bool) -> Option<&[u8]> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let begin = element.iter().position(|byte| !is_space(byte)).unwrap_or(element.len());
+    let begin = element
+        .iter()
+        .position(|byte| !is_space(byte))
+        .unwrap_or(element.len());
     let trimmed = element.get(begin..)?;
     if first && begin > 0 && !trimmed.is_empty() {
         return None;
     }
-    let end = trimmed.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
+    let end = trimmed
+        .iter()
+        .rposition(|byte| !is_space(byte))
+        .map_or(0, |last| last + 1);
     trimmed.get(..end)
 }
 
@@ -132,7 +144,9 @@ fn compare(left: &[u8], right: &[u8]) -> Ordering {
 /// Past u64 it is u64::MAX: no recording is that long, so the meaning stays the same.
 fn number(digits: &[u8]) -> u64 {
     digits.iter().fold(0_u64, |value, digit| {
-        value.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0')))
+        value
+            .saturating_mul(10)
+            .saturating_add(u64::from(digit.wrapping_sub(b'0')))
     })
 }
 

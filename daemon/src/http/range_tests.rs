@@ -29,8 +29,14 @@ fn single_ranges() {
         ("bytes=1000-", Selection::Unsatisfiable),
         ("bytes=1000-1001", Selection::Unsatisfiable),
         ("bytes=18446744073709551615-", Selection::Unsatisfiable),
-        ("bytes=18446744073709551615-18446744073709551615", Selection::Unsatisfiable),
-        ("bytes=99999999999999999999-99999999999999999999", Selection::Unsatisfiable),
+        (
+            "bytes=18446744073709551615-18446744073709551615",
+            Selection::Unsatisfiable,
+        ),
+        (
+            "bytes=99999999999999999999-99999999999999999999",
+            Selection::Unsatisfiable,
+        ),
         ("bytes=-0", Selection::Unsatisfiable),
         ("bytes=-00", Selection::Unsatisfiable),
     ] {
@@ -41,13 +47,38 @@ fn single_ranges() {
 #[test]
 fn malformed_values_are_ignored() {
     for value in [
-        "", "bytes", "bytes=", "bytes=-", "bytes=,", "bytes= ", "bytes=1", "bytes=a-b", "bytes=1-b",
-        "bytes=--1", "bytes=1--2", "bytes=1-2-3", "bytes=2-1", "bytes=0-1,2-1", "bytes=+1-2",
-        "bytes=1 -2", "bytes=1- 2", "bytes= 1-2", "bytes =1-2", "bytes:1-2", "items=0-1",
-        "bytes=0-1;2-3", "bytes=0x1-0x2", "bytes=100000000000000000001-100000000000000000000",
-        "bytes=0-1,x", "bytes=\u{0}0-1",
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=,",
+        "bytes= ",
+        "bytes=1",
+        "bytes=a-b",
+        "bytes=1-b",
+        "bytes=--1",
+        "bytes=1--2",
+        "bytes=1-2-3",
+        "bytes=2-1",
+        "bytes=0-1,2-1",
+        "bytes=+1-2",
+        "bytes=1 -2",
+        "bytes=1- 2",
+        "bytes= 1-2",
+        "bytes =1-2",
+        "bytes:1-2",
+        "items=0-1",
+        "bytes=0-1;2-3",
+        "bytes=0x1-0x2",
+        "bytes=100000000000000000001-100000000000000000000",
+        "bytes=0-1,x",
+        "bytes=\u{0}0-1",
     ] {
-        assert_eq!(select(value.as_bytes(), 1_000), Selection::Whole, "{value:?}");
+        assert_eq!(
+            select(value.as_bytes(), 1_000),
+            Selection::Whole,
+            "{value:?}"
+        );
     }
 }
 
@@ -78,7 +109,9 @@ fn floods_are_answered_with_everything() {
         let parts: Vec<String> = (0..count).map(|i| format!("{0}-{0}", i * 2)).collect();
         format!("bytes={}", parts.join(","))
     };
-    assert!(matches!(select(ranges(16).as_bytes(), 1_000), Selection::Many(all) if all.len() == 16));
+    assert!(
+        matches!(select(ranges(16).as_bytes(), 1_000), Selection::Many(all) if all.len() == 16)
+    );
     assert_eq!(select(ranges(17).as_bytes(), 1_000), Selection::Whole);
     assert_eq!(select(b"bytes=0-599,100-699", 1_000), Selection::Whole);
     assert_eq!(select(b"bytes=0-499,500-999", 1_000), one(0, 1_000));
@@ -118,9 +151,13 @@ fn positions(element: &str, size: u64) -> Option<BTreeSet<u64>> {
 }
 
 fn model(elements: &[String], size: u64) -> Selection {
-    let sets: Option<Vec<BTreeSet<u64>>> =
-        elements.iter().map(|element| positions(element, size)).collect();
-    let Some(sets) = sets else { return Selection::Whole };
+    let sets: Option<Vec<BTreeSet<u64>>> = elements
+        .iter()
+        .map(|element| positions(element, size))
+        .collect();
+    let Some(sets) = sets else {
+        return Selection::Whole;
+    };
     let sum: usize = sets.iter().map(BTreeSet::len).sum();
     if sets.is_empty() || sets.len() > 16 || (sets.len() > 1 && sum as u64 > size) {
         return Selection::Whole;
@@ -134,7 +171,9 @@ fn model(elements: &[String], size: u64) -> Selection {
         }
     }
     let mention = |run: &Range<u64>| {
-        sets.iter().position(|set| set.iter().any(|at| run.contains(at))).unwrap_or(usize::MAX)
+        sets.iter()
+            .position(|set| set.iter().any(|at| run.contains(at)))
+            .unwrap_or(usize::MAX)
     };
     runs.sort_by_key(mention);
     match runs.len() {

@@ -124,7 +124,9 @@ impl Recordings {
         }
         self.metrics.cache_misses.fetch_add(1, Ordering::Relaxed);
         let wanted = key.1.clone();
-        let row = self.off_loop(move |storage| storage.find(tenant, &wanted)).await??;
+        let row = self
+            .off_loop(move |storage| storage.find(tenant, &wanted))
+            .await??;
         let Some(recording) = row else {
             self.table.borrow_mut().entries.remove(&key);
             return Ok(Found::Nothing);
@@ -133,14 +135,18 @@ impl Recordings {
             RecordingState::Live => Ok(Found::Live(Box::new(recording))),
             RecordingState::Absent => Ok(Found::Absent),
             RecordingState::Stored | RecordingState::Failed => {
-                if let Some(opened) =
-                    self.table.borrow_mut().confirm(&key, &recording, generation)
+                if let Some(opened) = self
+                    .table
+                    .borrow_mut()
+                    .confirm(&key, &recording, generation)
                 {
                     return Ok(Found::Opened(opened));
                 }
                 let entity = self.open(&recording).await?;
                 let opened = Rc::new(Opened { recording, entity });
-                self.table.borrow_mut().put(key, Rc::clone(&opened), generation);
+                self.table
+                    .borrow_mut()
+                    .put(key, Rc::clone(&opened), generation);
                 Ok(Found::Opened(opened))
             }
         }
@@ -206,6 +212,13 @@ impl Table {
             }
         }
         self.uses += 1;
-        self.entries.insert(key, Entry { opened, generation, used: self.uses });
+        self.entries.insert(
+            key,
+            Entry {
+                opened,
+                generation,
+                used: self.uses,
+            },
+        );
     }
 }

@@ -92,7 +92,10 @@ pub(super) fn segment(text: &str) -> Option<Cow<'_, str>> {
 
 fn escapes_are_whole(text: &str) -> bool {
     text.split('%').skip(1).all(|after| {
-        after.as_bytes().get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+        after
+            .as_bytes()
+            .get(..2)
+            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
     })
 }
 
@@ -106,11 +109,17 @@ pub(super) fn check_head(parts: &Parts) -> Result<(), Problem> {
         return Err(Problem::new(
             StatusCode::URI_TOO_LONG,
             "uri_too_long",
-            format!("The path and query have {uri} bytes; {} are allowed.", limits::URI_BYTES),
+            format!(
+                "The path and query have {uri} bytes; {} are allowed.",
+                limits::URI_BYTES
+            ),
         ));
     }
-    let bytes: usize =
-        parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let bytes: usize = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
     if parts.headers.len() > limits::HEADER_FIELDS || bytes > limits::HEADER_BYTES {
         return Err(Problem::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

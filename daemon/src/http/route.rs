@@ -68,7 +68,9 @@ const WRITE: &str = "POST, OPTIONS";
 impl Policy {
     /// Whether the method is one of [`Policy::allow`].
     pub(super) fn allows(&self, method: &Method) -> bool {
-        self.allow.split(", ").any(|allowed| allowed == method.as_str())
+        self.allow
+            .split(", ")
+            .any(|allowed| allowed == method.as_str())
     }
 }
 
@@ -77,17 +79,26 @@ impl<'a> Route<'a> {
     pub(super) fn of(path: &'a str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/api/v1/") {
             let mut segments = rest.split('/');
-            let parts =
-                [segments.next(), segments.next(), segments.next(), segments.next(), segments.next()];
+            let parts = [
+                segments.next(),
+                segments.next(),
+                segments.next(),
+                segments.next(),
+                segments.next(),
+            ];
             return match parts {
                 [Some("sse"), Some("audio"), Some(task), None, _] => Some(Self::TaskPlay(task)),
                 [Some("tasks"), None, ..] => Some(Self::TaskList),
                 [Some("tasks"), Some(task), None, ..] if !task.is_empty() => {
                     Some(Self::TaskShow(task))
                 }
-                [Some("tasks"), Some(task), Some("audio"), Some("export"), None] => {
-                    Some(Self::TaskExport(task))
-                }
+                [
+                    Some("tasks"),
+                    Some(task),
+                    Some("audio"),
+                    Some("export"),
+                    None,
+                ] => Some(Self::TaskExport(task)),
                 [Some("auth"), Some("ticket"), None, ..] => Some(Self::TicketIssue),
                 _ => None,
             };
@@ -111,20 +122,26 @@ impl<'a> Route<'a> {
                 (Group::Page, READ, Access::Public, Cache::Revalidate)
             }
             Self::OpenApiTaskAudio => (Group::TaskAudio, READ, Access::Public, Cache::Revalidate),
-            Self::Healthz | Self::Readyz => {
-                (Group::Operations, READ, Access::Public, Cache::Never)
-            }
+            Self::Healthz | Self::Readyz => (Group::Operations, READ, Access::Public, Cache::Never),
             Self::Metrics => (Group::Operations, READ, Access::Local, Cache::Never),
-            Self::TaskPlay(_) => {
-                (Group::TaskAudio, READ, Access::TaskKeyOrTicket, Cache::Revalidate)
-            }
+            Self::TaskPlay(_) => (
+                Group::TaskAudio,
+                READ,
+                Access::TaskKeyOrTicket,
+                Cache::Revalidate,
+            ),
             Self::TaskExport(_) => (Group::TaskAudio, READ, Access::TaskKey, Cache::Private),
             Self::TaskList | Self::TaskShow(_) => {
                 (Group::TaskAudio, READ, Access::TaskKey, Cache::Never)
             }
             Self::TicketIssue => (Group::TaskAudio, WRITE, Access::TaskKey, Cache::Never),
         };
-        Policy { group, allow, access, cache }
+        Policy {
+            group,
+            allow,
+            access,
+            cache,
+        }
     }
 
     /// Whose envelope a path without a route gets.
@@ -146,13 +163,25 @@ mod tests {
     fn paths_are_whole_and_exact() {
         assert_eq!(Route::of("/api/v1/sse/audio/x"), Some(Route::TaskPlay("x")));
         assert_eq!(Route::of("/api/v1/sse/audio/"), Some(Route::TaskPlay("")));
-        assert_eq!(Route::of("/api/v1/tasks/x/audio/export"), Some(Route::TaskExport("x")));
+        assert_eq!(
+            Route::of("/api/v1/tasks/x/audio/export"),
+            Some(Route::TaskExport("x"))
+        );
         assert_eq!(Route::of("/api/v1/tasks/x"), Some(Route::TaskShow("x")));
         assert_eq!(Route::of("/api/v1/tasks"), Some(Route::TaskList));
         for path in [
-            "", "//", "/api/v1/sse/audio", "/api/v1/sse/audio/x/", "/api/v1/sse/audio/x/y/z/w",
-            "/api/v1/tasks/", "/api/v1/tasks/x/audio", "/api/v1/tasks/x/audio/export/",
-            "/api/v1/tasks/x/audio/export/y", "/api/v1/../v1/tasks", "/page/../app.js", "/Healthz",
+            "",
+            "//",
+            "/api/v1/sse/audio",
+            "/api/v1/sse/audio/x/",
+            "/api/v1/sse/audio/x/y/z/w",
+            "/api/v1/tasks/",
+            "/api/v1/tasks/x/audio",
+            "/api/v1/tasks/x/audio/export/",
+            "/api/v1/tasks/x/audio/export/y",
+            "/api/v1/../v1/tasks",
+            "/page/../app.js",
+            "/Healthz",
         ] {
             assert_eq!(Route::of(path), None, "{path}");
         }
@@ -161,11 +190,17 @@ mod tests {
     #[test]
     fn nothing_of_a_tenant_is_public() {
         for path in [
-            "/api/v1/sse/audio/x", "/api/v1/tasks/x/audio/export", "/api/v1/tasks",
-            "/api/v1/tasks/x", "/api/v1/auth/ticket",
+            "/api/v1/sse/audio/x",
+            "/api/v1/tasks/x/audio/export",
+            "/api/v1/tasks",
+            "/api/v1/tasks/x",
+            "/api/v1/auth/ticket",
         ] {
             let access = Route::of(path).map(|route| route.policy().access);
-            assert!(matches!(access, Some(Access::TaskKey | Access::TaskKeyOrTicket)), "{path}");
+            assert!(
+                matches!(access, Some(Access::TaskKey | Access::TaskKeyOrTicket)),
+                "{path}"
+            );
         }
     }
 }

@@ -108,7 +108,10 @@ impl HttpServer {
         }
         let (draining, draining_seen) = watch::channel(false);
         let (deadline, deadline_seen) = watch::channel(None);
-        let stop = Stop { draining: draining_seen, deadline: deadline_seen };
+        let stop = Stop {
+            draining: draining_seen,
+            deadline: deadline_seen,
+        };
         let server = Self {
             addresses,
             certificates: certificates.clone(),
@@ -121,11 +124,19 @@ impl HttpServer {
             .into_iter()
             .enumerate()
         {
-            for socket in ears.plain.iter_mut().chain(ears.tls.iter_mut().map(|(tls, _)| tls)) {
+            for socket in ears
+                .plain
+                .iter_mut()
+                .chain(ears.tls.iter_mut().map(|(tls, _)| tls))
+            {
                 socket.set_nonblocking(true).map_err(StartError::Passed)?;
             }
             let thread = spawn(index, Arc::clone(&site), ears, stop.clone())?;
-            server.workers.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+            server
+                .workers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(thread);
         }
         Ok(server)
     }
@@ -188,22 +199,38 @@ fn sockets(http: &Http, passed: Passed, count: usize) -> Result<(Shared, Shared)
             // An IPv6 wildcard takes IPv4 too, unless IPv4 is listened on for itself.
             let taken = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
             let v6_only = http.listen.iter().chain(&http.listen_tls).any(taken);
-            listen::open(*address, count, v6_only)
-                .map_err(|source| StartError::Listen { field, address: *address, source })
+            listen::open(*address, count, v6_only).map_err(|source| StartError::Listen {
+                field,
+                address: *address,
+                source,
+            })
         };
         addresses.iter().map(one).collect()
     };
     let shared = |sockets: Vec<TcpListener>| -> Result<Shared, StartError> {
         let copies = |socket: TcpListener| -> io::Result<Vec<TcpListener>> {
-            let mut all = (1..count).map(|_| socket.try_clone()).collect::<io::Result<Vec<_>>>()?;
+            let mut all = (1..count)
+                .map(|_| socket.try_clone())
+                .collect::<io::Result<Vec<_>>>()?;
             all.push(socket);
             Ok(all)
         };
-        sockets.into_iter().map(|socket| copies(socket).map_err(StartError::Passed)).collect()
+        sockets
+            .into_iter()
+            .map(|socket| copies(socket).map_err(StartError::Passed))
+            .collect()
     };
     let Passed { plain, tls } = passed;
-    let plain = if plain.is_empty() { open("listen", &http.listen)? } else { shared(plain)? };
-    let tls = if tls.is_empty() { open("listen_tls", &http.listen_tls)? } else { shared(tls)? };
+    let plain = if plain.is_empty() {
+        open("listen", &http.listen)?
+    } else {
+        shared(plain)?
+    };
+    let tls = if tls.is_empty() {
+        open("listen_tls", &http.listen_tls)?
+    } else {
+        shared(tls)?
+    };
     Ok((plain, tls))
 }
 
@@ -213,8 +240,12 @@ fn share_out(
     certificates: Option<&Arc<Certificates>>,
     count: usize,
 ) -> Vec<Ears> {
-    let mut ears: Vec<Ears> =
-        (0..count).map(|_| Ears { plain: Vec::new(), tls: Vec::new() }).collect();
+    let mut ears: Vec<Ears> = (0..count)
+        .map(|_| Ears {
+            plain: Vec::new(),
+            tls: Vec::new(),
+        })
+        .collect();
     for sockets in plain {
         for (ears, socket) in ears.iter_mut().zip(sockets) {
             ears.plain.push(socket);

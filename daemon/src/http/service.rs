@@ -155,7 +155,11 @@ fn finish(site: &Site, parts: &Parts, request_id: &str, response: &mut Response<
     let length = response.body().len();
     let status = response.status();
     let headers = response.headers_mut();
-    if !cors::mark(&parts.headers, &site.config.load().http.allowed_origins, headers) {
+    if !cors::mark(
+        &parts.headers,
+        &site.config.load().http.allowed_origins,
+        headers,
+    ) {
         headers.remove(http::header::ACCESS_CONTROL_ALLOW_METHODS);
         headers.remove(http::header::ACCESS_CONTROL_ALLOW_HEADERS);
         headers.remove(http::header::ACCESS_CONTROL_MAX_AGE);

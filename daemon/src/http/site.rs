@@ -60,7 +60,13 @@ impl Site {
     /// # Errors
     /// The system gave no random bytes.
     pub(super) fn new(app: App) -> Result<Arc<Self>, getrandom::Error> {
-        let App { storage, engine, config, clock, http_metrics } = app;
+        let App {
+            storage,
+            engine,
+            config,
+            clock,
+            http_metrics,
+        } = app;
         Self::assemble(storage, Arc::new(engine), config, clock, http_metrics)
     }
 

@@ -1,10 +1,18 @@
 //! A plain TCP connection as hyper and rustls see it. It writes slices of mapped recordings with
 //! `sendfile` where that is cheaper than `writev`, takes turns with the thread's other
 //! connections, and tells `activity.rs` what moves.
-#![allow(unsafe_code, reason = "sendfile64 has no safe wrapper that takes a 64-bit offset on ARM")]
+//!
+//! `sendfile` queues references to the page cache. Callreel never changes a published byte, so
+//! what is queued stays what it was. If somebody else cuts the file while bytes of it are queued,
+//! the kernel clears the rest of the page (or large folio) in which the cut falls, and these queued
+//! bytes go out as zeros before the answer breaks off: the client knows that answer as incomplete.
+#![allow(
+    unsafe_code,
+    reason = "sendfile64 has no safe wrapper that takes a 64-bit offset on ARM"
+)]
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, BorrowedFd, AsFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -40,7 +48,13 @@ pub(super) struct Socket {
 impl Socket {
     /// Wraps an accepted connection.
     pub(super) fn new(stream: TcpStream, activity: Rc<Activity>) -> Self {
-        Self { stream, activity, replay: Bytes::new(), turn: 0, drained: None }
+        Self {
+            stream,
+            activity,
+            replay: Bytes::new(),
+            turn: 0,
+            drained: None,
+        }
     }
 
     /// Reads until the client's protocol is known; whether it is HTTP/2. Nothing is lost: what was
@@ -49,7 +63,9 @@ impl Socket {
         let mut seen = [0_u8; H2_PREFACE.len()];
         let mut length = 0;
         while length < seen.len() && seen.get(..length) == H2_PREFACE.get(..length) {
-            let Some(rest) = seen.get_mut(length..) else { break };
+            let Some(rest) = seen.get_mut(length..) else {
+                break;
+            };
             let read = self.stream.read(rest).await?;
             if read == 0 {
                 break;
@@ -142,7 +158,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_send(cx, |stream, budget| send(stream.as_fd(), slices, budget))
+        self.get_mut()
+            .poll_send(cx, |stream, budget| send(stream.as_fd(), slices, budget))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -200,7 +217,10 @@ fn send(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>], budget: usize) -> io::Re
     }
     match send_file(socket, &place, length.min(budget - sent)) {
         // The file is shorter than its mapping: somebody cut it. The answer cannot be finished.
-        Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the recording's file was cut")),
+        Ok(0) => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the recording's file was cut",
+        )),
         Ok(count) => Ok(sent + count),
         // What went out before counts; the error comes back with the next call.
         Err(error) if sent > 0 && error.kind() == io::ErrorKind::WouldBlock => Ok(sent),
@@ -218,7 +238,10 @@ fn send(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>], budget: usize) -> io::Re
 
 /// File systems that cannot `sendfile` say so with one of these (sendfile(2)).
 fn is_refusal(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP))
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)
+    )
 }
 
 /// One `sendmsg` of as many slices as fit the budget. The kernel reads the bytes: where a mapped

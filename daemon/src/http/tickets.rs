@@ -4,8 +4,8 @@
 //! recording many times (a probe, then a range a seek). So its *first* use must come within
 //! [`limits::TICKET_FIRST_USE`] and binds it to the recording and the client's address; after that
 //! it opens that recording for that address alone, until nobody has used it for
-//! [`limits::TICKET_IDLE`], at the latest [`limits::TICKET_LIFE`] after its issue. A ticket that was
-//! seen on its way (a log, a referrer, a shoulder) therefore opens nothing elsewhere.
+//! [`limits::TICKET_IDLE`], at the latest [`limits::TICKET_LIFE`] after its issue. A ticket that
+//! was seen on its way (a log, a referrer, a shoulder) therefore opens nothing elsewhere.
 //!
 //! Tickets live in memory: a restart ends all listenings, and the page asks for new ones.
 
@@ -75,7 +75,10 @@ impl Tickets {
     pub(super) fn new() -> Result<Self, getrandom::Error> {
         let mut hash_key = [0; 32];
         getrandom::fill(&mut hash_key)?;
-        Ok(Self { hash_key, table: Mutex::new(HashMap::new()) })
+        Ok(Self {
+            hash_key,
+            table: Mutex::new(HashMap::new()),
+        })
     }
 
     /// Issues a ticket at `now` (monotonic time), for one recording if `task` says which.
@@ -102,7 +105,13 @@ impl Tickets {
                 return Err(IssueError::Full);
             }
         }
-        let ticket = Ticket { holder, issued: now, used: None, task, address: None };
+        let ticket = Ticket {
+            holder,
+            issued: now,
+            used: None,
+            task,
+            address: None,
+        };
         table.insert(self.hash(&text), ticket);
         Ok(text)
     }
@@ -152,7 +161,10 @@ const SECRET_BYTES: usize = 24;
 mod tests {
     use super::*;
 
-    const HOLDER: Holder = Holder { tenant: TenantId(3), key_id: 7 };
+    const HOLDER: Holder = Holder {
+        tenant: TenantId(3),
+        key_id: 7,
+    };
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -177,9 +189,15 @@ mod tests {
         let tickets = Tickets::new().unwrap();
         let task = Uuid::from_u128(1);
         let late = tickets.issue(HOLDER, None, Duration::ZERO).unwrap();
-        assert_eq!(tickets.redeem(&late, task, ip(1), limits::TICKET_FIRST_USE), None);
+        assert_eq!(
+            tickets.redeem(&late, task, ip(1), limits::TICKET_FIRST_USE),
+            None
+        );
         let bound = tickets.issue(HOLDER, Some(task), Duration::ZERO).unwrap();
-        assert_eq!(tickets.redeem(&bound, Uuid::from_u128(9), ip(1), Duration::ZERO), None);
+        assert_eq!(
+            tickets.redeem(&bound, Uuid::from_u128(9), ip(1), Duration::ZERO),
+            None
+        );
         for at in 0..bound.len() {
             let mut forged = bound.clone().into_bytes();
             if let Some(byte) = forged.get_mut(at) {
@@ -188,7 +206,10 @@ mod tests {
             let forged = String::from_utf8(forged).unwrap();
             assert_eq!(tickets.redeem(&forged, task, ip(1), Duration::ZERO), None);
         }
-        assert_eq!(tickets.redeem(&bound, task, ip(1), Duration::ZERO), Some(HOLDER));
+        assert_eq!(
+            tickets.redeem(&bound, task, ip(1), Duration::ZERO),
+            Some(HOLDER)
+        );
     }
 
     #[test]
@@ -210,7 +231,14 @@ mod tests {
         for _ in 0..limits::TICKETS {
             tickets.issue(HOLDER, None, Duration::ZERO).unwrap();
         }
-        assert!(matches!(tickets.issue(HOLDER, None, Duration::ZERO), Err(IssueError::Full)));
-        assert!(tickets.issue(HOLDER, None, limits::TICKET_FIRST_USE).is_ok());
+        assert!(matches!(
+            tickets.issue(HOLDER, None, Duration::ZERO),
+            Err(IssueError::Full)
+        ));
+        assert!(
+            tickets
+                .issue(HOLDER, None, limits::TICKET_FIRST_USE)
+                .is_ok()
+        );
     }
 }

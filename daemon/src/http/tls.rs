@@ -76,7 +76,10 @@ impl Certificates {
     pub(super) fn load(files: &Tls) -> Result<Self, TlsError> {
         let tickets = rustls::crypto::ring::Ticketer::new().map_err(TlsError::Library)?;
         let config = build(files, &tickets)?;
-        Ok(Self { config: ArcSwap::from_pointee(config), tickets })
+        Ok(Self {
+            config: ArcSwap::from_pointee(config),
+            tickets,
+        })
     }
 
     /// Reads them again; new connections use them from now on.
@@ -116,9 +119,14 @@ fn build(files: &Tls, tickets: &Arc<dyn ProducesTickets>) -> Result<ServerConfig
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let chain = chain.map_err(|source| TlsError::Pem { path: path.to_owned(), source })?;
+    let chain = chain.map_err(|source| TlsError::Pem {
+        path: path.to_owned(),
+        source,
+    })?;
     if chain.is_empty() {
-        return Err(TlsError::NoCertificate { path: path.to_owned() });
+        return Err(TlsError::NoCertificate {
+            path: path.to_owned(),
+        });
     }
     Ok(chain)
 }
@@ -126,13 +134,21 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|source| match source {
-        pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
-        source => TlsError::Pem { path: path.to_owned(), source },
+        pem::Error::NoItemsFound => TlsError::NoKey {
+            path: path.to_owned(),
+        },
+        source => TlsError::Pem {
+            path: path.to_owned(),
+            source,
+        },
     })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| TlsError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The protocol name of HTTP/2 over TLS (RFC 9113 section 3.2).

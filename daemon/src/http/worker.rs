@@ -57,7 +57,10 @@ impl Runtime {
             Ok(runtime) => Ok(Self::Ring(runtime)),
             Err(refusal) => {
                 log::info!("HTTP prefaults on a thread pool, since io_uring is refused: {refusal}");
-                tokio::runtime::Builder::new_current_thread().enable_all().build().map(Self::Plain)
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .map(Self::Plain)
             }
         }
     }
@@ -88,12 +91,18 @@ pub(super) async fn run(site: Arc<Site>, ears: Ears, stop: Stop) -> io::Result<(
     let connections = Rc::new(std::cell::RefCell::new(JoinSet::new()));
     for socket in ears.plain {
         let socket = tokio::net::TcpListener::from_std(socket)?;
-        let accept = Accept { worker: Rc::clone(&worker), stop: stop.clone() };
+        let accept = Accept {
+            worker: Rc::clone(&worker),
+            stop: stop.clone(),
+        };
         listeners.spawn_local(accept.run(socket, None, Rc::clone(&connections)));
     }
     for (socket, certificates) in ears.tls {
         let socket = tokio::net::TcpListener::from_std(socket)?;
-        let accept = Accept { worker: Rc::clone(&worker), stop: stop.clone() };
+        let accept = Accept {
+            worker: Rc::clone(&worker),
+            stop: stop.clone(),
+        };
         listeners.spawn_local(accept.run(socket, Some(certificates), Rc::clone(&connections)));
     }
     while listeners.join_next().await.is_some() {}

@@ -13,9 +13,14 @@ pub(crate) const SCHEMA: u32 = 1;
 /// Makes sure that every table is there, that the schema is ours and that the secret that keys
 /// the hashes of issued keys exists. Returns that secret.
 pub(crate) fn migrate(index: &Index) -> Result<[u8; 32], OpenError> {
-    if let Some(secret) = current(index)? {
-        return Ok(secret);
+    match current(index)? {
+        Some(secret) => Ok(secret),
+        None => create(index, None),
     }
+}
+
+/// Makes the tables of an empty index; `secret` is an older index's, if there is one.
+pub(crate) fn create(index: &Index, secret: Option<[u8; 32]>) -> Result<[u8; 32], OpenError> {
     let transaction = index.begin_write()?;
     let secret = {
         let mut tables = Tables::open(&transaction)?;
@@ -24,8 +29,9 @@ pub(crate) fn migrate(index: &Index) -> Result<[u8; 32], OpenError> {
         match held {
             Some(bytes) => bytes.try_into().map_err(|_| OpenError::Meta(meta::HASH_SECRET))?,
             None => {
-                let mut secret = [0; 32];
-                getrandom::fill(&mut secret).map_err(OpenError::Random)?;
+                let mut fresh = [0; 32];
+                getrandom::fill(&mut fresh).map_err(OpenError::Random)?;
+                let secret = secret.unwrap_or(fresh);
                 tables.meta.insert(meta::HASH_SECRET, secret.as_slice())?;
                 secret
             }

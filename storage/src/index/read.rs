@@ -10,7 +10,7 @@ use super::values;
 use crate::error::ReadError;
 use crate::handle::{Cursor, ListFilter, Page};
 use crate::ids::{LineName, RecordingId, RecordingName, TenantId};
-use crate::limits::{PAGE_MAX, PAGE_SCAN_MAX};
+use crate::limits::{FINDINGS_MAX, PAGE_MAX, PAGE_SCAN_MAX};
 use crate::record::{KeyRow, Recording, RecordingState, Tenant, WallMillis};
 
 impl Index {
@@ -156,6 +156,40 @@ impl Index {
             all.push((*key.value(), values::decode_recording(bytes.value())));
         }
         Ok(all)
+    }
+
+    /// Names that lead to a recording which does not exist.
+    pub(crate) fn dangling_names(&self) -> Result<Vec<(&'static str, RecordingId)>, ReadError> {
+        let reading = self.begin_read()?;
+        let rows = reading.open_table(tables::RECORDINGS)?;
+        let mut dangling = Vec::new();
+        let mut see = |table, tenant: &[u8], id: u64| -> Result<(), ReadError> {
+            let key = keys::recording(TenantId(keys::be32(tenant)), RecordingId(id));
+            if rows.get(&key)?.is_none() && dangling.len() < FINDINGS_MAX {
+                dangling.push((table, RecordingId(id)));
+            }
+            Ok(())
+        };
+        for (name, table) in [("call_sids", tables::CALL_SIDS), ("crt_objects", tables::CRT_OBJECTS)]
+        {
+            for entry in reading.open_table(table)?.iter()? {
+                let (key, id) = entry?;
+                see(name, key.value(), id.value())?;
+            }
+        }
+        for entry in reading.open_table(tables::TASKS)?.iter()? {
+            let (key, id) = entry?;
+            see("tasks", key.value(), id.value())?;
+        }
+        for entry in reading.open_table(tables::SESSIONS)?.iter()? {
+            let (key, ()) = (entry?.0, ());
+            see("sessions", key.value(), keys::be64(&key.value()[20..]))?;
+        }
+        for entry in reading.open_table(tables::RECIDS)?.iter()? {
+            let (id, tenant) = entry?;
+            see("recids", &tenant.value().to_be_bytes(), u64::from_be_bytes(*id.value()))?;
+        }
+        Ok(dangling)
     }
 
     /// Rows in all.

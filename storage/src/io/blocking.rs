@@ -31,14 +31,14 @@ impl SegmentIo for Blocking {
         })
     }
 
-    fn open_direct(&self, path: &Path) -> Op<io::Result<Arc<SegmentFile>>> {
+    fn open_journal(&self, path: &Path, wanted: bool) -> Op<io::Result<Arc<SegmentFile>>> {
         let path = path.to_owned();
         run(move || {
             let mut options = File::options();
             options.read(true).write(true).create(true).truncate(false);
-            let direct = options.clone().custom_flags(libc::O_DIRECT).open(&path);
-            let (file, direct) = match direct {
-                Ok(file) => (file, true),
+            let flags = if wanted { libc::O_DIRECT } else { 0 };
+            let (file, direct) = match options.clone().custom_flags(flags).open(&path) {
+                Ok(file) => (file, wanted),
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                     (options.open(&path)?, false)
                 }

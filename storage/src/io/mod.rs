@@ -38,8 +38,8 @@ pub(crate) trait SegmentIo {
     /// Creates a file that must not exist, for reading and writing.
     fn create(&self, path: &Path) -> Op<io::Result<Arc<SegmentFile>>>;
 
-    /// Opens or creates a file past the page cache where the file system can, else through it.
-    fn open_direct(&self, path: &Path) -> Op<io::Result<Arc<SegmentFile>>>;
+    /// Opens or creates a file, if `direct` past the page cache where the file system can.
+    fn open_journal(&self, path: &Path, direct: bool) -> Op<io::Result<Arc<SegmentFile>>>;
 
     /// Writes the whole buffer and gives it back.
     fn write_at(

@@ -25,8 +25,8 @@ impl SegmentIo for Uring {
         Blocking.create(path)
     }
 
-    fn open_direct(&self, path: &Path) -> Op<io::Result<Arc<SegmentFile>>> {
-        Blocking.open_direct(path)
+    fn open_journal(&self, path: &Path, direct: bool) -> Op<io::Result<Arc<SegmentFile>>> {
+        Blocking.open_journal(path, direct)
     }
 
     fn write_at(

@@ -64,8 +64,10 @@ impl Journal {
         }
     }
 
+    /// Describes a recording; its file waits for that to be durable.
     pub(crate) fn begin(&mut self, begin: &Begin) {
         self.batch.begin(begin);
+        self.urgent = true;
     }
 
     pub(crate) fn sound(&mut self, id: RecordingId, offset: u64, sound: &[u8]) {

@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) unjournalled: usize,
     /// Sound handed to writers, in bytes.
     pub(super) queued: usize,
+    /// Recordings that begin in the batch being gathered.
+    pub(super) beginning: Vec<RecordingId>,
     /// When the last batch was taken.
     pub(super) last_batch: Duration,
     /// Index changes that found the queue full.
@@ -75,6 +77,7 @@ impl Core {
             pool: Vec::new(),
             unjournalled: 0,
             queued: 0,
+            beginning: Vec::new(),
             last_batch,
             rows: VecDeque::new(),
             retired: VecDeque::new(),
@@ -99,8 +102,8 @@ impl Core {
         let row = Recording { facts: begin.facts, state: RecordingState::Live, outcome: None };
         let slot = Slot::new(row.facts.clone(), path, buffer, size);
         state.slots.insert(id, slot);
+        state.beginning.push(id);
         self.offer(state, Change::Put(Box::new(row)));
-        self.start_writer(state, id);
     }
 
     pub(super) fn append(self: &Rc<Self>, id: RecordingId, sound: &[u8]) -> Result<(), Behind> {
@@ -268,7 +271,7 @@ impl Core {
 
     pub(super) fn start_writer(self: &Rc<Self>, state: &mut State, id: RecordingId) {
         let Some(slot) = state.slots.get_mut(&id) else { return };
-        if !slot.writing && !slot.pieces.is_empty() {
+        if slot.begun && !slot.writing && !slot.pieces.is_empty() {
             slot.writing = true;
             tokio::task::spawn_local(super::files::write_pieces(Rc::clone(self), id));
         }

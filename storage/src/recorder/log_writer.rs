@@ -23,10 +23,11 @@ pub(super) fn start(core: &Rc<Core>, state: &mut State, now: Duration) {
     let rate = state.rate();
     let spare = state.buffer(crate::limits::FILE_BUFFER_MAX);
     let (write, full) = state.journal.take(spare, rate);
+    let begun = std::mem::take(&mut state.beginning);
     if full {
         describe_open(state);
     }
-    tokio::task::spawn_local(write_batch(Rc::clone(core), write, full, positions));
+    tokio::task::spawn_local(write_batch(Rc::clone(core), write, full, Held { positions, begun }));
 }
 
 /// The first entries of a new generation: every open recording as it stands.
@@ -43,11 +44,35 @@ fn describe_open(state: &mut State) {
     }
 }
 
+/// What a batch makes durable.
+struct Held {
+    /// How far each recording is in the journal then.
+    positions: Vec<(RecordingId, u64)>,
+    /// Recordings whose description is in it.
+    begun: Vec<RecordingId>,
+}
+
+impl Held {
+    fn is_durable(self, core: &Rc<Core>, state: &mut State) {
+        for (id, position) in self.positions {
+            if let Some(slot) = state.slots.get_mut(&id) {
+                slot.durable = slot.durable.max(position);
+            }
+        }
+        for id in self.begun {
+            if let Some(slot) = state.slots.get_mut(&id) {
+                slot.begun = true;
+            }
+            core.start_writer(state, id);
+        }
+    }
+}
+
 async fn write_batch(
     core: Rc<Core>,
     write: Write,
     full: bool,
-    positions: Vec<(RecordingId, u64)>,
+    held: Held,
 ) {
     let epoch = core.state.borrow().epoch;
     let started = core.shared.clock.monotonic();
@@ -67,11 +92,7 @@ async fn write_batch(
             core.shared.metrics.journal_sync.record(took);
             core.shared.count_written(bytes);
             state.recycle(buffer);
-            for (id, position) in positions {
-                if let Some(slot) = state.slots.get_mut(&id) {
-                    slot.durable = slot.durable.max(position);
-                }
-            }
+            held.is_durable(&core, state);
             if full && let Some(retired) = state.journal.retire() {
                 let floor = lowest_id(&core, state);
                 state.retired.push_back((retired, floor));
@@ -98,7 +119,18 @@ async fn write_and_sync(core: &Rc<Core>, write: Write) -> io::Result<Buffer> {
         _ => open_generation(core, generation).await?,
     };
     let (written, buffer) = core.io.write_at(&file, offset, bytes).await;
-    written?;
+    let (file, buffer) = match written {
+        Ok(()) => (file, buffer),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) && file.direct => {
+            // The file system took O_DIRECT but wants another alignment: nothing was written.
+            let file = core.io.open_journal(&file.path, false).await?;
+            core.state.borrow_mut().journal.opened(Arc::clone(&file));
+            let (written, buffer) = core.io.write_at(&file, offset, buffer).await;
+            written?;
+            (file, buffer)
+        }
+        Err(error) => return Err(error),
+    };
     core.io.sync_data(&file).await?;
     Ok(buffer)
 }
@@ -106,7 +138,7 @@ async fn write_and_sync(core: &Rc<Core>, write: Write) -> io::Result<Buffer> {
 /// Opens a file for a new generation, sets its space aside and makes its name durable.
 async fn open_generation(core: &Rc<Core>, generation: u64) -> io::Result<Arc<SegmentFile>> {
     let (path, size) = core.state.borrow_mut().journal.next_path();
-    let file = core.io.open_direct(&path).await?;
+    let file = core.io.open_journal(&path, true).await?;
     let mut at = 0;
     while at < size {
         let len = PREALLOCATE_MAX.min(size - at);

@@ -121,6 +121,9 @@ async fn fail(core: &Rc<Core>, id: RecordingId) -> Option<RecorderEvent> {
     if full {
         core.shared.reserve.release();
         let state = &mut *core.state.borrow_mut();
+        if let Some(slot) = state.slots.get_mut(&id) {
+            slot.begun = true;
+        }
         core.start_writer(state, id);
     }
     if let Err(error) = close(core, id, RecordingState::Failed).await {

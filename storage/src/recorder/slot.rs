@@ -64,6 +64,9 @@ pub(crate) struct Slot {
     pub(crate) allocated: u64,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) pieces: VecDeque<Piece>,
+    /// The journal knows of the recording: only then may its file exist, or a crash would leave
+    /// a file that belongs to nobody.
+    pub(crate) begun: bool,
     /// The writer task is running.
     pub(crate) writing: bool,
     pub(crate) ending: Option<Ending>,
@@ -90,6 +93,7 @@ impl Slot {
             allocated: 0,
             gaps: Vec::new(),
             pieces: VecDeque::from([Piece::Create]),
+            begun: false,
             writing: false,
             ending: None,
             failure: None,

@@ -42,6 +42,7 @@ pub(super) fn disk_failed(core: &Rc<Core>, state: &mut State, error: &io::Error)
     state.disk = Disk::Refuses { full: is_full(error), next_probe, probing: false };
     state.epoch += 1;
     state.unjournalled = 0;
+    state.beginning.clear();
     core.shared.metrics.recorder_refuses.store(true, Ordering::Relaxed);
     state.events.push(RecorderEvent::DiskRefuses(again(error)));
     if is_full(error) {
@@ -101,7 +102,7 @@ async fn try_disk(core: &Rc<Core>) -> io::Result<()> {
     }
     let path = core.state.borrow().journal.folder().join("probe");
     let outcome = async {
-        let file = core.io.open_direct(&path).await?;
+        let file = core.io.open_journal(&path, true).await?;
         let mut buffer = Buffer::with_capacity(PROBE_BYTES);
         buffer.fill(0, PROBE_BYTES);
         core.io.preallocate(&file, 0, PROBE_BYTES as u64).await?;

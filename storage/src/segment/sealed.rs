@@ -5,7 +5,7 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use audio_io::codec::wav::{self, WavError, WavInfo};
+use audio_io::codec::wav::{self, WavError};
 
 use super::facts::{FactsError, StoredFacts};
 use super::header::SOUND_AT;
@@ -15,7 +15,6 @@ use crate::limits::FACTS_MAX;
 #[derive(Debug)]
 pub(crate) struct Sealed {
     pub(crate) facts: StoredFacts,
-    pub(crate) info: WavInfo,
 }
 
 /// Why a file is not a sealed recording.
@@ -60,5 +59,5 @@ pub(crate) fn read(path: &Path) -> Result<Sealed, SealedError> {
     if !agree {
         return Err(SealedError::Header);
     }
-    Ok(Sealed { facts, info })
+    Ok(Sealed { facts })
 }

@@ -28,7 +28,9 @@ pub struct Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -39,7 +41,11 @@ impl Connection {
     /// As `connect(2)`.
     pub fn plain(address: SocketAddr) -> io::Result<Self> {
         let socket = dial(address)?;
-        Ok(Self { stream: Box::new(socket.try_clone()?), socket, ahead: Vec::new() })
+        Ok(Self {
+            stream: Box::new(socket.try_clone()?),
+            socket,
+            ahead: Vec::new(),
+        })
     }
 
     /// Connects with TLS and offers only `http/1.1`.
@@ -53,7 +59,11 @@ impl Connection {
             .map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(session, socket.try_clone()?);
         stream.flush()?;
-        Ok(Self { stream: Box::new(stream), socket, ahead: Vec::new() })
+        Ok(Self {
+            stream: Box::new(stream),
+            socket,
+            ahead: Vec::new(),
+        })
     }
 
     /// Sends bytes as they are.
@@ -92,11 +102,19 @@ impl Connection {
             if (100..200).contains(&status) {
                 continue;
             }
-            let mut answer = Answer { status, headers, body: Vec::new(), complete: true };
+            let mut answer = Answer {
+                status,
+                headers,
+                body: Vec::new(),
+                complete: true,
+            };
             if to_head || status == 204 || status == 304 {
                 return Ok(answer);
             }
-            if answer.header("transfer-encoding").is_some_and(|value| value == "chunked") {
+            if answer
+                .header("transfer-encoding")
+                .is_some_and(|value| value == "chunked")
+            {
                 answer.complete = self.read_chunks(&mut answer.body).is_ok();
             } else if let Some(length) = answer.header("content-length") {
                 let length: u64 = length.parse().map_err(|_| malformed("Content-Length"))?;
@@ -115,8 +133,16 @@ impl Connection {
     /// As [`Connection::read_answer`].
     pub fn read_slowly(mut self) -> io::Result<SlowReader> {
         let (status, headers) = self.read_head()?;
-        let head = Answer { status, headers, body: Vec::new(), complete: false };
-        Ok(SlowReader { head, connection: self })
+        let head = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+            complete: false,
+        };
+        Ok(SlowReader {
+            head,
+            connection: self,
+        })
     }
 
     /// Reads until the other side closes. A reset counts as a close.
@@ -245,7 +271,11 @@ impl SlowReader {
     /// When the connection ends before.
     pub fn read_exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
         let body = self.connection.read_body(length as u64)?;
-        if body.len() < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(body) }
+        if body.len() < length {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            Ok(body)
+        }
     }
 
     /// Reads whatever else comes before the server closes.
@@ -263,7 +293,10 @@ fn dial(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 fn encode(request: &Request) -> Vec<u8> {
-    let mut text = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n", request.method, request.target);
+    let mut text = format!(
+        "{} {} HTTP/1.1\r\nHost: localhost\r\n",
+        request.method, request.target
+    );
     for (name, value) in &request.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -277,7 +310,9 @@ fn encode(request: &Request) -> Vec<u8> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn malformed(what: &str) -> io::Error {

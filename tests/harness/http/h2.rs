@@ -30,15 +30,23 @@ pub(super) struct Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
 impl Connection {
     /// Connects; with a certificate over TLS, where ALPN must choose `h2`.
     pub(super) fn open(address: SocketAddr, certificate: Option<&Certificate>) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let scheme = if certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let sender = runtime.block_on(async {
             let socket = TcpStream::connect(address).await?;
             socket.set_nodelay(true)?;
@@ -56,7 +64,12 @@ impl Connection {
                 }
             }
         })?;
-        Ok(Self { runtime, sender, address, scheme })
+        Ok(Self {
+            runtime,
+            sender,
+            address,
+            scheme,
+        })
     }
 
     /// Sends a request and reads the answer, however far it comes.
@@ -81,8 +94,9 @@ async fn shake<T>(io: T) -> io::Result<SendRequest<Full<Bytes>>>
 where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let (sender, connection) =
-        handshake(TokioExecutor::new(), io).await.map_err(io::Error::other)?;
+    let (sender, connection) = handshake(TokioExecutor::new(), io)
+        .await
+        .map_err(io::Error::other)?;
     // Its error shows at the next request, as a closed sender.
     tokio::spawn(connection);
     Ok(sender)
@@ -92,13 +106,19 @@ async fn receive(
     sender: &mut SendRequest<Full<Bytes>>,
     message: hyper::Request<Full<Bytes>>,
 ) -> io::Result<Answer> {
-    let response = sender.send_request(message).await.map_err(io::Error::other)?;
+    let response = sender
+        .send_request(message)
+        .await
+        .map_err(io::Error::other)?;
     let (parts, mut incoming) = response.into_parts();
     let headers = parts
         .headers
         .iter()
         .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
         })
         .collect();
     let mut body = Vec::new();
@@ -112,5 +132,10 @@ async fn receive(
             }
         }
     }
-    Ok(Answer { status: parts.status.as_u16(), headers, body, complete })
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers,
+        body,
+        complete,
+    })
 }

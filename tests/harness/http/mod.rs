@@ -32,7 +32,12 @@ impl Request {
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
         let (method, target) = (method.to_owned(), target.to_owned());
-        Self { method, target, headers: Vec::new(), body: Vec::new() }
+        Self {
+            method,
+            target,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     /// A GET.
@@ -78,7 +83,11 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(key, _)| key == name);
         let first = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "header {name} came twice: {:?}", self.headers);
+        assert!(
+            found.next().is_none(),
+            "header {name} came twice: {:?}",
+            self.headers
+        );
         first
     }
 
@@ -144,7 +153,11 @@ impl Client {
     /// A client that has not connected yet.
     #[must_use]
     pub fn new(endpoints: Endpoints, transport: Transport) -> Self {
-        Self { endpoints, transport, connection: None }
+        Self {
+            endpoints,
+            transport,
+            connection: None,
+        }
     }
 
     /// Sends a request and reads the whole answer.
@@ -184,7 +197,9 @@ impl Client {
         match wire {
             Wire::One(mut connection) => {
                 let answer = connection.exchange(request)?;
-                let closed = answer.header("connection").is_some_and(|value| value == "close");
+                let closed = answer
+                    .header("connection")
+                    .is_some_and(|value| value == "close");
                 if answer.complete && !closed {
                     self.connection = Some(Wire::One(connection));
                 }

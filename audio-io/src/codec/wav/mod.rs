@@ -5,7 +5,7 @@
 //!
 //! | chunk | bytes with its own header | what |
 //! |---|---|---|
-//! | `RIFF` or `RF64` | 12 | size of all that follows; RF64 (EBU Tech 3306) when it passes 32 bits |
+//! | `RIFF` or `RF64` | 12 | size of what follows; RF64 (EBU Tech 3306) past 32 bits |
 //! | `JUNK` or `ds64` | 36 | room for, or the 64-bit sizes |
 //! | `fmt ` | 24 or 26 | 1 PCM16, 7 µ-law, 6 A-law; the companded ones with an empty extension |
 //! | `fact` | 12 | companded only: samples a channel |

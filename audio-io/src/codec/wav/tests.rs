@@ -89,7 +89,8 @@ proptest! {
     fn no_bytes_make_the_parser_panic(
         mut bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0_usize..4,
     ) {
-        let heads: [&[u8]; 4] = [b"RIFF\xFF\xFF\xFF\xFFWAVEfmt ", b"RF64\0\0\0\0WAVEds64", b"", b"R"];
+        let heads: [&[u8]; 4] =
+            [b"RIFF\xFF\xFF\xFF\xFFWAVEfmt ", b"RF64\0\0\0\0WAVEds64", b"", b"R"];
         bytes.splice(0..0, heads[kind].iter().copied());
         if let Ok(info) = parse_bytes(&bytes) {
             prop_assert!(info.data_offset + info.data_bytes <= bytes.len() as u64);

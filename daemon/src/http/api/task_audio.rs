@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::http::auth::Principal;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
+use crate::http::limits;
 use crate::http::media::{self, Cache, Entity, MediaRequest, Presentation};
 use crate::http::recordings::{FindError, Found};
 use crate::http::request::{self, Query};
@@ -26,13 +27,14 @@ use crate::http::tickets::{Holder, IssueError};
 use crate::http::wire::task_audio::{
     Status, Task, TaskPage, TicketIssued, TicketRequest, cursor_of, cursor_text,
 };
-use crate::http::limits;
 
 /// A path segment as a task id: a UUID in its hyphenated form, in either case. Anything else is
 /// nobody's id.
 pub(in crate::http) fn task_id(segment: &str) -> Option<Uuid> {
     let text = request::segment(segment)?;
-    (text.len() == 36).then(|| Uuid::try_parse(&text).ok()).flatten()
+    (text.len() == 36)
+        .then(|| Uuid::try_parse(&text).ok())
+        .flatten()
 }
 
 /// `GET|HEAD /api/v1/sse/audio/{taskId}`: to listen to, with Range.
@@ -74,7 +76,10 @@ async fn serve(
     let task = task.ok_or_else(not_found)?;
     let name = RecordingName::Task(task);
     let recordings = &call.worker.recordings;
-    let found = recordings.find(principal.tenant, name.clone()).await.map_err(find_problem)?;
+    let found = recordings
+        .find(principal.tenant, name.clone())
+        .await
+        .map_err(find_problem)?;
     let live = wants_live(call)?;
     match found {
         Found::Nothing | Found::Absent => Err(not_found()),
@@ -103,7 +108,11 @@ fn answer(
     let presentation = Presentation {
         content_type: container.media_type(),
         disposition: (shape == Shape::Export).then(|| media::attachment(&file_name(recording))),
-        cache: if entity.view().is_live() { Cache::Never } else { call.policy.cache },
+        cache: if entity.view().is_live() {
+            Cache::Never
+        } else {
+            call.policy.cache
+        },
         ranges: true,
     };
     let request = MediaRequest {
@@ -147,7 +156,9 @@ pub(in crate::http) async fn list(
             .filter(|limit| (1..=limits::PAGE_ROWS).contains(limit))
             .ok_or_else(|| {
                 let most = limits::PAGE_ROWS;
-                Problem::parameter(format!("query parameter 'limit' is a number from 1 to {most}"))
+                Problem::parameter(format!(
+                    "query parameter 'limit' is a number from 1 to {most}"
+                ))
             })?,
     };
     let status = match query.get("status")? {
@@ -162,7 +173,10 @@ pub(in crate::http) async fn list(
             Problem::parameter("query parameter 'cursor' is a 'next_cursor' of an earlier page")
         })?),
     };
-    let filter = ListFilter { states: status.states(), ..ListFilter::default() };
+    let filter = ListFilter {
+        states: status.states(),
+        ..ListFilter::default()
+    };
     let tenant = principal.tenant;
     let recordings = &call.worker.recordings;
     let page = recordings
@@ -227,18 +241,27 @@ where
         })?
     };
     let site = &call.worker.site;
-    let holder = Holder { tenant: principal.tenant, key_id: principal.key_id };
+    let holder = Holder {
+        tenant: principal.tenant,
+        key_id: principal.key_id,
+    };
     let now = site.clock.monotonic();
-    let ticket = site.tickets.issue(holder, request.task_id, now).map_err(|error| match error {
-        IssueError::Full => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_tickets",
-            "All tickets are in use; unused ones expire within a minute.",
-        )
-        .retry_after(limits::TICKET_FIRST_USE),
-        IssueError::Random(_) => Problem::internal(error),
-    })?;
-    json(&TicketIssued { ticket, expires_in_s: limits::TICKET_FIRST_USE.as_secs() })
+    let ticket = site
+        .tickets
+        .issue(holder, request.task_id, now)
+        .map_err(|error| match error {
+            IssueError::Full => Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_tickets",
+                "All tickets are in use; unused ones expire within a minute.",
+            )
+            .retry_after(limits::TICKET_FIRST_USE),
+            IssueError::Random(_) => Problem::internal(error),
+        })?;
+    json(&TicketIssued {
+        ticket,
+        expires_in_s: limits::TICKET_FIRST_USE.as_secs(),
+    })
 }
 
 async fn read<B>(call: &Call<'_>, body: B) -> Result<Bytes, Problem>
@@ -252,8 +275,14 @@ where
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
     };
     // A length that is told is believed at once, so that nothing of it is read.
-    let told = call.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let told = told.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    let told = call
+        .parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    let told = told
+        .and_then(|text| text.parse::<u64>().ok())
+        .unwrap_or_default();
     if told > limits::JSON_BODY_BYTES as u64 {
         return Err(too_large());
     }
@@ -276,8 +305,14 @@ where
 }
 
 fn is_json(call: &Call<'_>) -> bool {
-    let value = call.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|text| text.split(';').next()).unwrap_or_default();
+    let value = call
+        .parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|text| text.split(';').next())
+        .unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
@@ -339,11 +374,19 @@ mod tests {
         let id = "550e8400-e29b-41d4-a716-446655440000";
         assert!(task_id(id).is_some());
         assert_eq!(task_id(id), task_id(&id.to_uppercase()));
-        assert_eq!(task_id(id), task_id("550e8400%2De29b-41d4-a716-446655440000"));
+        assert_eq!(
+            task_id(id),
+            task_id("550e8400%2De29b-41d4-a716-446655440000")
+        );
         for bad in [
-            "", "1", "550e8400e29b41d4a716446655440000", "{550e8400-e29b-41d4-a716-446655440000}",
-            "550e8400-e29b-41d4-a716-44665544000g", "550e8400-e29b-41d4-a716-446655440000%00",
-            "..%2f..%2fetc%2fpasswd", "urn:uuid:550e8400-e29b-41d4-a716-446655440000",
+            "",
+            "1",
+            "550e8400e29b41d4a716446655440000",
+            "{550e8400-e29b-41d4-a716-446655440000}",
+            "550e8400-e29b-41d4-a716-44665544000g",
+            "550e8400-e29b-41d4-a716-446655440000%00",
+            "..%2f..%2fetc%2fpasswd",
+            "urn:uuid:550e8400-e29b-41d4-a716-446655440000",
         ] {
             assert_eq!(task_id(bad), None, "{bad}");
         }

@@ -160,11 +160,20 @@ mod tests {
 
     #[test]
     fn cursors_survive_the_wire_and_nothing_else_passes() {
-        let cursor = Cursor { started_at: WallMillis(1_700_000_000_123), id: RecordingId(u64::MAX) };
+        let cursor = Cursor {
+            started_at: WallMillis(1_700_000_000_123),
+            id: RecordingId(u64::MAX),
+        };
         let text = cursor_text(cursor);
         let back = cursor_of(&text).unwrap();
         assert_eq!((back.started_at, back.id), (cursor.started_at, cursor.id));
-        for bad in ["", "0", "+000000000000000000000000000000f", &text.replace('f', "g"), "é"] {
+        for bad in [
+            "",
+            "0",
+            "+000000000000000000000000000000f",
+            &text.replace('f', "g"),
+            "é",
+        ] {
             assert!(cursor_of(bad).is_none(), "{bad}");
         }
     }

@@ -1,0 +1,10 @@
+//! Tests over real sockets: a real store in a temporary folder, a scripted engine, the whole
+//! server. What belongs to one file is tested beside it.
+
+mod api;
+mod client;
+mod connections;
+mod cut;
+mod live;
+mod media;
+mod rig;

@@ -1,0 +1,156 @@
+//! A server to test against.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use audio_io::clock::ManualClock;
+use audio_io::format::StreamFormat;
+use audio_io::units::{Frames, WallMillis};
+use storage::handle::{
+    ImportNames, ImportRequest, IoChoice, RecorderSeed, StorageHandle, StoreOptions,
+};
+use storage::ids::{TenantId, TenantName};
+use storage::record::{Container, Family, Recording};
+use uuid::Uuid;
+
+use crate::config::schema::{Config, Tls};
+use crate::engine::{EngineTotals, LineSnapshot};
+use crate::http::metrics::HttpMetrics;
+use crate::http::serve::{HttpServer, Passed};
+use crate::http::site::{Engine, Site};
+
+/// When the store's clock stands: so `Last-Modified` is known.
+pub(super) const NOW: WallMillis = WallMillis(784_111_777_500);
+/// The same, as HTTP says it.
+pub(super) const NOW_TEXT: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+struct Calm;
+
+impl Engine for Calm {
+    fn is_progressing(&self) -> bool {
+        true
+    }
+    fn lines(&self) -> Vec<LineSnapshot> {
+        Vec::new()
+    }
+    fn totals(&self) -> EngineTotals {
+        EngineTotals::default()
+    }
+}
+
+/// A store with two tenants, and a server in front of it.
+pub(super) struct Rig {
+    pub(super) server: HttpServer,
+    pub(super) site: Arc<Site>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) tenant: TenantId,
+    pub(super) key: String,
+    pub(super) key_id: u64,
+    pub(super) stranger: String,
+    pub(super) seed: Option<RecorderSeed>,
+    pub(super) certificate: rustls::pki_types::CertificateDer<'static>,
+    pub(super) folder: tempfile::TempDir,
+}
+
+/// A configuration that serves plain and TLS on free ports with one worker.
+pub(super) fn config(folder: &Path) -> (Config, rustls::pki_types::CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let tls = Tls {
+        certificate: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+    };
+    std::fs::write(&tls.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&tls.key, made.signing_key.serialize_pem()).unwrap();
+    let mut config = Config::default();
+    config.http.listen = vec![([127, 0, 0, 1], 0).into()];
+    config.http.listen_tls = vec![([127, 0, 0, 1], 0).into()];
+    config.http.tls = Some(tls);
+    config.http.workers = 1;
+    config.http.allowed_origins = vec!["https://a.example".to_owned()];
+    (config, made.cert.der().clone())
+}
+
+impl Rig {
+    pub(super) fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub(super) fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut config, certificate) = config(folder.path());
+        adjust(&mut config);
+        let clock = Arc::new(ManualClock::at(NOW));
+        let options = StoreOptions {
+            data_dir: folder.path().join("data"),
+            index_cache_bytes: 8 * 1_024 * 1_024,
+            io: IoChoice::Blocking,
+        };
+        let (storage, seed, _) = StorageHandle::open(options, clock.clone()).unwrap();
+        let tenant = storage
+            .add_tenant(TenantName::new("a").unwrap())
+            .unwrap()
+            .id;
+        let other = storage
+            .add_tenant(TenantName::new("b").unwrap())
+            .unwrap()
+            .id;
+        let issued = storage
+            .issue_key(tenant, Family::TaskAudio, "test")
+            .unwrap();
+        let stranger = storage
+            .issue_key(other, Family::TaskAudio, "test")
+            .unwrap()
+            .secret;
+        let site = Site::assemble(
+            storage,
+            Arc::new(Calm),
+            Arc::new(ArcSwap::from_pointee(config)),
+            clock.clone(),
+            Arc::new(HttpMetrics::new()),
+        )
+        .unwrap();
+        let server = HttpServer::start_site(Arc::clone(&site), Passed::default()).unwrap();
+        Self {
+            server,
+            site,
+            clock,
+            tenant,
+            key: issued.secret,
+            key_id: issued.row.key_id,
+            stranger,
+            seed: Some(seed),
+            certificate,
+            folder,
+        }
+    }
+
+    /// Brings bytes in as a recording.
+    pub(super) fn import(&self, bytes: &[u8], container: Container) -> Recording {
+        let source = self.folder.path().join("source");
+        std::fs::write(&source, bytes).unwrap();
+        let request = ImportRequest {
+            tenant: self.tenant,
+            source,
+            container,
+            format: StreamFormat::TELEPHONE,
+            frames: Frames(8_000),
+            names: ImportNames {
+                task_id: Some(Uuid::new_v4()),
+                ..ImportNames::default()
+            },
+            line: None,
+            from: None,
+            to: None,
+            started_at: None,
+        };
+        self.site.storage.import(request, &mut |_, _| ()).unwrap()
+    }
+}
+
+/// Bytes that tell where they are from.
+pub(super) fn pattern(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|at| u8::try_from((at / 251 + at) % 251).unwrap_or(0) + 1)
+        .collect()
+}

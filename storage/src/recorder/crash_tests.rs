@@ -1,0 +1,212 @@
+//! A power cut after every single operation of a scripted life: whatever the disk then holds,
+//! the store opens, nothing acknowledged is lost, and index and files agree.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audio_io::block::GapCause;
+use audio_io::clock::ManualClock;
+use audio_io::units::{Frames, WallMillis};
+
+use crate::check::{CheckOptions, check};
+use crate::handle::{ListFilter, StorageHandle};
+use crate::ids::{RecordingId, TenantName};
+use crate::io::crash::{Crash, Disk, Event, LoggedIndex, Log, Loss};
+use crate::record::{EndCause, RecordingFacts, RecordingState};
+use crate::recorder::{Recorder, RecorderEvent, run_blocking};
+use crate::testing::{a_recording, options, sound, until};
+
+/// What each recording would hold if nothing were lost.
+type Expected = HashMap<RecordingId, Vec<u8>>;
+
+struct Script {
+    log: Log,
+    clock: Arc<ManualClock>,
+    handle: StorageHandle,
+    expected: Expected,
+}
+
+impl Script {
+    fn facts(&self) -> RecordingFacts {
+        let tenant = self.handle.tenants().unwrap()[0].id;
+        let (id, names) = self.handle.new_names(tenant);
+        RecordingFacts { tenant, id, names, ..a_recording(1, 1).facts }
+    }
+
+    fn append(&mut self, recorder: &mut Recorder, id: RecordingId, len: usize) {
+        let known = self.expected.entry(id).or_default();
+        let bytes = sound(id.0 + known.len() as u64, len);
+        known.extend(&bytes);
+        for piece in bytes.chunks(320) {
+            recorder.append(id, piece).unwrap();
+        }
+    }
+
+    /// Ticks until the journal holds all of a recording, and notes what was promised.
+    async fn acknowledged(&self, recorder: &mut Recorder, id: RecordingId) {
+        self.clock.advance(Duration::from_millis(500));
+        let all = self.expected[&id].len() as u64;
+        let events = until(recorder, |recorder, _| recorder.durable_bytes(id) == all).await;
+        self.note(events);
+        self.log.push(Event::Acknowledged(id, all));
+    }
+
+    async fn stored(&self, recorder: &mut Recorder, id: RecordingId) {
+        let is_this = |event: &RecorderEvent| {
+            matches!(event, RecorderEvent::Stored(row) if row.facts.id == id)
+        };
+        let events = until(recorder, |_, events| events.iter().any(is_this)).await;
+        self.note(events);
+    }
+
+    fn note(&self, events: Vec<RecorderEvent>) {
+        for event in events {
+            match event {
+                RecorderEvent::Stored(row) => self.log.push(Event::Stored(row.facts.id)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+async fn live(mut script: Script, mut recorder: Recorder) -> Script {
+    let first = script.facts();
+    let a = first.id;
+    recorder.begin(first).unwrap();
+    script.append(&mut recorder, a, 61_000);
+    script.acknowledged(&mut recorder, a).await;
+    recorder.gap(a, Frames(1_000), GapCause::Overrun);
+    script.expected.get_mut(&a).unwrap().extend([0; 2_000]);
+    script.append(&mut recorder, a, 5_001 * 2);
+    let second = script.facts();
+    let b = second.id;
+    recorder.begin(second).unwrap();
+    script.append(&mut recorder, b, 3_200);
+    script.acknowledged(&mut recorder, a).await;
+    recorder.end(a, EndCause::Silence, true);
+    script.append(&mut recorder, b, 6_400);
+    script.stored(&mut recorder, a).await;
+    script.acknowledged(&mut recorder, b).await;
+    // Enough for the journal to begin a second generation, and for its checkpoint.
+    for _ in 0..4 {
+        script.append(&mut recorder, b, 70_000);
+        script.acknowledged(&mut recorder, b).await;
+    }
+    script.append(&mut recorder, b, 6_400);
+    script.acknowledged(&mut recorder, b).await;
+    recorder.end(b, EndCause::Command, true);
+    script.stored(&mut recorder, b).await;
+    let events = recorder.finish().await;
+    script.note(events);
+    script
+}
+
+/// What was promised by a point of the log.
+#[derive(Default)]
+struct Promised {
+    acknowledged: HashMap<RecordingId, u64>,
+    stored: Vec<RecordingId>,
+}
+
+impl Promised {
+    fn step(&mut self, event: &Event) {
+        match event {
+            Event::Acknowledged(id, bytes) => {
+                self.acknowledged.insert(*id, *bytes);
+            }
+            Event::Stored(id) => self.stored.push(*id),
+            _ => {}
+        }
+    }
+}
+
+fn verify(folder: &Path, promised: &Promised, expected: &Expected, at: &str) {
+    let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_100_000)));
+    let (handle, seed, _) =
+        StorageHandle::open(options(folder), clock).unwrap_or_else(|error| panic!("{at}: {error}"));
+    let tenant = handle.tenants().unwrap()[0].id;
+    let rows = handle.list(tenant, &ListFilter::default(), None, 100).unwrap().recordings;
+    for row in &rows {
+        let id = row.facts.id;
+        assert_ne!(row.state, RecordingState::Live, "{at}: {id}");
+        assert_ne!(row.state, RecordingState::Failed, "{at}: {id}");
+        if row.state == RecordingState::Absent {
+            continue;
+        }
+        let bytes = std::fs::read(handle.path_of(row)).unwrap();
+        let frames = row.outcome.as_ref().unwrap().frames;
+        let end = usize::try_from(frames.0 * 2).unwrap();
+        let whole = &expected[&id];
+        assert!(end <= whole.len(), "{at}: {id} has {end} of {}", whole.len());
+        assert!(bytes[4_096..4_096 + end] == whole[..end], "{at}: {id} holds other sound");
+    }
+    let find = |id: &RecordingId| rows.iter().find(|row| row.facts.id == *id);
+    for (id, bytes) in &promised.acknowledged {
+        let row = find(id).unwrap_or_else(|| panic!("{at}: {id} is lost"));
+        assert_eq!(row.state, RecordingState::Stored, "{at}: {id}");
+        let frames = row.outcome.as_ref().unwrap().frames;
+        assert!(frames.0 * 2 >= *bytes, "{at}: {id} has {frames}, promised {bytes} bytes");
+    }
+    for id in &promised.stored {
+        let row = find(id).unwrap_or_else(|| panic!("{at}: {id} is lost"));
+        let frames = row.outcome.as_ref().unwrap().frames;
+        assert_eq!(frames.0 * 2, expected[id].len() as u64, "{at}: {id}");
+    }
+    let report = check(&handle, CheckOptions { hashes: true }, &mut |_, _| ()).unwrap();
+    assert!(report.is_clean(), "{at}: {:?}", report.findings);
+    let (fresh, _) = handle.new_names(tenant);
+    assert!(expected.keys().all(|id| fresh > *id), "{at}: an id is used again");
+    drop((handle, seed));
+}
+
+/// A folder in memory where there is one: nothing here depends on a real disk.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+#[test]
+fn a_power_cut_after_any_operation_loses_nothing_promised() {
+    let folder = scratch();
+    let log = Log::default();
+    let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
+    let opener = LoggedIndex { log: log.clone(), folder: folder.path().to_owned() };
+    let (handle, seed, _) = crate::open::open(
+        &options(folder.path()),
+        Arc::clone(&clock) as _,
+        Some(Arc::new(opener)),
+    )
+    .unwrap();
+    handle.add_tenant(TenantName::new("acme").unwrap()).unwrap();
+    let begin = log.len();
+    let mut disk = Disk::of(folder.path());
+    let script = Script { log: log.clone(), clock, handle, expected: HashMap::new() };
+    let io = Rc::new(Crash(log.clone()));
+    let script = run_blocking(seed, io, |recorder| live(script, recorder)).unwrap();
+    let Script { expected, handle, .. } = script;
+    let events = log.events();
+    drop(handle);
+    assert!(events.len() - begin > 80, "the script is too short: {}", events.len() - begin);
+
+    let mut promised = Promised::default();
+    for (number, event) in events.iter().enumerate().skip(begin) {
+        disk.step(number, event);
+        promised.step(event);
+        // Right after another change of the index alone nothing new can go wrong in the files:
+        // one kind of loss in turn is enough there, all kinds everywhere else.
+        let all = [Loss::Nothing, Loss::Everything, Loss::Some(number as u64 * 7_919)];
+        let index_only = matches!(event, Event::Wrote(path, ..) if path.ends_with("index.redb"));
+        for (kind, loss) in all.into_iter().enumerate() {
+            if index_only && number % 3 != kind {
+                continue;
+            }
+            let cut = scratch();
+            disk.materialise(folder.path(), cut.path(), loss);
+            verify(cut.path(), &promised, &expected, &format!("after {number}, {loss:?}"));
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Rebuilds the index from the files alone. Tenants and keys are carried over where the old index
+//! can still be read. Only when the new one is complete does it take the old one's place.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::check::OFFLINE_CACHE;
+use crate::error::{CheckError, OpenError, ReindexError};
+use crate::ids::{TenantId, TenantName};
+use crate::import::{plain_sound, row_of};
+use crate::index::apply::Change;
+use crate::index::backend::FileOpener;
+use crate::index::{Index, migrate};
+use crate::limits::COMMIT_GROUP_MAX;
+use crate::open::lock;
+use crate::paths::{Layout, facts_of, sync_dir, unlink_if_there};
+use crate::record::{Recording, Tenant, WallMillis};
+use crate::reserve::Reserve;
+use crate::segment::facts::{FactsError, StoredFacts};
+use crate::segment::sealed::{self, SealedError};
+use crate::walk;
+use crate::work::{SoundAt, measure};
+
+/// What reindexing did.
+#[derive(Debug, Default)]
+pub struct ReindexReport {
+    /// Recordings in the new index.
+    pub recordings: u64,
+    /// Tenants in it.
+    pub tenants: u64,
+    /// Keys carried over.
+    pub keys: u64,
+    /// The old index could not be read: its keys are gone and must be issued anew.
+    pub old_unreadable: bool,
+    /// Files that could not be taken in, and why.
+    pub skipped: Vec<(PathBuf, SealedError)>,
+    /// Where the old index is kept.
+    pub backup: Option<PathBuf>,
+}
+
+/// Rebuilds the index of a store that no daemon has open. `progress` is told bytes read and bytes
+/// in all.
+///
+/// # Errors
+/// [`ReindexError`]; the old index is untouched then.
+pub fn reindex(
+    data_dir: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<ReindexReport, ReindexError> {
+    let layout = Layout::new(data_dir);
+    let _lock = lock(&layout)?;
+    let fresh_path = data_dir.join("index.redb.new");
+    unlink_if_there(&fresh_path)
+        .map_err(|source| ReindexError::Io { path: fresh_path.clone(), source })?;
+    let reserve = Arc::new(Reserve::new(layout.reserve()));
+    let opener = Arc::new(FileOpener { reserve });
+    let old = Old::read(&layout, &opener);
+    let mut work = Work {
+        fresh: Index::open(opener, fresh_path.clone(), OFFLINE_CACHE)?,
+        report: ReindexReport { old_unreadable: !old.readable, ..Default::default() },
+        tenants: HashMap::new(),
+        group: Vec::new(),
+    };
+    work.carry_over(old)?;
+    work.take_files(&layout, progress)?;
+    work.commit()?;
+    let Work { fresh, mut report, tenants, .. } = work;
+    report.tenants = tenants.len() as u64;
+    drop(fresh);
+    report.backup = swap(&layout, &fresh_path)?;
+    Ok(report)
+}
+
+/// What the old index still tells.
+#[derive(Default)]
+struct Old {
+    readable: bool,
+    hash_secret: Option<[u8; 32]>,
+    id_high: u64,
+    tenants: Vec<Tenant>,
+    keys: Vec<crate::record::KeyRow>,
+    live: Vec<Recording>,
+}
+
+impl Old {
+    fn read(layout: &Layout, opener: &Arc<FileOpener>) -> Self {
+        if !layout.index().exists() {
+            return Self { readable: true, ..Self::default() };
+        }
+        Self::try_read(layout, opener).unwrap_or_else(|error| {
+            log::warn!("the old index cannot be read: {error}");
+            Self::default()
+        })
+    }
+
+    fn try_read(layout: &Layout, opener: &Arc<FileOpener>) -> Result<Self, OpenError> {
+        let index = Index::open(Arc::clone(opener) as _, layout.index(), OFFLINE_CACHE)?;
+        let read = |error| OpenError::from(CheckError::Read(error));
+        Ok(Self {
+            readable: true,
+            hash_secret: Some(migrate::migrate(&index)?),
+            id_high: index.id_high().map_err(read)?,
+            tenants: index.tenants().map_err(read)?,
+            keys: index.keys().map_err(read)?,
+            live: index.live().map_err(read)?,
+        })
+    }
+}
+
+struct Work {
+    fresh: Index,
+    report: ReindexReport,
+    tenants: HashMap<TenantId, TenantName>,
+    group: Vec<Change>,
+}
+
+impl Work {
+    fn carry_over(&mut self, old: Old) -> Result<(), ReindexError> {
+        migrate::create(&self.fresh, old.hash_secret)?;
+        self.group.push(Change::ReserveIds { below: old.id_high });
+        for tenant in old.tenants {
+            self.tenants.insert(tenant.id, tenant.name.clone());
+            self.group.push(Change::RestoreTenant(tenant));
+        }
+        self.report.keys = old.keys.len() as u64;
+        self.group.extend(old.keys.into_iter().map(Change::RestoreKey));
+        // What was open is sealed by the next start, which finds it by these rows.
+        self.group.extend(old.live.into_iter().map(|row| Change::Put(Box::new(row))));
+        self.commit()
+    }
+
+    fn take_files(
+        &mut self,
+        layout: &Layout,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), ReindexError> {
+        let (mut found, mut total) = (Vec::new(), 0);
+        walk::files(&layout.recordings(), &mut |file| {
+            let sidecar = ["peaks", "facts.json"].contains(&file.ending.as_str());
+            if !sidecar && !file.ending.ends_with("tmp") {
+                total += file.bytes;
+                found.push(file.path);
+            }
+        })
+        .map_err(|error| ReindexError::Open(error.into()))?;
+        let mut done = 0;
+        progress(0, total);
+        for path in found {
+            let row = take(layout, &path, &mut |bytes| {
+                done += bytes;
+                progress(done, total.max(done));
+            });
+            match row {
+                Ok((row, tenant)) => self.add(row, tenant)?,
+                Err(error) => self.report.skipped.push((path, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, row: Recording, name: Option<TenantName>) -> Result<(), ReindexError> {
+        let id = row.facts.tenant;
+        if !self.tenants.contains_key(&id) {
+            let free = name.filter(|name| !self.tenants.values().any(|held| held == name));
+            let name = free.unwrap_or_else(|| TenantName::made(format!("tenant-{id}")));
+            self.tenants.insert(id, name.clone());
+            let created_at = WallMillis(row.facts.started_at.0);
+            self.group.push(Change::RestoreTenant(Tenant { id, name, created_at }));
+        }
+        self.report.recordings += 1;
+        self.group.push(Change::Put(Box::new(row)));
+        if self.group.len() >= COMMIT_GROUP_MAX { self.commit() } else { Ok(()) }
+    }
+
+    fn commit(&mut self) -> Result<(), ReindexError> {
+        self.fresh.commit(&std::mem::take(&mut self.group))?;
+        Ok(())
+    }
+}
+
+/// The row of one file, and the name of its tenant.
+fn take(
+    layout: &Layout,
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Recording, Option<TenantName>), SealedError> {
+    let (stored, sound) = match std::fs::read(facts_of(path)) {
+        Ok(json) => {
+            let stored = StoredFacts::from_json(&json)?;
+            let sound = plain_sound(path, stored.facts.container)?;
+            (stored, sound)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let sealed = sealed::read(path)?.facts;
+            let bytes = sealed.facts.format.bytes_of(sealed.frames);
+            let sound = SoundAt::own(&sealed.facts, bytes);
+            (sealed, Some(sound))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if layout.recording(&stored.facts) != *path {
+        // Facts of another recording: a copy that somebody put here.
+        return Err(FactsError::Missing.into());
+    }
+    let measured = measure(path, sound, progress)?;
+    Ok((row_of(&stored, measured), stored.tenant_name))
+}
+
+/// Puts the new index in the old one's place, which is kept under the first free number.
+fn swap(layout: &Layout, fresh: &Path) -> Result<Option<PathBuf>, ReindexError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ReindexError::Io { path, source }
+    };
+    let current = layout.index();
+    let mut backup = None;
+    if current.exists() {
+        let free = (1_u32..).map(|n| layout.root().join(format!("index.redb.bak-{n}")));
+        let path = free.into_iter().find(|path| !path.exists());
+        if let Some(path) = path {
+            std::fs::hard_link(&current, &path).map_err(failed(&path))?;
+            backup = Some(path);
+        }
+    }
+    std::fs::rename(fresh, &current).map_err(failed(fresh))?;
+    sync_dir(layout.root()).map_err(failed(layout.root()))?;
+    Ok(backup)
+}

@@ -1,0 +1,71 @@
+//! Walks the files below `recordings/`, in order, without following links.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::CheckError;
+use crate::ids::{RecordingId, TenantId};
+
+/// A file below `recordings/`.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    /// Whose recording it belongs to by its place and name; `None` for a stranger.
+    pub(crate) owner: Option<(TenantId, RecordingId)>,
+    /// Everything after the id: `wav`, `peaks`, `facts.json`, …
+    pub(crate) ending: String,
+    pub(crate) bytes: u64,
+}
+
+/// Hands every file to `visit`.
+pub(crate) fn files(
+    root: &Path,
+    visit: &mut dyn FnMut(Found),
+) -> Result<(), CheckError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CheckError::Io { path, source }
+    };
+    let mut entries = match std::fs::read_dir(root) {
+        Ok(entries) => {
+            entries.collect::<io::Result<Vec<_>>>().map_err(failed(root))?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(root)(error)),
+    };
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() {
+            files(&path, visit)?;
+        } else {
+            let (owner, ending) = owner(&path);
+            visit(Found { owner, ending, bytes: metadata.len(), path });
+        }
+    }
+    Ok(())
+}
+
+fn owner(path: &Path) -> (Option<(TenantId, RecordingId)>, String) {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (id, ending) = name.split_once('.').unwrap_or((name, ""));
+    let tenant = path.ancestors().nth(4).and_then(Path::file_name).and_then(|name| name.to_str());
+    let owner = tenant.and_then(|tenant| {
+        Some((TenantId(tenant.parse().ok()?), RecordingId(id.parse().ok()?)))
+    });
+    (owner, ending.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_name_their_owner() {
+        let (found, ending) = owner(Path::new("/d/recordings/3/2025/11/21/77.facts.json"));
+        assert_eq!(found, Some((TenantId(3), RecordingId(77))));
+        assert_eq!(ending, "facts.json");
+        assert_eq!(owner(Path::new("/d/recordings/x")).0, None);
+    }
+}
