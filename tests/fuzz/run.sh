@@ -19,8 +19,8 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 # With --target, build scripts and procedural macros stay uninstrumented.
 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
- -Cllvm-args=-sanitizer-coverage-trace-compares -Clink-dead-code" \
-    cargo build --release --locked --target "$host" --target-dir "$work" --bins
+ -Cllvm-args=-sanitizer-coverage-trace-compares" \
+    cargo build --quiet --release --locked --target "$host" --target-dir "$work" --bins
 
 for target in $targets; do
     binary=$work/$host/release/fuzz_$target
