@@ -14,6 +14,7 @@ use crate::error::{
 use crate::ids::{
     CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId, TenantName,
 };
+use crate::index::commit::Job;
 use crate::index::apply::{Applied, Change, NewKey, Refusal};
 use crate::limits::LABEL_MAX;
 use crate::metrics::{BOUNDS, Histogram};
@@ -389,6 +390,23 @@ impl StorageHandle {
             .committer
             .commit(Change::ReserveIds { below: 0 })
             .map(drop)
+    }
+
+    /// Puts rows of recordings whose files are known to be in place into the index, in the largest
+    /// groups there are, and returns when all of them are durable: how an index is filled in bulk.
+    ///
+    /// # Errors
+    /// [`WriteError`]; rows before the failure may be in.
+    pub fn load_rows(&self, rows: impl IntoIterator<Item = Recording>) -> Result<(), WriteError> {
+        for row in rows {
+            let change = Change::Put(Box::new(row));
+            let job = Job { change, urgent: false, keep: false, reply: None };
+            if let Err(job) = self.shared.committer.offer(job) {
+                // The queue is full: waiting for this one makes room.
+                self.shared.committer.commit(job.change)?;
+            }
+        }
+        self.flush_index()
     }
 
     /// Commit and sync latency histograms, sizes, counters for /metrics.

@@ -11,6 +11,9 @@ mod changes;
 pub mod check;
 mod delete;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handle;
 pub mod ids;
 mod import;

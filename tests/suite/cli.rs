@@ -252,40 +252,34 @@ fn lines_and_calls_show_what_goes_on() {
     );
 }
 
-/// Recordings by every one of their names: shown, exported, deleted.
+/// Recordings by every one of their names: shown and exported.
 #[test]
 fn recordings_answer_to_all_their_names() {
     let daemon = Setup::new().start();
     let (_, bytes) = support::noise_recording(&daemon, TASK, 5_000);
     let list = daemon.json(&["recordings", "list"]);
-    let row = &list["items"][0];
-    let names: Vec<String> = ["recid", "call_sid", "task_id", "session_uuid"]
-        .iter()
-        .map(|name| support::word(row, name))
-        .collect();
-    assert_eq!(names[2], TASK);
-    for name in &names {
-        let shown = daemon.json(&["recordings", "show", name]);
-        assert_eq!(support::word(&shown, "recid"), names[0], "{name}");
-        assert!(
-            daemon
-                .cli(&["recordings", "show", name])
-                .success()
-                .stdout
-                .contains(&names[1])
-        );
-        let target = daemon.folder().join(format!("exported-{name}.wav"));
+    let recid = support::word(&list, "recid");
+    for key in [
+        "recid",
+        "call_sid",
+        "crt_object_id",
+        "task_id",
+        "session_uuid",
+    ] {
+        let name = support::word(&list, key);
+        let shown = daemon.json(&["recordings", "show", &name]);
+        assert_eq!(support::word(&shown, "recid"), recid, "{name}");
+        let text = daemon.cli(&["recordings", "show", &name]).success().stdout;
+        assert!(text.contains(TASK), "{text}");
+        let target = daemon.folder().join(format!("exported-{key}.wav"));
         let path = target.to_string_lossy();
-        let _ = daemon
-            .cli(&["recordings", "export", name, "--output", &path])
-            .success();
+        let export = ["recordings", "export", &name, "--output", &*path];
+        let _ = daemon.cli(&export).success();
         assert!(
             std::fs::read(&target).expect("the export") == bytes,
             "{name}"
         );
-        let again = daemon
-            .cli(&["recordings", "export", name, "--output", &path])
-            .failure();
+        let again = daemon.cli(&export).failure();
         assert_eq!(
             again.code, CONFLICT,
             "an export overwrites nothing: {}",
@@ -297,33 +291,46 @@ fn recordings_answer_to_all_their_names() {
         "call_nobody",
         "00000000-0000-4000-8000-000000000000",
     ] {
-        for command in ["show", "delete"] {
-            let mut arguments = vec!["recordings", command, name];
-            if command == "delete" {
-                arguments.push("--yes");
-            }
-            assert_eq!(
-                daemon.cli(&arguments).failure().code,
-                NOT_FOUND,
-                "{command} {name}"
-            );
-        }
+        assert_eq!(
+            daemon.cli(&["recordings", "show", name]).failure().code,
+            NOT_FOUND
+        );
+        assert_eq!(
+            daemon.cli(&["recordings", "export", name]).failure().code,
+            NOT_FOUND
+        );
     }
+}
+
+/// Deletion takes file, row and names, and asks first.
+#[test]
+fn a_deleted_recording_is_gone() {
+    let daemon = Setup::new().start();
+    let _ = support::noise_recording(&daemon, TASK, 5_000);
+    let recid = support::word(&daemon.json(&["recordings", "show", TASK]), "recid");
+    let dry = daemon.json(&["recordings", "delete", "--dry-run", TASK]);
+    assert!(dry.to_string().contains(&recid), "{dry}");
+    let unasked = daemon.cli(&["recordings", "delete", TASK]).failure();
+    assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
     assert_eq!(
-        support::word(
-            &daemon.json(&["recordings", "delete", "--yes", &names[1]]),
-            "recid"
-        ),
-        names[0]
+        support::stored_files(&daemon.data(), "wav").len(),
+        1,
+        "nothing is deleted yet"
     );
+
+    let deleted = daemon.json(&["recordings", "delete", "--yes", TASK]);
+    assert_eq!(deleted["deleted"], serde_json::json!([recid]));
     assert!(support::stored_files(&daemon.data(), "wav").is_empty());
-    assert_eq!(
-        daemon
-            .cli(&["recordings", "show", &names[0]])
-            .failure()
-            .code,
-        NOT_FOUND
-    );
+    for name in [TASK, &recid] {
+        assert_eq!(
+            daemon.cli(&["recordings", "show", name]).failure().code,
+            NOT_FOUND
+        );
+        let again = daemon
+            .cli(&["recordings", "delete", "--yes", name])
+            .failure();
+        assert_eq!(again.code, NOT_FOUND, "{}", again.stderr);
+    }
     let key = support::key(&daemon);
     assert_eq!(daemon.ask(&support::get_audio(TASK, &key)).status, 404);
     assert!(

@@ -24,112 +24,69 @@ fn check_text(text: &str) -> (Output, String) {
     (check(&path, &[]), path.to_string_lossy().into_owned())
 }
 
-/// Each bad file: where the mistake stands, and words that the message must hold.
-fn bad() -> Vec<(String, usize, Vec<&'static str>)> {
-    let line = |more: &str| format!("{LINE}{more}\n");
-    vec![
-        (
-            "[storage]\ndata_dri = \"/x\"\n".into(),
-            2,
-            vec!["data_dri", "data_dir"],
-        ),
-        ("\n\n[strage]\n".into(), 3, vec!["strage", "storage"]),
-        ("[http]\nport = 80\n".into(), 2, vec!["http.port", "listen"]),
-        (
-            "[http]\nlisten = \"127.0.0.1:1\"\n".into(),
-            2,
-            vec!["http.listen", "list"],
-        ),
-        (
-            "[http]\nlisten = [\"localhost\"]\n".into(),
-            2,
-            vec!["http.listen", "localhost"],
-        ),
-        (
-            "[http]\nworkers = -1\n".into(),
-            2,
-            vec!["http.workers", "-1"],
-        ),
-        (
-            "[http]\nmax_connections = 0\n".into(),
-            2,
-            vec!["http.max_connections"],
-        ),
-        (
-            "[http]\nlisten_tls = [\"127.0.0.1:1\"]\n".into(),
-            2,
-            vec!["http.listen_tls", "tls"],
-        ),
-        (
-            "[http]\nallowed_origins = [\"a/b\"]\n".into(),
-            2,
-            vec!["allowed_origins", "https://"],
-        ),
-        (
-            "[storage]\nindex_cache_mib = 7\n".into(),
-            2,
-            vec!["index_cache_mib", "8 to 4096"],
-        ),
-        (
-            "[storage]\nio = \"aio\"\n".into(),
-            2,
-            vec!["storage.io", "uring", "blocking"],
-        ),
-        ("[storage\n".into(), 1, vec!["TOML"]),
-        (
-            "[log]\nlevel = \"loud\"\n".into(),
-            2,
-            vec!["log.level", "debug"],
-        ),
-        (
-            "[realtime]\npriority = 100\n".into(),
-            2,
-            vec!["realtime.priority", "0 to 99"],
-        ),
-        (
-            "[realtime]\nring_ms = 10\n".into(),
-            2,
-            vec!["ring_ms", "500"],
-        ),
-        (
-            "[[line]]\nname = \"a\"\n".into(),
-            1,
-            vec!["tenant", "missing"],
-        ),
-        (line("rate = 96000"), 6, vec!["line.rate", "8000", "48000"]),
-        (
-            line("channels = \"quad\""),
-            6,
-            vec!["line.channels", "stereo"],
-        ),
-        (
-            line("encoding = \"mp3\""),
-            6,
-            vec!["line.encoding", "mulaw"],
-        ),
-        (line("pre_roll_ms = 10001"), 6, vec!["pre_roll_ms", "10000"]),
-        (
-            line("channels = \"stereo\"\ncapture_agent = \"hw:1\""),
-            7,
-            vec!["capture_agent"],
-        ),
-        (
-            line("[line.vox]\nstop_dbfs = -10.0"),
-            7,
-            vec!["stop_dbfs", "start_dbfs"],
-        ),
-        (line(LINE), 7, vec!["line.name", "'a'"]),
-        (
-            LINE.replace("\"a\"", "\"../a\""),
-            2,
-            vec!["line.name", "../a"],
-        ),
-        (
-            LINE.replace("\"api\"", "\"never\""),
-            5,
-            vec!["line.trigger", "always", "vox"],
-        ),
-    ]
+/// What a whole file must not say; the line of the mistake; words that the message must hold.
+const BAD_FILES: &str = "
+[storage]|data_dri = '/x'                    => 2 data_dri data_dir
+||[strage]                                   => 3 strage storage
+[http]|port = 80                             => 2 http.port listen
+[http]|listen = '127.0.0.1:1'                => 2 http.listen list
+[http]|listen = ['localhost']                => 2 http.listen localhost
+[http]|workers = -1                          => 2 http.workers -1
+[http]|max_connections = 0                   => 2 http.max_connections
+[http]|listen_tls = ['127.0.0.1:1']          => 2 http.listen_tls tls
+[http]|allowed_origins = ['a/b']             => 2 allowed_origins https://
+[storage]|index_cache_mib = 7                => 2 index_cache_mib 8 4096
+[storage]|io = 'aio'                         => 2 storage.io uring blocking
+[storage                                     => 1 TOML
+[log]|level = 'loud'                         => 2 log.level debug
+[realtime]|priority = 100                    => 2 realtime.priority 99
+[realtime]|ring_ms = 10                      => 2 ring_ms 500
+[[line]]|name = 'a'                          => 1 tenant missing";
+
+/// The same for what follows a good line of five lines, and for that line itself.
+const BAD_LINES: &str = "
+rate = 96000                                 => 6 line.rate 8000 48000
+channels = 'quad'                            => 6 line.channels stereo
+encoding = 'mp3'                             => 6 line.encoding mulaw
+pre_roll_ms = 10001                          => 6 pre_roll_ms 10000
+channels = 'stereo'|capture_agent = 'hw:1'   => 7 capture_agent
+[line.vox]|stop_dbfs = -10.0                 => 7 stop_dbfs start_dbfs";
+
+/// The text of a file, the line of its mistake, and words that the message must hold.
+type Bad = (String, usize, Vec<String>);
+
+fn cases(table: &str, before: &str) -> Vec<Bad> {
+    let case = |row: &str| {
+        let (text, wanted) = row.split_once("=>").expect("a row of the table");
+        let mut wanted = wanted.split_whitespace();
+        let line = wanted
+            .next()
+            .and_then(|number| number.parse().ok())
+            .expect("a line");
+        let text = format!("{before}{}\n", text.trim_end().replace('|', "\n"));
+        (text, line, wanted.map(str::to_owned).collect())
+    };
+    table
+        .lines()
+        .filter(|row| !row.is_empty())
+        .map(case)
+        .collect()
+}
+
+fn bad() -> Vec<Bad> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let mut all = cases(BAD_FILES, "");
+    all.extend(cases(BAD_LINES, LINE));
+    all.push((format!("{LINE}{LINE}"), 7, words(&["line.name", "'a'"])));
+    all.push((
+        LINE.replace("\"a\"", "\"../a\""),
+        2,
+        words(&["line.name", "../a"]),
+    ));
+    let never = LINE.replace("\"api\"", "\"never\"");
+    all.push((never, 5, words(&["line.trigger", "always", "vox"])));
+    assert!(all.len() > 20, "the tables are read whole");
+    all
 }
 
 /// Every bad file is refused with its place, its key and what would be right.
@@ -139,7 +96,7 @@ fn bad_files_are_refused_with_place_and_remedy() {
     for (text, line, words) in bad() {
         let (output, path) = check_text(&text);
         let mut wanted = vec![format!("{path}:{line}")];
-        wanted.extend(words.into_iter().map(str::to_owned));
+        wanted.extend(words);
         let lacking: Vec<_> = wanted
             .iter()
             .filter(|word| !output.stderr.contains(word.as_str()))

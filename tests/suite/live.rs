@@ -42,6 +42,10 @@ pub(crate) fn snapshot(daemon: &Daemon, task: &str, key: &str, frames: u64) -> (
     wait::until("a snapshot of the recording in progress", || {
         let path = format!("{}?live=1", audio_path(task));
         let answer = daemon.ask(&Request::get(&path).with("X-API-Key", key));
+        // A call that was only just told about may not be in the index yet.
+        if answer.status == 404 || answer.status == 503 {
+            return None;
+        }
         assert_eq!(answer.status, 200, "{}", answer.text());
         let wav = Wav::parse(&answer.body);
         (wav.frames() >= frames).then_some((answer, wav))

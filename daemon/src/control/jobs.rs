@@ -82,11 +82,13 @@ pub(super) async fn check(desk: Arc<Desk>, wish: Check) -> Result<Answer, Refusa
     }
     let (mut teller, answer) = Teller::new(desk.app.clock.clone());
     tokio::task::spawn_blocking(move || {
-        let Ok(_permit) = desk.checking.try_acquire() else {
+        let Ok(permit) = desk.checking.try_acquire() else {
             return teller.end::<()>(Err(Refusal::new(ErrorCode::Conflict, busy)));
         };
         let report =
             upkeep::check_running(&desk.app.storage, wish, &mut |now| teller.progress(now));
+        // Whoever reads the end may ask for the next check at once.
+        drop(permit);
         teller.end(report.map_err(|error| Refusal::internal(&error)));
     });
     Ok(answer)

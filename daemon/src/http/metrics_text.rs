@@ -24,80 +24,49 @@ pub(super) fn render(
     text.0
 }
 
+/// Name, kind, help and value of a figure that every line has.
+type LineFigure = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&LineSnapshot) -> u64,
+);
+
+#[rustfmt::skip]
+const LINE_FIGURES: [LineFigure; 10] = [
+    ("callreel_line_up", "gauge", "Whether the line's device delivers sound.",
+        |line| u64::from(line.state == "running")),
+    ("callreel_line_recording", "gauge", "Whether the line is being recorded.",
+        |line| u64::from(line.recording.is_some())),
+    ("callreel_line_voice", "gauge", "Whether there is voice on the line.",
+        |line| u64::from(line.voice)),
+    ("callreel_line_frames_total", "counter", "Frames captured.",
+        |line| line.frames),
+    ("callreel_line_lost_frames_total", "counter",
+        "Frames that the device lost; recordings hold silence in their place.",
+        |line| line.lost_frames),
+    ("callreel_line_xruns_total", "counter", "Overruns of the device's buffer.",
+        |line| line.overruns),
+    ("callreel_line_stalls_total", "counter", "Silent stops of the device.",
+        |line| line.stalls),
+    ("callreel_line_opens_total", "counter", "Times the device was opened.",
+        |line| line.opens),
+    ("callreel_line_ring_depth_max_blocks", "gauge", "Most blocks that waited in the line's ring.",
+        |line| u64::from(line.ring_depth_max)),
+    ("callreel_line_ring_full_frames_total", "counter",
+        "Frames dropped because the ring was full.",
+        |line| line.ring_full_frames),
+];
+
 fn render_lines(text: &mut Text, lines: &[LineSnapshot]) {
-    let labels = |line: &LineSnapshot| {
-        format!(
-            "{{line=\"{}\",tenant=\"{}\"}}",
-            escaped(line.name.as_str()),
-            escaped(&line.tenant)
-        )
-    };
-    let mut each = |name, kind, help, value: &dyn Fn(&LineSnapshot) -> u64| {
+    for (name, kind, help, value) in LINE_FIGURES {
         text.head(name, kind, help);
         for line in lines {
-            text.sample(name, &labels(line), value(line));
+            let (line_name, tenant) = (escaped(line.name.as_str()), escaped(&line.tenant));
+            let labels = format!("{{line=\"{line_name}\",tenant=\"{tenant}\"}}");
+            text.sample(name, &labels, value(line));
         }
-    };
-    each(
-        "callreel_line_up",
-        "gauge",
-        "Whether the line's device delivers sound.",
-        &|line| u64::from(line.state == "running"),
-    );
-    each(
-        "callreel_line_recording",
-        "gauge",
-        "Whether the line is being recorded.",
-        &|line| u64::from(line.recording.is_some()),
-    );
-    each(
-        "callreel_line_voice",
-        "gauge",
-        "Whether there is voice on the line.",
-        &|line| u64::from(line.voice),
-    );
-    each(
-        "callreel_line_frames_total",
-        "counter",
-        "Frames captured.",
-        &|line| line.frames,
-    );
-    each(
-        "callreel_line_lost_frames_total",
-        "counter",
-        "Frames that the device lost; recordings hold silence in their place.",
-        &|line| line.lost_frames,
-    );
-    each(
-        "callreel_line_xruns_total",
-        "counter",
-        "Overruns of the device's buffer.",
-        &|line| line.overruns,
-    );
-    each(
-        "callreel_line_stalls_total",
-        "counter",
-        "Silent stops of the device.",
-        &|line| line.stalls,
-    );
-    each(
-        "callreel_line_opens_total",
-        "counter",
-        "Times the device was opened.",
-        &|line| line.opens,
-    );
-    each(
-        "callreel_line_ring_depth_max_blocks",
-        "gauge",
-        "Most blocks that waited in the line's ring.",
-        &|line| u64::from(line.ring_depth_max),
-    );
-    each(
-        "callreel_line_ring_full_frames_total",
-        "counter",
-        "Frames dropped because the ring was full.",
-        &|line| line.ring_full_frames,
-    );
+    }
 }
 
 fn render_recordings(text: &mut Text, totals: EngineTotals, store: &StorageMetrics) {
@@ -225,55 +194,24 @@ fn render_http(text: &mut Text, http: &HttpMetrics, connections: usize) {
     );
     text.sample(name, "{limit=\"total\"}", get(&http.refused_total));
     text.sample(name, "{limit=\"address\"}", get(&http.refused_address));
-    for (name, help, value) in [
-        (
-            "callreel_http_accepted_total",
-            "Connections accepted.",
-            &http.accepted,
-        ),
-        (
-            "callreel_http_timed_out_total",
-            "Connections cut by a timeout.",
-            &http.timed_out,
-        ),
-        (
-            "callreel_tls_failures_total",
-            "TLS handshakes that failed.",
-            &http.handshakes_failed,
-        ),
-        (
-            "callreel_auth_failures_total",
-            "Wrong credentials.",
-            &http.auth_failures,
-        ),
-        (
-            "callreel_media_bytes_total",
-            "Bytes of recordings sent.",
-            &http.media_bytes,
-        ),
-        (
-            "callreel_media_cut_total",
-            "Media answers that ended early.",
-            &http.media_cut,
-        ),
-        (
-            "callreel_prefaults_total",
-            "Windows that were waited for.",
-            &http.prefaults,
-        ),
-        (
-            "callreel_recording_cache_hits_total",
-            "Recordings found open.",
-            &http.cache_hits,
-        ),
-        (
-            "callreel_recording_cache_misses_total",
-            "Recordings looked up.",
-            &http.cache_misses,
-        ),
-    ] {
+    for (name, help, value) in http_counters(http) {
         text.one(name, "counter", help, get(value));
     }
+}
+
+#[rustfmt::skip]
+fn http_counters(http: &HttpMetrics) -> [(&'static str, &'static str, &AtomicU64); 9] {
+    [
+        ("callreel_http_accepted_total", "Connections accepted.", &http.accepted),
+        ("callreel_http_timed_out_total", "Connections cut by a timeout.", &http.timed_out),
+        ("callreel_tls_failures_total", "TLS handshakes that failed.", &http.handshakes_failed),
+        ("callreel_auth_failures_total", "Wrong credentials.", &http.auth_failures),
+        ("callreel_media_bytes_total", "Bytes of recordings sent.", &http.media_bytes),
+        ("callreel_media_cut_total", "Media answers that ended early.", &http.media_cut),
+        ("callreel_prefaults_total", "Windows that were waited for.", &http.prefaults),
+        ("callreel_recording_cache_hits_total", "Recordings found open.", &http.cache_hits),
+        ("callreel_recording_cache_misses_total", "Recordings looked up.", &http.cache_misses),
+    ]
 }
 
 fn get(counter: &AtomicU64) -> u64 {

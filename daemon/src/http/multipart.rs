@@ -31,7 +31,8 @@ pub(crate) fn lay_out(
     let mut parts = Vec::with_capacity(ranges.len());
     for range in ranges {
         let lead = format!(
-            "\r\n--{boundary}\r\nContent-Type: {part_type}\r\nContent-Range: bytes {}-{}/{size}\r\n\r\n",
+            "\r\n--{boundary}\r\nContent-Type: {part_type}\r\n\
+             Content-Range: bytes {}-{}/{size}\r\n\r\n",
             range.start,
             range.end.saturating_sub(1),
         );

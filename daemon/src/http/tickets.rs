@@ -4,8 +4,8 @@
 //! recording many times (a probe, then a range a seek). So its *first* use must come within
 //! [`limits::TICKET_FIRST_USE`] and binds it to the recording and the client's address; after that
 //! it opens that recording for that address alone, until nobody has used it for
-//! [`limits::TICKET_IDLE`], at the latest [`limits::TICKET_LIFE`] after its issue. A ticket that was
-//! seen on its way (a log, a referrer, a shoulder) therefore opens nothing elsewhere.
+//! [`limits::TICKET_IDLE`], at the latest [`limits::TICKET_LIFE`] after its issue. A ticket that
+//! was seen on its way (a log, a referrer, a shoulder) therefore opens nothing elsewhere.
 //!
 //! Tickets live in memory: a restart ends all listenings, and the page asks for new ones.
 

@@ -176,7 +176,7 @@ impl Batch {
 }
 
 /// The first block of a generation's file.
-fn file_head(generation: u64) -> [u8; FILE_HEAD] {
+pub(crate) fn file_head(generation: u64) -> [u8; FILE_HEAD] {
     let mut head = [0; FILE_HEAD];
     head[..8].copy_from_slice(MAGIC);
     head[8..16].copy_from_slice(&generation.to_le_bytes());
@@ -265,7 +265,7 @@ pub(crate) fn parse(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-fn crc(generation: u64, offset: u64, bytes: &[u8]) -> u32 {
+pub(crate) fn crc(generation: u64, offset: u64, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&generation.to_le_bytes());
     hasher.update(&offset.to_le_bytes());

@@ -56,6 +56,11 @@ const BENCHMARKS: &[Benchmark] = &[
         what: "channels on one core without a lost frame",
         run: channels::run,
     },
+    Benchmark {
+        name: "index",
+        what: "look-up and page at a million rows, beside SQLite",
+        run: index::run,
+    },
 ];
 
 fn main() -> ExitCode {

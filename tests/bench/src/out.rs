@@ -66,11 +66,11 @@ pub(crate) fn tables(reports: &[Report], json_dir: &Path, quick: bool) {
         println!();
         println!("{}", report.name);
         println!(
-            "  {:<48} {:>12} {:>12} {:<24} {:>8}  goal (aim)",
+            "  {:<62} {:>10} {:>10} {:<23} {:>6}  goal (aim)",
             "", "callreel", "peer", "", "ratio"
         );
         for row in &report.rows {
-            println!("{}", line(row));
+            println!("{}", line(row, quick));
         }
         for note in &report.notes {
             println!("  - {note}");
@@ -83,7 +83,7 @@ pub(crate) fn tables(reports: &[Report], json_dir: &Path, quick: bool) {
     println!("JSON: {}", json_dir.display());
 }
 
-fn line(row: &Row) -> String {
+fn line(row: &Row, quick: bool) -> String {
     let peer = row.best_peer();
     let theirs = peer.map_or_else(|| "-".to_owned(), |peer| figure(median(&peer.values)));
     let ratio = row
@@ -97,13 +97,13 @@ fn line(row: &Row) -> String {
         Goal::Reach { least, aim } => format!(">= {least:.0} ({aim:.0})"),
         Goal::None => String::new(),
     };
-    let verdict = match row.reached() {
+    let verdict = match row.reached().filter(|_| !quick) {
         Some(true) => " reached",
         Some(false) => " MISSED",
         None => "",
     };
     format!(
-        "  {:<48} {:>12} {:>12} {:<24} {:>8}  {goal}{verdict}",
+        "  {:<62} {:>10} {:>10} {:<23} {:>6}  {goal}{verdict}",
         format!("{} [{}]", row.what, row.unit),
         figure(median(&row.ours)),
         theirs,

@@ -113,11 +113,22 @@ pub(crate) fn child(job: &Job) -> Result<(), Failure> {
 #[derive(Default)]
 struct Shared {
     done: AtomicBool,
-    lost_frames: AtomicU64,
+    /// Because the producer came later than a device would have waited.
+    late_frames: AtomicU64,
+    /// Because a ring was full: the recorder's thread was late.
+    ring_full_frames: AtomicU64,
+    /// Because the store did not take them: the disk was late.
+    behind_frames: AtomicU64,
     late_us_max: AtomicU64,
     depth_max: AtomicU64,
     failures: AtomicU64,
     stored: AtomicU64,
+}
+
+impl Shared {
+    fn ended(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed) + self.failures.load(Ordering::Relaxed)
+    }
 }
 
 fn facts(storage: &StorageHandle, channels: u64) -> Result<Vec<RecordingFacts>, Failure> {
@@ -161,7 +172,7 @@ fn produce(mut rings: Vec<BlockProducer>, periods: u64, shared: &Shared) {
         if late > DEVICE_BUFFER {
             // A device would have overrun on every channel.
             let lost = PERIOD_FRAMES * rings.len() as u64;
-            shared.lost_frames.fetch_add(lost, Ordering::Relaxed);
+            shared.late_frames.fetch_add(lost, Ordering::Relaxed);
         }
         let position = Frames(period * PERIOD_FRAMES);
         let piece = usize::try_from(period % 16).unwrap_or(0) * BLOCK_BYTES;
@@ -169,7 +180,7 @@ fn produce(mut rings: Vec<BlockProducer>, periods: u64, shared: &Shared) {
             let block = Block::audio(position, &sound[piece..piece + BLOCK_BYTES]);
             if ring.push(block).is_err() {
                 shared
-                    .lost_frames
+                    .ring_full_frames
                     .fetch_add(PERIOD_FRAMES, Ordering::Relaxed);
             }
         }
@@ -220,6 +231,14 @@ async fn record(
     for channel in &channels {
         recorder.end(channel.id, EndCause::Command, true);
     }
+    // Sealing runs beside the ticks; `finish` alone would leave to the next start what it cannot
+    // seal in the time a daemon has for stopping.
+    let patience = now() + SEAL_WITHIN;
+    while shared.ended() < channels.len() as u64 && now() < patience {
+        ticks.tick().await;
+        recorder.tick();
+        count(recorder.events(), &shared);
+    }
     count(recorder.finish().await, &shared);
     Ok(written)
 }
@@ -236,7 +255,7 @@ fn drain(channel: &mut Channel, recorder: &mut Recorder, metered: bool, shared: 
             }
             if recorder.append(*id, block.sound()).is_err() {
                 shared
-                    .lost_frames
+                    .behind_frames
                     .fetch_add(PERIOD_FRAMES, Ordering::Relaxed);
                 recorder.gap(*id, Frames(PERIOD_FRAMES), GapCause::StorageBehind);
             }
@@ -269,10 +288,16 @@ fn result(storage: &StorageHandle, shared: &Shared, written: Duration, closed: D
         syncs.sum_seconds / count * 1e3
     };
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let late = load(&shared.late_frames);
+    let ring_full = load(&shared.ring_full_frames);
+    let behind = load(&shared.behind_frames);
     json!({
         "cpu_written_s": written.as_secs_f64(),
         "cpu_closed_s": closed.as_secs_f64(),
-        "lost_frames": load(&shared.lost_frames),
+        "lost_frames": late + ring_full + behind,
+        "late_frames": late,
+        "ring_full_frames": ring_full,
+        "behind_frames": behind,
         "failures": load(&shared.failures),
         "stored": load(&shared.stored),
         "ring_depth_max": load(&shared.depth_max),
@@ -312,5 +337,7 @@ const PERIOD_FRAMES: u64 = 160;
 const RING_BLOCKS: usize = 100;
 /// The engine's.
 const TICK: Duration = Duration::from_millis(50);
+/// For sealing everything at the end.
+const SEAL_WITHIN: Duration = Duration::from_secs(120);
 /// What a device holds before it overruns, by default.
 const DEVICE_BUFFER: Duration = Duration::from_millis(160);

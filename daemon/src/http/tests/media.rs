@@ -5,6 +5,8 @@ use storage::record::Container;
 
 use super::client::{Answer, Ask, Way};
 use super::rig::{NOW_TEXT, Rig, pattern};
+use crate::http::prefault::Prefault;
+use crate::http::worker::Runtime;
 
 /// Longer than the windows of each transport, and no multiple of anything.
 const SIZE: usize = 1_300_007;
@@ -212,7 +214,8 @@ fn a_pipeline_of_ranges_on_one_connection_stays_in_step() {
             ""
         };
         requests += &format!(
-            "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nRange: bytes={first}-{last}\r\n{close}\r\n",
+            "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\
+             Range: bytes={first}-{last}\r\n{close}\r\n",
             rig.key
         );
     }
@@ -234,4 +237,56 @@ fn a_pipeline_of_ranges_on_one_connection_stays_in_step() {
         rest = &rest[end + length..];
     }
     assert!(rest.is_empty());
+}
+
+/// Drops a file from the page cache, where the file system lets go of it (tmpfs does not).
+fn evict(rig: &Rig, recording: &storage::record::Recording) {
+    let file = std::fs::File::open(rig.site.storage.path_of(recording)).unwrap();
+    file.sync_all().unwrap();
+    let advice = nix::fcntl::PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+    nix::fcntl::posix_fadvise(&file, 0, 0, advice).unwrap();
+}
+
+#[test]
+fn what_is_not_in_memory_is_waited_for_each_way() {
+    let rig = Rig::new();
+    let bytes = pattern(SIZE);
+    for way in Way::ALL {
+        let recording = rig.import(&bytes, Container::Wav);
+        evict(&rig, &recording);
+        let part = play(&rig, &recording)
+            .with("range", "bytes=400000-1200000")
+            .send(&rig, way);
+        assert!(part.body == bytes[400_000..=1_200_000], "{way:?}");
+    }
+}
+
+#[test]
+fn parts_are_brought_in_with_and_without_a_ring() {
+    let rig = Rig::new();
+    let plain = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for runtime in [Runtime::new().unwrap(), Runtime::Plain(plain)] {
+        let recording = rig.import(&pattern(SIZE), Container::Wav);
+        evict(&rig, &recording);
+        runtime.block_on(async {
+            let view = rig.site.storage.view(&recording).await.unwrap();
+            let mapping = view.mapping();
+            let mut part = Prefault::start(mapping, 5_000..900_001);
+            std::future::poll_fn(|cx| part.poll(cx)).await.unwrap();
+            assert!(mapping.is_resident(5_000..900_001));
+            let path = rig.site.storage.path_of(&recording);
+            std::fs::File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(4_096)
+                .unwrap();
+            let mut gone = Prefault::start(mapping, 500_000..900_001);
+            let error = std::future::poll_fn(|cx| gone.poll(cx)).await.unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EFAULT));
+        });
+    }
 }
