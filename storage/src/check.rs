@@ -95,7 +95,9 @@ pub enum Finding {
         name: RecordingName,
     },
     /// A name that leads to no recording.
-    #[error("a name in '{table}' leads to recording {id}, which does not exist; 'callreel reindex'")]
+    #[error(
+        "a name in '{table}' leads to recording {id}, which does not exist; 'callreel reindex'"
+    )]
     DanglingName {
         /// The table.
         table: &'static str,
@@ -162,7 +164,12 @@ pub fn check(
     options: CheckOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
-    run(&handle.shared.layout, &handle.shared.index, options, progress)
+    run(
+        &handle.shared.layout,
+        &handle.shared.index,
+        options,
+        progress,
+    )
 }
 
 /// Checks a store that no daemon has open. What a crash left open is not repaired and not found.
@@ -189,7 +196,12 @@ fn run(
     options: CheckOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
-    let mut check = Check { layout, index, options, report: CheckReport::default() };
+    let mut check = Check {
+        layout,
+        index,
+        options,
+        report: CheckReport::default(),
+    };
     let total = index.rows()?;
     let mut after = None;
     progress(0, total);
@@ -224,7 +236,9 @@ struct Check<'s> {
 impl Check<'_> {
     fn row(&mut self, row: &Recording) -> Result<(), CheckError> {
         self.names(row)?;
-        let Some(outcome) = &row.outcome else { return Ok(()) };
+        let Some(outcome) = &row.outcome else {
+            return Ok(());
+        };
         let whole = row.state == RecordingState::Stored;
         if whole || (row.state == RecordingState::Failed && outcome.size_bytes > 0) {
             self.file(row, outcome, whole);
@@ -266,7 +280,11 @@ impl Check<'_> {
         self.report.bytes += found;
         let expected = outcome.size_bytes;
         if found != expected {
-            return self.report.found(Finding::Size { id, expected, found });
+            return self.report.found(Finding::Size {
+                id,
+                expected,
+                found,
+            });
         }
         if self.options.hashes {
             match measure(&path, None, &mut |_| ()) {
@@ -328,7 +346,9 @@ impl Check<'_> {
     }
 
     fn is_owned(&self, found: &walk::Found) -> bool {
-        let Some((tenant, id)) = found.owner else { return false };
+        let Some((tenant, id)) = found.owner else {
+            return false;
+        };
         let row = match self.index.find(tenant, &RecordingName::Recid(id)) {
             Ok(Some(row)) => row,
             Ok(None) => return false,
@@ -350,7 +370,11 @@ impl From<CheckError> for OpenError {
         match error {
             CheckError::Read(error) => open_error(error),
             CheckError::Open(error) => error,
-            CheckError::Io { path, source } => Self::Io { what: "listing", path, source },
+            CheckError::Io { path, source } => Self::Io {
+                what: "listing",
+                path,
+                source,
+            },
         }
     }
 }
