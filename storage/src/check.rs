@@ -168,6 +168,11 @@ pub fn check(
         &handle.shared.layout,
         &handle.shared.index,
         options,
+        &|| {
+            if let Err(error) = handle.flush_index() {
+                log::warn!("the index is behind while it is checked: {error}");
+            }
+        },
         progress,
     )
 }
@@ -187,13 +192,14 @@ pub fn check_offline(
     let opener = Arc::new(FileOpener { reserve });
     let index = Index::open(opener, layout.index(), OFFLINE_CACHE).map_err(OpenError::from)?;
     migrate::migrate(&index)?;
-    run(&layout, &index, options, progress)
+    run(&layout, &index, options, &|| (), progress)
 }
 
 fn run(
     layout: &Layout,
     index: &Index,
     options: CheckOptions,
+    settle: &dyn Fn(),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
     let mut check = Check {
@@ -222,7 +228,7 @@ fn run(
     for (table, id) in index.dangling_names()? {
         check.report.found(Finding::DanglingName { table, id });
     }
-    check.orphans()?;
+    check.orphans(settle)?;
     Ok(check.report)
 }
 
@@ -329,13 +335,17 @@ impl Check<'_> {
         matches!(self.index.find(row.facts.tenant, &name), Ok(None))
     }
 
-    fn orphans(&mut self) -> Result<(), CheckError> {
+    /// `settle` returns when all changes that were under way are in the index.
+    fn orphans(&mut self, settle: &dyn Fn()) -> Result<(), CheckError> {
         let mut strangers = Vec::new();
         walk::files(&self.layout.recordings(), &mut |found| {
             if !self.is_owned(&found) {
                 strangers.push(found);
             }
         })?;
+        if !strangers.is_empty() {
+            settle();
+        }
         for found in strangers {
             // It may have been deleted, or its row committed, since.
             if found.path.exists() && !self.is_owned(&found) {

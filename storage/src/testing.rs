@@ -173,12 +173,13 @@ pub(crate) async fn until(
     mut enough: impl FnMut(&mut Recorder, &[RecorderEvent]) -> bool,
 ) -> Vec<RecorderEvent> {
     let mut events = Vec::new();
+    let mut ticks = tokio::time::interval(Duration::from_millis(1));
     loop {
+        ticks.tick().await;
         recorder.tick();
         events.extend(recorder.events());
         if enough(recorder, &events) {
             return events;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -224,7 +224,7 @@ pub enum RecordCommand {
 pub enum RecordingsCommand {
     /// List recordings, newest first
     #[command(
-        after_help = "EXAMPLE\n  callreel recordings list --tenant acme --since 2026-11-01 --limit 20"
+        after_help = "EXAMPLE\n  callreel recordings list --tenant acme --since 2026-11-01"
     )]
     List(ListArgs),
     /// Show everything known about a recording

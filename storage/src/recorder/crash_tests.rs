@@ -60,7 +60,10 @@ impl Script {
     }
 
     async fn stored(&self, recorder: &mut Recorder, id: RecordingId) {
-        let is_this = |event: &RecorderEvent| matches!(event, RecorderEvent::Stored(row) if row.facts.id == id);
+        let is_this = |event: &RecorderEvent| match event {
+            RecorderEvent::Stored(row) => row.facts.id == id,
+            _ => false,
+        };
         let events = until(recorder, |_, events| events.iter().any(is_this)).await;
         self.note(events);
     }
