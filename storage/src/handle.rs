@@ -14,8 +14,8 @@ use crate::error::{
 use crate::ids::{
     CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId, TenantName,
 };
-use crate::index::commit::Job;
 use crate::index::apply::{Applied, Change, NewKey, Refusal};
+use crate::index::commit::Job;
 use crate::limits::LABEL_MAX;
 use crate::metrics::{BOUNDS, Histogram};
 use crate::record::{
@@ -400,7 +400,12 @@ impl StorageHandle {
     pub fn load_rows(&self, rows: impl IntoIterator<Item = Recording>) -> Result<(), WriteError> {
         for row in rows {
             let change = Change::Put(Box::new(row));
-            let job = Job { change, urgent: false, keep: false, reply: None };
+            let job = Job {
+                change,
+                urgent: false,
+                keep: false,
+                reply: None,
+            };
             if let Err(job) = self.shared.committer.offer(job) {
                 // The queue is full: waiting for this one makes room.
                 self.shared.committer.commit(job.change)?;

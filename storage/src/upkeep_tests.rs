@@ -275,32 +275,34 @@ fn pages_are_stable_and_filters_hold() {
         .len(),
         9
     );
-    let other = store
-        .handle
-        .add_tenant(TenantName::new("other").unwrap())
-        .unwrap();
-    assert!(
-        store
-            .handle
-            .list(other.id, &ListFilter::default(), None, 10)
-            .unwrap()
-            .recordings
-            .is_empty()
-    );
-    assert_eq!(
-        store
-            .handle
-            .find(other.id, &RecordingName::Recid(RecordingId(7)))
-            .unwrap(),
-        None
-    );
-    assert_eq!(
-        store
-            .handle
-            .count_in(store.tenant, &[RecordingState::Live])
-            .unwrap(),
-        10
-    );
+}
+
+#[test]
+fn no_tenant_sees_anothers_recordings() {
+    let store = Store::new();
+    let row = a_recording(store.tenant.0, 7);
+    let change = Change::Put(Box::new(row.clone()));
+    store.handle.shared.index.commit(&[change]).unwrap();
+    let name = TenantName::new("other").unwrap();
+    let other = store.handle.add_tenant(name).unwrap().id;
+    let names = &row.facts.names;
+    for name in [
+        RecordingName::Recid(row.facts.id),
+        RecordingName::CallSid(names.call_sid.clone()),
+        RecordingName::CrtObject(names.crt_object_id.clone()),
+        RecordingName::Task(names.task_id),
+        RecordingName::Session(names.session_uuid),
+    ] {
+        let found = store.handle.find(store.tenant, &name).unwrap();
+        assert_eq!(found.as_ref(), Some(&row));
+        assert_eq!(store.handle.find(other, &name).unwrap(), None);
+    }
+    let filter = ListFilter::default();
+    let page = store.handle.list(other, &filter, None, 10).unwrap();
+    assert!(page.recordings.is_empty());
+    let live = [RecordingState::Live];
+    assert_eq!(store.handle.count_in(store.tenant, &live).unwrap(), 1);
+    assert_eq!(store.handle.count_in(other, &live).unwrap(), 0);
 }
 
 #[test]

@@ -68,12 +68,11 @@ impl Worker {
             .spawn(move || {
                 crate::segment::mapping::lower_priority();
                 for job in jobs {
-                    // Whoever asked may be gone by now: then nobody needs the answer either.
-                    if !job.reply.is_closed() {
-                        let _ = job
-                            .reply
-                            .send(measure(&job.path, Some(job.sound), &mut |_| ()));
-                    }
+                    // Whoever asked may be gone by now, or go meanwhile: then nobody needs the
+                    // answer, and a store that closes does not wait for it.
+                    let Job { path, sound, reply } = job;
+                    let result = measure_while(&path, Some(sound), &mut |_| !reply.is_closed());
+                    let _ = reply.send(result);
                 }
             })
             .map_err(|error| OpenError::Thread("work", error))?;
@@ -117,6 +116,18 @@ pub(crate) fn measure(
     sound: Option<SoundAt>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Measured> {
+    measure_while(path, sound, &mut |bytes| {
+        progress(bytes);
+        true
+    })
+}
+
+/// The same, until `wanted` says no: `Interrupted` then.
+fn measure_while(
+    path: &Path,
+    sound: Option<SoundAt>,
+    wanted: &mut dyn FnMut(u64) -> bool,
+) -> io::Result<Measured> {
     let file = File::open(path)?;
     let mut meters = sound.map(Meters::new);
     let mut hasher = blake3::Hasher::new();
@@ -134,7 +145,9 @@ pub(crate) fn measure(
             meters.see(at, &buffer[..read]);
         }
         at += read as u64;
-        progress(read as u64);
+        if !wanted(read as u64) {
+            return Err(io::Error::from(io::ErrorKind::Interrupted));
+        }
     }
     let levels = meters.map(|meters| meters.finish(path)).unwrap_or_default();
     Ok(Measured {
