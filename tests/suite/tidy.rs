@@ -157,7 +157,11 @@ fn tests_do_not_sleep() {
             "SystemTime::now",
         ] {
             // tokio's own clock stands still in tests that pause it.
-            if source.text.replace("tokio::time::Instant", "").contains(word) {
+            if source
+                .text
+                .replace("tokio::time::Instant", "")
+                .contains(word)
+            {
                 problems.push(format!("{} uses {word}", source.name));
             }
         }
