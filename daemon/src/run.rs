@@ -114,17 +114,12 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals) -> Result<(), RunError> {
         .inspect_err(|error| log::error!("no watchdog: {error}"))
         .unwrap_or_default();
     announce(app, &http);
-    loop {
-        match signals.wait().map_err(RunError::Signals)? {
-            Request::Reload => {
-                notify::reloading();
-                if let Err(error) = reload() {
-                    log::error!("the old configuration stays in force: {error}");
-                }
-                notify::ready(&summary(app));
-            }
-            Request::Stop => break,
+    while signals.wait().map_err(RunError::Signals)? == Request::Reload {
+        notify::reloading();
+        if let Err(error) = reload() {
+            log::error!("the old configuration stays in force: {error}");
         }
+        notify::ready(&summary(app));
     }
     log::info!("stopping");
     signals.watch_stopping().map_err(RunError::Signals)?;

@@ -31,7 +31,8 @@ async function ask(path, options = {}) {
       headers: { ...options.headers, "X-API-Key": key() ?? "" },
     });
   } catch {
-    throw new Refused(0, "unreachable", "The server cannot be reached. Is callreeld running?", null);
+    const message = "The server cannot be reached. Is callreeld running?";
+    throw new Refused(0, "unreachable", message, null);
   }
   const body = await answer.json().catch(() => null);
   if (!answer.ok) {
@@ -176,7 +177,7 @@ at("audio").addEventListener("error", async () => {
     return;
   }
   if (renewed++ > 0) {
-    notice("The recording cannot be played. It may be gone, or the browser does not know its format.");
+    notice("The recording cannot be played. It may be gone, or of a format the browser lacks.");
     return;
   }
   const [position, wasPaused] = [audio.currentTime, audio.paused];
@@ -184,7 +185,8 @@ at("audio").addEventListener("error", async () => {
     const url = await source(task);
     if (current !== task) return;
     audio.src = url;
-    audio.addEventListener("loadedmetadata", () => { audio.currentTime = position; }, { once: true });
+    const resume = () => { audio.currentTime = position; };
+    audio.addEventListener("loadedmetadata", resume, { once: true });
     if (!wasPaused) await audio.play();
   } catch (error) {
     if (error instanceof Refused) tell(error);

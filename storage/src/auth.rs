@@ -17,7 +17,10 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new(hash_secret: [u8; 32], rows: Vec<KeyRow>) -> Self {
-        let keys = Self { hash_secret, valid: ArcSwap::default() };
+        let keys = Self {
+            hash_secret,
+            valid: ArcSwap::default(),
+        };
         keys.replace(rows);
         keys
     }
@@ -25,7 +28,8 @@ impl Keys {
     /// Takes over what the index holds now.
     pub(crate) fn replace(&self, rows: Vec<KeyRow>) {
         let valid = rows.into_iter().filter(|row| row.revoked_at.is_none());
-        self.valid.store(Arc::new(valid.map(|row| (row.secret_hash, row)).collect()));
+        self.valid
+            .store(Arc::new(valid.map(|row| (row.secret_hash, row)).collect()));
     }
 
     pub(crate) fn hash(&self, secret: &str) -> [u8; 32] {

@@ -36,7 +36,9 @@ impl Changes {
     pub(crate) fn since(&self, generation: u64) -> Option<Vec<RecordingId>> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = recent.len() < CHANGES_MAX
-            || recent.front().is_some_and(|(oldest, _)| *oldest <= generation);
+            || recent
+                .front()
+                .is_some_and(|(oldest, _)| *oldest <= generation);
         whole.then(|| {
             let newer = recent.iter().filter(|(at, _)| *at > generation);
             newer.map(|(_, id)| *id).collect()

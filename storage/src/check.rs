@@ -95,7 +95,9 @@ pub enum Finding {
         name: RecordingName,
     },
     /// A name that leads to no recording.
-    #[error("a name in '{table}' leads to recording {id}, which does not exist; 'callreel reindex'")]
+    #[error(
+        "a name in '{table}' leads to recording {id}, which does not exist; 'callreel reindex'"
+    )]
     DanglingName {
         /// The table.
         table: &'static str,
@@ -162,7 +164,17 @@ pub fn check(
     options: CheckOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
-    run(&handle.shared.layout, &handle.shared.index, options, progress)
+    run(
+        &handle.shared.layout,
+        &handle.shared.index,
+        options,
+        &|| {
+            if let Err(error) = handle.flush_index() {
+                log::warn!("the index is behind while it is checked: {error}");
+            }
+        },
+        progress,
+    )
 }
 
 /// Checks a store that no daemon has open. What a crash left open is not repaired and not found.
@@ -180,16 +192,22 @@ pub fn check_offline(
     let opener = Arc::new(FileOpener { reserve });
     let index = Index::open(opener, layout.index(), OFFLINE_CACHE).map_err(OpenError::from)?;
     migrate::migrate(&index)?;
-    run(&layout, &index, options, progress)
+    run(&layout, &index, options, &|| (), progress)
 }
 
 fn run(
     layout: &Layout,
     index: &Index,
     options: CheckOptions,
+    settle: &dyn Fn(),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
-    let mut check = Check { layout, index, options, report: CheckReport::default() };
+    let mut check = Check {
+        layout,
+        index,
+        options,
+        report: CheckReport::default(),
+    };
     let total = index.rows()?;
     let mut after = None;
     progress(0, total);
@@ -210,7 +228,7 @@ fn run(
     for (table, id) in index.dangling_names()? {
         check.report.found(Finding::DanglingName { table, id });
     }
-    check.orphans()?;
+    check.orphans(settle)?;
     Ok(check.report)
 }
 
@@ -224,7 +242,9 @@ struct Check<'s> {
 impl Check<'_> {
     fn row(&mut self, row: &Recording) -> Result<(), CheckError> {
         self.names(row)?;
-        let Some(outcome) = &row.outcome else { return Ok(()) };
+        let Some(outcome) = &row.outcome else {
+            return Ok(());
+        };
         let whole = row.state == RecordingState::Stored;
         if whole || (row.state == RecordingState::Failed && outcome.size_bytes > 0) {
             self.file(row, outcome, whole);
@@ -266,7 +286,11 @@ impl Check<'_> {
         self.report.bytes += found;
         let expected = outcome.size_bytes;
         if found != expected {
-            return self.report.found(Finding::Size { id, expected, found });
+            return self.report.found(Finding::Size {
+                id,
+                expected,
+                found,
+            });
         }
         if self.options.hashes {
             match measure(&path, None, &mut |_| ()) {
@@ -311,13 +335,17 @@ impl Check<'_> {
         matches!(self.index.find(row.facts.tenant, &name), Ok(None))
     }
 
-    fn orphans(&mut self) -> Result<(), CheckError> {
+    /// `settle` returns when all changes that were under way are in the index.
+    fn orphans(&mut self, settle: &dyn Fn()) -> Result<(), CheckError> {
         let mut strangers = Vec::new();
         walk::files(&self.layout.recordings(), &mut |found| {
             if !self.is_owned(&found) {
                 strangers.push(found);
             }
         })?;
+        if !strangers.is_empty() {
+            settle();
+        }
         for found in strangers {
             // It may have been deleted, or its row committed, since.
             if found.path.exists() && !self.is_owned(&found) {
@@ -328,7 +356,9 @@ impl Check<'_> {
     }
 
     fn is_owned(&self, found: &walk::Found) -> bool {
-        let Some((tenant, id)) = found.owner else { return false };
+        let Some((tenant, id)) = found.owner else {
+            return false;
+        };
         let row = match self.index.find(tenant, &RecordingName::Recid(id)) {
             Ok(Some(row)) => row,
             Ok(None) => return false,
@@ -350,7 +380,11 @@ impl From<CheckError> for OpenError {
         match error {
             CheckError::Read(error) => open_error(error),
             CheckError::Open(error) => error,
-            CheckError::Io { path, source } => Self::Io { what: "listing", path, source },
+            CheckError::Io { path, source } => Self::Io {
+                what: "listing",
+                path,
+                source,
+            },
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::error::{
 use crate::ids::{
     CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId, TenantName,
 };
-use crate::index::commit::Job;
 use crate::index::apply::{Applied, Change, NewKey, Refusal};
+use crate::index::commit::Job;
 use crate::limits::LABEL_MAX;
 use crate::metrics::{BOUNDS, Histogram};
 use crate::record::{
@@ -259,10 +259,16 @@ impl StorageHandle {
     /// [`TenantError`].
     pub fn add_tenant(&self, name: TenantName) -> Result<Tenant, TenantError> {
         let at = self.shared.clock.wall();
-        match self.shared.committer.commit(Change::AddTenant { name: name.clone(), at })? {
+        match self.shared.committer.commit(Change::AddTenant {
+            name: name.clone(),
+            at,
+        })? {
             Applied::Tenant(tenant) => {
-                let mut tenants =
-                    self.shared.tenants.write().unwrap_or_else(PoisonError::into_inner);
+                let mut tenants = self
+                    .shared
+                    .tenants
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
                 tenants.insert(tenant.id, tenant.name.clone());
                 Ok(tenant)
             }
@@ -289,8 +295,11 @@ impl StorageHandle {
         label: &str,
     ) -> Result<IssuedKey, KeyError> {
         let secret = auth::new_secret(family)?;
-        let mut label = label.to_owned();
-        label.truncate(label.floor_char_boundary(LABEL_MAX));
+        let end = label
+            .char_indices()
+            .map(|(at, letter)| at + letter.len_utf8());
+        let end = end.take_while(|end| *end <= LABEL_MAX).last().unwrap_or(0);
+        let label = label[..end].to_owned();
         let key = NewKey {
             tenant,
             family,
@@ -313,7 +322,11 @@ impl StorageHandle {
     /// [`KeyError`].
     pub fn revoke_key(&self, key_id: u64) -> Result<KeyRow, KeyError> {
         let at = self.shared.clock.wall();
-        match self.shared.committer.commit(Change::RevokeKey { key_id, at })? {
+        match self
+            .shared
+            .committer
+            .commit(Change::RevokeKey { key_id, at })?
+        {
             Applied::Key(row) => {
                 self.shared.keys.replace(self.keys()?);
                 Ok(row)
@@ -373,7 +386,10 @@ impl StorageHandle {
     /// # Errors
     /// [`WriteError`].
     pub fn flush_index(&self) -> Result<(), WriteError> {
-        self.shared.committer.commit(Change::ReserveIds { below: 0 }).map(drop)
+        self.shared
+            .committer
+            .commit(Change::ReserveIds { below: 0 })
+            .map(drop)
     }
 
     /// Puts rows of recordings whose files are known to be in place into the index, in the largest
@@ -384,7 +400,12 @@ impl StorageHandle {
     pub fn load_rows(&self, rows: impl IntoIterator<Item = Recording>) -> Result<(), WriteError> {
         for row in rows {
             let change = Change::Put(Box::new(row));
-            let job = Job { change, urgent: false, keep: false, reply: None };
+            let job = Job {
+                change,
+                urgent: false,
+                keep: false,
+                reply: None,
+            };
             if let Err(job) = self.shared.committer.offer(job) {
                 // The queue is full: waiting for this one makes room.
                 self.shared.committer.commit(job.change)?;
@@ -403,7 +424,9 @@ impl StorageHandle {
             recordings_stored: stored,
             recordings_absent: absent,
             recordings_failed: failed,
-            bytes_written: metrics.bytes_written.load(std::sync::atomic::Ordering::Relaxed),
+            bytes_written: metrics
+                .bytes_written
+                .load(std::sync::atomic::Ordering::Relaxed),
             journal_sync: (&metrics.journal_sync).into(),
             index_commit: (&metrics.index_commit).into(),
             seal: (&metrics.seal).into(),
@@ -460,7 +483,11 @@ impl Latency {
 impl From<&Histogram> for Latency {
     fn from(histogram: &Histogram) -> Self {
         let (count, sum_seconds, buckets) = histogram.snapshot();
-        Self { count, sum_seconds, buckets }
+        Self {
+            count,
+            sum_seconds,
+            buckets,
+        }
     }
 }
 

@@ -112,7 +112,9 @@ macro_rules! text_name {
 fn within(text: &str, longest: usize, extra: &str) -> bool {
     !text.is_empty()
         && text.len() <= longest
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
 text_name! {

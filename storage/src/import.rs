@@ -49,11 +49,7 @@ pub(crate) fn import(
 }
 
 /// Refuses taken names before anything is copied; the commit checks again.
-fn check_names(
-    shared: &Shared,
-    tenant: TenantId,
-    names: &ImportNames,
-) -> Result<(), ImportError> {
+fn check_names(shared: &Shared, tenant: TenantId, names: &ImportNames) -> Result<(), ImportError> {
     if let Some(id) = names.recid
         && shared.index.by_id(id)?.is_some()
     {
@@ -129,7 +125,10 @@ fn copy_and_index(
     sync_dir(folder).map_err(io("syncing the folder"))?;
     let row = row_of(&stored, measured);
     let id = row.facts.id;
-    match shared.committer.commit(Change::Import(Box::new(row.clone())))? {
+    match shared
+        .committer
+        .commit(Change::Import(Box::new(row.clone())))?
+    {
         Applied::Refused(Refusal::NameTaken(name)) => Err(ImportError::NameTaken(name)),
         Applied::Refused(_) => Err(ImportError::NameTaken(RecordingName::Recid(id))),
         _ => Ok(row),
@@ -147,7 +146,11 @@ pub(crate) fn row_of(stored: &StoredFacts, measured: Measured) -> Recording {
         content_hash: measured.hash,
         sealed_at: stored.sealed_at,
     };
-    Recording { facts: stored.facts.clone(), state: stored.state, outcome: Some(outcome) }
+    Recording {
+        facts: stored.facts.clone(),
+        state: stored.state,
+        outcome: Some(outcome),
+    }
 }
 
 /// Where the samples of a WAV file lie; `None` for what is compressed or no line's format.
@@ -162,20 +165,23 @@ pub(crate) fn plain_sound(path: &Path, container: Container) -> io::Result<Optio
         Err(_) => return Ok(None),
     };
     let format = info.stream_format();
-    Ok(format.map(|format| SoundAt { format, offset: info.data_offset, bytes: info.data_bytes }))
+    Ok(format.map(|format| SoundAt {
+        format,
+        offset: info.data_offset,
+        bytes: info.data_bytes,
+    }))
 }
 
-fn copy(
-    source: &Path,
-    to: &File,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), ImportError> {
+fn copy(source: &Path, to: &File, progress: &mut dyn FnMut(u64, u64)) -> Result<(), ImportError> {
     let failed = |what| move |source| ImportError::Io { what, source };
     let from = File::open(source).map_err(failed("opening the source"))?;
     let metadata = from.metadata().map_err(failed("reading the source"))?;
     if !metadata.is_file() {
         let error = io::Error::from(io::ErrorKind::InvalidInput);
-        return Err(ImportError::Io { what: "the source is no regular file", source: error });
+        return Err(ImportError::Io {
+            what: "the source is no regular file",
+            source: error,
+        });
     }
     let total = metadata.len();
     let mut buffer = vec![0; READ_BUFFER];
@@ -188,7 +194,8 @@ fn copy(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(failed("reading the source")(error)),
         };
-        to.write_all_at(&buffer[..read], at).map_err(failed("writing the copy"))?;
+        to.write_all_at(&buffer[..read], at)
+            .map_err(failed("writing the copy"))?;
         at += read as u64;
         progress(at, total.max(at));
     }

@@ -36,6 +36,8 @@ pub mod segment;
 mod shared;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod upkeep_tests;
 pub mod view;
 mod viewing;
 mod walk;

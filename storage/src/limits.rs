@@ -37,7 +37,11 @@ pub const JOURNAL_ENTRY_MAX: usize = 1024 * 1024;
 pub const GENERATION_SPAN: Duration = Duration::from_secs(30);
 
 /// The smallest generation, in bytes. Tests come past its end with less sound.
-pub const GENERATION_MIN: u64 = if cfg!(test) { 128 * 1024 } else { 8 * 1024 * 1024 };
+pub const GENERATION_MIN: u64 = if cfg!(test) {
+    128 * 1024
+} else {
+    8 * 1024 * 1024
+};
 
 /// The largest generation, in bytes; a batch under way may overrun it.
 pub const GENERATION_MAX: u64 = 256 * 1024 * 1024;

@@ -1,12 +1,13 @@
 //! Counters and latency histograms that threads of the store add to. Snapshots of them are the
 //! plain values in `handle.rs`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Upper bounds of the buckets, in seconds; what is longer counts only in the total.
-pub(crate) const BOUNDS: [f64; 12] =
-    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+pub(crate) const BOUNDS: [f64; 12] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
 
 /// A latency histogram that any thread may add to.
 #[derive(Debug, Default)]
@@ -53,8 +54,12 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn set_backend(&self, name: &'static str) {
-        let number = BACKENDS.iter().position(|known| *known == name).unwrap_or(0);
-        self.backend.store(u8::try_from(number).unwrap_or(0), Ordering::Relaxed);
+        let number = BACKENDS
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(0);
+        self.backend
+            .store(u8::try_from(number).unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(crate) fn backend(&self) -> &'static str {

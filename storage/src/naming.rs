@@ -67,10 +67,12 @@ impl NameMaker {
     pub(crate) fn names(&self) -> Names {
         let random: [u8; 80] = self.draw();
         let text = |bytes: &[u8]| {
-            bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+            bytes
+                .iter()
+                .fold(String::with_capacity(32), |mut text, byte| {
+                    let _ = write!(text, "{byte:02x}");
+                    text
+                })
         };
         let task: [u8; 16] = std::array::from_fn(|at| random[32 + at]);
         let session: [u8; 16] = std::array::from_fn(|at| random[48 + at]);

@@ -37,14 +37,19 @@ pub(crate) fn open(
         let reserve = Arc::clone(&reserve);
         Arc::new(FileOpener { reserve })
     });
-    let index = Arc::new(Index::open(opener, layout.index(), options.index_cache_bytes)?);
+    let index = Arc::new(Index::open(
+        opener,
+        layout.index(),
+        options.index_cache_bytes,
+    )?);
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
     let hash_secret = migrate(&index)?;
-    let (report, generation) =
-        crate::recover::recover(&layout, &index, &reserve, &*clock)?;
+    let (report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
     let high = index.id_high().map_err(open_error)?.max(1);
-    index.commit(&[Change::ReserveIds { below: high + ID_RANGE }])?;
+    index.commit(&[Change::ReserveIds {
+        below: high + ID_RANGE,
+    }])?;
     if !reserve.hold() {
         log::warn!("there is no room for a reserve: a full disk will stop the index too");
     }
@@ -76,13 +81,21 @@ pub(crate) fn open(
         syncfs_reports: syncfs_reports(),
         _lock: lock,
     });
-    let seed = RecorderSeed { shared: Arc::clone(&shared), views: requests, generation };
+    let seed = RecorderSeed {
+        shared: Arc::clone(&shared),
+        views: requests,
+        generation,
+    };
     Ok((StorageHandle { shared }, seed, report))
 }
 
 /// Creates the folders and makes sure that nobody else has the store open.
 pub(crate) fn lock(layout: &Layout) -> Result<File, OpenError> {
-    for folder in [layout.root().to_owned(), layout.journal(), layout.recordings()] {
+    for folder in [
+        layout.root().to_owned(),
+        layout.journal(),
+        layout.recordings(),
+    ] {
         create_dirs(layout.root(), &folder)
             .map_err(|source| failed("creating the folder", &folder, source))?;
     }
@@ -102,7 +115,11 @@ pub(crate) fn lock(layout: &Layout) -> Result<File, OpenError> {
 }
 
 pub(crate) fn failed(what: &'static str, path: &Path, source: std::io::Error) -> OpenError {
-    OpenError::Io { what, path: path.to_owned(), source }
+    OpenError::Io {
+        what,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 pub(crate) fn open_error(error: ReadError) -> OpenError {

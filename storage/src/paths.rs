@@ -101,7 +101,9 @@ pub(crate) fn create_dirs(root: &Path, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let Some(parent) = path.parent() else { return Ok(()) };
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
     if path != root {
         create_dirs(root, parent)?;
     } else {

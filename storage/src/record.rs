@@ -171,7 +171,9 @@ impl Recording {
     /// Its length, where that is known: the frames divided by the rate.
     #[must_use]
     pub fn duration(&self) -> Option<Millis> {
-        self.outcome.as_ref().map(|outcome| self.facts.format.rate.duration_of(outcome.frames))
+        self.outcome
+            .as_ref()
+            .map(|outcome| self.facts.format.rate.duration_of(outcome.frames))
     }
 }
 

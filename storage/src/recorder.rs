@@ -9,15 +9,15 @@
 
 mod checkpoint;
 mod core;
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod fault_tests;
 mod files;
 mod live;
 mod log_writer;
 mod seal;
 mod slot;
-#[cfg(test)]
-mod crash_tests;
-#[cfg(test)]
-mod fault_tests;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -90,7 +90,9 @@ where
         match tokio_uring::Runtime::new(&tokio_uring::builder()) {
             Ok(runtime) => {
                 log::info!("recordings are written through io_uring");
-                return Ok(runtime.block_on(async { f(Recorder::new(seed, Rc::new(uring::Uring))).await }));
+                return Ok(
+                    runtime.block_on(async { f(Recorder::new(seed, Rc::new(uring::Uring))).await })
+                );
             }
             Err(error) if choice == IoChoice::Uring => return Err(error),
             Err(error) => log::warn!(
@@ -190,7 +192,12 @@ impl Recorder {
     /// Bytes of a recording's sound that the journal has made durable; 0 once it is sealed.
     #[must_use]
     pub fn durable_bytes(&self, id: RecordingId) -> u64 {
-        self.core.state.borrow().slots.get(&id).map_or(0, |slot| slot.durable)
+        self.core
+            .state
+            .borrow()
+            .slots
+            .get(&id)
+            .map_or(0, |slot| slot.durable)
     }
 
     /// Ends what is still open, and waits until all ended recordings are sealed and the journal
@@ -199,7 +206,10 @@ impl Recorder {
     pub async fn finish(self) -> Vec<RecorderEvent> {
         self.core.end_all(EndCause::Shutdown);
         self.core.tick();
-        if tokio::time::timeout(FINISH_WITHIN, self.core.settle()).await.is_err() {
+        if tokio::time::timeout(FINISH_WITHIN, self.core.settle())
+            .await
+            .is_err()
+        {
             let open = self.core.state.borrow().slots.len();
             log::warn!("{open} recordings are sealed at the next start, not now");
         }

@@ -30,9 +30,22 @@ pub(crate) fn recover(
 ) -> Result<(RecoveryReport, u64), OpenError> {
     let tenants = index.tenants().map_err(open_error)?;
     let tenants = tenants.into_iter().map(|row| (row.id, row.name)).collect();
-    let tools = Tools { layout, reserve, clock, tenants };
-    let mut report = RecoveryReport { deletions_finished: garbage(layout, index)?, ..Default::default() };
-    let mut replay = Replay { index, tools, open: BTreeMap::new(), done: HashSet::new() };
+    let tools = Tools {
+        layout,
+        reserve,
+        clock,
+        tenants,
+    };
+    let mut report = RecoveryReport {
+        deletions_finished: garbage(layout, index)?,
+        ..Default::default()
+    };
+    let mut replay = Replay {
+        index,
+        tools,
+        open: BTreeMap::new(),
+        done: HashSet::new(),
+    };
     let folder = layout.journal();
     let (generations, _) = reader::generations(&folder)
         .map_err(|source| failed("reading the journal in", &folder, source))?;
@@ -40,7 +53,10 @@ pub(crate) fn recover(
         match reader::replay(generation, |entry| replay.visit(entry)) {
             Ok(bytes) => report.journal_bytes += bytes,
             Err(ReplayError::Read(error)) => {
-                log::error!("journal '{}' is unreadable: {error}", generation.path.display());
+                log::error!(
+                    "journal '{}' is unreadable: {error}",
+                    generation.path.display()
+                );
             }
             Err(ReplayError::Open(error)) => return Err(error),
         }
@@ -54,14 +70,21 @@ pub(crate) fn recover(
         };
         list.push(row.facts.id);
     }
-    let changes: Vec<_> = rows.into_iter().map(|row| Change::Put(Box::new(row))).collect();
+    let changes: Vec<_> = rows
+        .into_iter()
+        .map(|row| Change::Put(Box::new(row)))
+        .collect();
     if !changes.is_empty() {
         index.commit(&changes)?;
     }
     clear_journal(&folder).map_err(|source| failed("clearing the journal in", &folder, source))?;
-    index.commit(&[Change::PruneTombstones { below: RecordingId(u64::MAX) }])?;
+    index.commit(&[Change::PruneTombstones {
+        below: RecordingId(u64::MAX),
+    }])?;
     tell(&report);
-    let next = generations.last().map_or(1, |generation| generation.number + 1);
+    let next = generations
+        .last()
+        .map_or(1, |generation| generation.number + 1);
     Ok((report, next))
 }
 
@@ -156,7 +179,12 @@ impl Replay<'_> {
                     repair.sound(&self.tools, offset, sound);
                 }
             }
-            Entry::Gap { id, offset, frames, cause } => {
+            Entry::Gap {
+                id,
+                offset,
+                frames,
+                cause,
+            } => {
                 if let Some(repair) = self.open.get_mut(&id) {
                     repair.gap(&self.tools, offset, frames, cause);
                 }
@@ -189,7 +217,11 @@ impl Replay<'_> {
 
     /// Keeps the number of open files bounded.
     fn make_room(&mut self) {
-        let open = self.open.values().filter(|repair| repair.has_file()).count();
+        let open = self
+            .open
+            .values()
+            .filter(|repair| repair.has_file())
+            .count();
         if open >= crate::limits::REPAIR_FILES_MAX {
             self.open.values_mut().for_each(Repair::close);
         }
@@ -198,7 +230,9 @@ impl Replay<'_> {
     /// Seals everything that was open; answers the rows to commit.
     fn finish(self) -> Result<Vec<Recording>, OpenError> {
         let mut rows = Vec::new();
-        let Self { index, tools, open, .. } = self;
+        let Self {
+            index, tools, open, ..
+        } = self;
         let known: HashSet<_> = open.keys().copied().collect();
         for (_, repair) in open {
             rows.push(repair.seal(&tools));

@@ -51,21 +51,31 @@ pub fn reindex(
     let layout = Layout::new(data_dir);
     let _lock = lock(&layout)?;
     let fresh_path = data_dir.join("index.redb.new");
-    unlink_if_there(&fresh_path)
-        .map_err(|source| ReindexError::Io { path: fresh_path.clone(), source })?;
+    unlink_if_there(&fresh_path).map_err(|source| ReindexError::Io {
+        path: fresh_path.clone(),
+        source,
+    })?;
     let reserve = Arc::new(Reserve::new(layout.reserve()));
     let opener = Arc::new(FileOpener { reserve });
     let old = Old::read(&layout, &opener);
     let mut work = Work {
         fresh: Index::open(opener, fresh_path.clone(), OFFLINE_CACHE)?,
-        report: ReindexReport { old_unreadable: !old.readable, ..Default::default() },
+        report: ReindexReport {
+            old_unreadable: !old.readable,
+            ..Default::default()
+        },
         tenants: HashMap::new(),
         group: Vec::new(),
     };
     work.carry_over(old)?;
     work.take_files(&layout, progress)?;
     work.commit()?;
-    let Work { fresh, mut report, tenants, .. } = work;
+    let Work {
+        fresh,
+        mut report,
+        tenants,
+        ..
+    } = work;
     report.tenants = tenants.len() as u64;
     drop(fresh);
     report.backup = swap(&layout, &fresh_path)?;
@@ -86,7 +96,10 @@ struct Old {
 impl Old {
     fn read(layout: &Layout, opener: &Arc<FileOpener>) -> Self {
         if !layout.index().exists() {
-            return Self { readable: true, ..Self::default() };
+            return Self {
+                readable: true,
+                ..Self::default()
+            };
         }
         Self::try_read(layout, opener).unwrap_or_else(|error| {
             log::warn!("the old index cannot be read: {error}");
@@ -124,9 +137,11 @@ impl Work {
             self.group.push(Change::RestoreTenant(tenant));
         }
         self.report.keys = old.keys.len() as u64;
-        self.group.extend(old.keys.into_iter().map(Change::RestoreKey));
+        self.group
+            .extend(old.keys.into_iter().map(Change::RestoreKey));
         // What was open is sealed by the next start, which finds it by these rows.
-        self.group.extend(old.live.into_iter().map(|row| Change::Put(Box::new(row))));
+        self.group
+            .extend(old.live.into_iter().map(|row| Change::Put(Box::new(row))));
         self.commit()
     }
 
@@ -166,11 +181,19 @@ impl Work {
             let name = free.unwrap_or_else(|| TenantName::made(format!("tenant-{id}")));
             self.tenants.insert(id, name.clone());
             let created_at = WallMillis(row.facts.started_at.0);
-            self.group.push(Change::RestoreTenant(Tenant { id, name, created_at }));
+            self.group.push(Change::RestoreTenant(Tenant {
+                id,
+                name,
+                created_at,
+            }));
         }
         self.report.recordings += 1;
         self.group.push(Change::Put(Box::new(row)));
-        if self.group.len() >= COMMIT_GROUP_MAX { self.commit() } else { Ok(()) }
+        if self.group.len() >= COMMIT_GROUP_MAX {
+            self.commit()
+        } else {
+            Ok(())
+        }
     }
 
     fn commit(&mut self) -> Result<(), ReindexError> {

@@ -15,9 +15,7 @@ use crate::import::row_of;
 use crate::journal::entry::Begin;
 use crate::limits::FILE_BUFFER_MAX;
 use crate::paths::{Layout, create_dirs, sync_dir};
-use crate::record::{
-    EndCause, Gap, Recording, RecordingFacts, RecordingOutcome, RecordingState,
-};
+use crate::record::{EndCause, Gap, Recording, RecordingFacts, RecordingOutcome, RecordingState};
 use crate::recorder::push_gap;
 use crate::reserve::{Reserve, is_full};
 use crate::segment::facts::{StoredFacts, VERSION};
@@ -56,7 +54,10 @@ impl Repair {
 
     /// A recording whose row says Live and of which no journal tells.
     pub(crate) fn without_journal(tools: &Tools<'_>, facts: RecordingFacts) -> Self {
-        Self { by_file: true, ..Self::empty(tools, facts) }
+        Self {
+            by_file: true,
+            ..Self::empty(tools, facts)
+        }
     }
 
     fn empty(tools: &Tools<'_>, facts: RecordingFacts) -> Self {
@@ -102,13 +103,7 @@ impl Repair {
         self.position = self.position.max(offset + sound.len() as u64);
     }
 
-    pub(crate) fn gap(
-        &mut self,
-        tools: &Tools<'_>,
-        offset: u64,
-        frames: Frames,
-        cause: GapCause,
-    ) {
+    pub(crate) fn gap(&mut self, tools: &Tools<'_>, offset: u64, frames: Frames, cause: GapCause) {
         self.bridge(tools, offset);
         let end = offset.saturating_add(self.facts.format.bytes_of(frames));
         let at = self.facts.format.frames_in(offset);
@@ -127,7 +122,14 @@ impl Repair {
             let format = self.facts.format;
             let at = format.frames_in(self.position);
             let frames = format.frames_in(offset - self.position);
-            push_gap(&mut self.gaps, Gap { at, frames, cause: GapCause::StorageBehind });
+            push_gap(
+                &mut self.gaps,
+                Gap {
+                    at,
+                    frames,
+                    cause: GapCause::StorageBehind,
+                },
+            );
             self.silence(tools, self.position, offset);
             self.position = offset;
         }
@@ -137,7 +139,9 @@ impl Repair {
         let quiet = vec![self.facts.format.encoding.silence_byte(); FILE_BUFFER_MAX];
         let mut at = from;
         while at < to && self.error.is_none() {
-            let len = usize::try_from(to - at).unwrap_or(usize::MAX).min(quiet.len());
+            let len = usize::try_from(to - at)
+                .unwrap_or(usize::MAX)
+                .min(quiet.len());
             self.write(tools, at, &quiet[..len]);
             at += len as u64;
         }
@@ -200,10 +204,16 @@ impl Repair {
         if stored.facts.id != self.facts.id || bytes < self.position {
             return None;
         }
-        let measured =
-            measure(&self.path, Some(SoundAt::own(&stored.facts, bytes)), &mut |_| ()).ok()?;
+        let measured = measure(
+            &self.path,
+            Some(SoundAt::own(&stored.facts, bytes)),
+            &mut |_| (),
+        )
+        .ok()?;
         let folder = self.path.parent()?;
-        File::open(&self.path).and_then(|file| file.sync_data()).ok()?;
+        File::open(&self.path)
+            .and_then(|file| file.sync_data())
+            .ok()?;
         sync_dir(folder).ok()?;
         Some(row_of(&stored, measured))
     }
@@ -271,11 +281,19 @@ impl Repair {
             content_hash: [0; 32],
             sealed_at: tools.clock.wall(),
         };
-        Recording { facts: self.facts, state: RecordingState::Absent, outcome: Some(outcome) }
+        Recording {
+            facts: self.facts,
+            state: RecordingState::Absent,
+            outcome: Some(outcome),
+        }
     }
 
     fn failed(&self, tools: &Tools<'_>, error: &io::Error) -> Recording {
-        let cause = if is_full(error) { EndCause::DiskFull } else { EndCause::DiskError };
+        let cause = if is_full(error) {
+            EndCause::DiskFull
+        } else {
+            EndCause::DiskError
+        };
         let mut stored = self.stored_facts(tools, cause, RecordingState::Failed);
         let size = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
         let held = self.facts.format.frames_in(size.saturating_sub(SOUND_AT));
@@ -283,7 +301,13 @@ impl Repair {
         let bytes = self.facts.format.bytes_of(stored.frames);
         let sound = SoundAt::own(&self.facts, bytes);
         let measured = measure(&self.path, Some(sound), &mut |_| ());
-        row_of(&stored, measured.unwrap_or(Measured { size, ..Measured::default() }))
+        row_of(
+            &stored,
+            measured.unwrap_or(Measured {
+                size,
+                ..Measured::default()
+            }),
+        )
     }
 }
 
@@ -291,7 +315,12 @@ fn open_or_create(tools: &Tools<'_>, path: &Path, facts: &RecordingFacts) -> io:
     if let Some(folder) = path.parent() {
         create_dirs(tools.layout.root(), folder)?;
     }
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
     if file.metadata()?.len() < SOUND_AT {
         file.write_all_at(&header::open_ended(facts), 0)?;
     }

@@ -25,7 +25,10 @@ impl Reserve {
 
     /// Makes the reserve if it is not there and the disk has room. True when it is held.
     pub(crate) fn hold(&self) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut held = self
+            .held
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if *held && self.path.exists() {
             return true;
         }
@@ -38,7 +41,10 @@ impl Reserve {
 
     /// Gives the space back. False when there was none.
     pub(crate) fn release(&self) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut held = self
+            .held
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let had = *held && std::fs::remove_file(&self.path).is_ok();
         *held = false;
         if had {
@@ -49,14 +55,23 @@ impl Reserve {
 }
 
 fn allocate(path: &Path) -> io::Result<()> {
-    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
     let folder = path.parent().unwrap_or(path);
     let len = share_of(folder, RESERVE_BYTES);
     if file.metadata()?.len() < len && free_bytes(folder) < len + free_wanted(folder) {
         return Err(io::Error::from(io::ErrorKind::StorageFull));
     }
     let len = i64::try_from(len).unwrap_or(i64::MAX);
-    Ok(nix::fcntl::fallocate(&file, FallocateFlags::empty(), 0, len)?)
+    Ok(nix::fcntl::fallocate(
+        &file,
+        FallocateFlags::empty(),
+        0,
+        len,
+    )?)
 }
 
 /// Free bytes that a disk which was full must have before it is used again.
@@ -65,7 +80,10 @@ pub(crate) fn free_wanted(path: &Path) -> u64 {
 }
 
 /// `wanted`, or a fixed share of a small file system.
-#[allow(clippy::useless_conversion, reason = "the types are narrower on 32-bit targets")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "the types are narrower on 32-bit targets"
+)]
 fn share_of(path: &Path, wanted: u64) -> u64 {
     let size = nix::sys::statvfs::statvfs(path).map_or(u64::MAX, |stat| {
         u64::from(stat.blocks()).saturating_mul(u64::from(stat.fragment_size()))
@@ -74,7 +92,10 @@ fn share_of(path: &Path, wanted: u64) -> u64 {
 }
 
 /// Bytes that an ordinary user may still write on the file system of `path`; 0 when unknown.
-#[allow(clippy::useless_conversion, reason = "the types are narrower on 32-bit targets")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "the types are narrower on 32-bit targets"
+)]
 pub(crate) fn free_bytes(path: &Path) -> u64 {
     nix::sys::statvfs::statvfs(path).map_or(0, |stat| {
         u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()))
@@ -83,5 +104,8 @@ pub(crate) fn free_bytes(path: &Path) -> u64 {
 
 /// Whether an error says that there is no room left.
 pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }

@@ -43,14 +43,21 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn count_written(&self, bytes: u64) {
-        self.metrics.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+        self.metrics
+            .bytes_written
+            .fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Sets more ids aside when the range runs low. Never waits.
     pub(crate) fn top_up_ids(&self) {
         if let Some(below) = self.names.wants_range() {
             let change = Change::ReserveIds { below };
-            let job = Job { change, urgent: false, keep: true, reply: None };
+            let job = Job {
+                change,
+                urgent: false,
+                keep: true,
+                reply: None,
+            };
             if self.committer.offer(job).is_err() {
                 self.names.range_refused();
             }
@@ -58,14 +65,29 @@ impl Shared {
     }
 
     pub(crate) fn tenant_name(&self, tenant: TenantId) -> Option<TenantName> {
-        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+        self.tenants
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&tenant)
+            .cloned()
     }
 }
 
 /// Whether this kernel's `syncfs` reports write-back errors.
 pub(crate) fn syncfs_reports() -> bool {
-    let Ok(name) = nix::sys::utsname::uname() else { return false };
-    let mut numbers = name.release().to_str().unwrap_or_default().split(['.', '-']);
-    let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
+    let Ok(name) = nix::sys::utsname::uname() else {
+        return false;
+    };
+    let mut numbers = name
+        .release()
+        .to_str()
+        .unwrap_or_default()
+        .split(['.', '-']);
+    let mut next = || {
+        numbers
+            .next()
+            .and_then(|number| number.parse::<u32>().ok())
+            .unwrap_or(0)
+    };
     (next(), next()) >= (5, 8)
 }

@@ -12,8 +12,7 @@ use uuid::Uuid;
 use crate::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
 use crate::ids::{CallSid, ExternalId, LineName, Names, Number, RecordingId, TenantId, TenantName};
 use crate::record::{
-    Container, EndCause, Gap, LegLevel, Recording, RecordingFacts, RecordingOutcome,
-    RecordingState,
+    Container, EndCause, Gap, LegLevel, Recording, RecordingFacts, RecordingOutcome, RecordingState,
 };
 use crate::recorder::{Recorder, RecorderEvent};
 use crate::segment::facts::{StoredFacts, VERSION};
@@ -38,7 +37,11 @@ pub(crate) fn a_recording(tenant: u32, id: u64) -> Recording {
         format: StreamFormat::TELEPHONE,
         container: Container::Wav,
     };
-    Recording { facts, state: RecordingState::Live, outcome: None }
+    Recording {
+        facts,
+        state: RecordingState::Live,
+        outcome: None,
+    }
 }
 
 /// The same recording, sealed.
@@ -47,8 +50,15 @@ pub(crate) fn sealed(mut row: Recording) -> Recording {
     row.outcome = Some(RecordingOutcome {
         end_cause: EndCause::Silence,
         frames: Frames(80_000),
-        gaps: vec![Gap { at: Frames(160), frames: Frames(320), cause: GapCause::Overrun }],
-        levels: vec![LegLevel { rms: CentiDbfs(-2_000), peak: CentiDbfs(-300) }],
+        gaps: vec![Gap {
+            at: Frames(160),
+            frames: Frames(320),
+            cause: GapCause::Overrun,
+        }],
+        levels: vec![LegLevel {
+            rms: CentiDbfs(-2_000),
+            peak: CentiDbfs(-300),
+        }],
         size_bytes: 164_500,
         content_hash: [0xA5; 32],
         sealed_at: WallMillis(1_763_700_010_500),
@@ -93,10 +103,22 @@ impl Store {
             StorageHandle::open(options(folder.path()), Arc::clone(&clock) as _).unwrap();
         let tenant = match handle.tenants().unwrap().first() {
             Some(tenant) => tenant.id,
-            None => handle.add_tenant(TenantName::new("acme").unwrap()).unwrap().id,
+            None => {
+                handle
+                    .add_tenant(TenantName::new("acme").unwrap())
+                    .unwrap()
+                    .id
+            }
         };
         let seed = std::cell::RefCell::new(Some(seed));
-        Self { handle, clock, tenant, report, seed, folder }
+        Self {
+            handle,
+            clock,
+            tenant,
+            report,
+            seed,
+            folder,
+        }
     }
 
     /// The recorder's part; once.
@@ -106,27 +128,42 @@ impl Store {
 
     /// Closes the store and opens it again.
     pub(crate) fn reopen(self) -> Self {
-        let Self { handle, seed, folder, .. } = self;
-        drop((handle, seed));
-        Self::open(folder)
+        Self::open(self.close())
+    }
+
+    /// Closes the store; its folder is left.
+    pub(crate) fn close(self) -> tempfile::TempDir {
+        self.folder
     }
 
     /// Facts of a new recording.
     pub(crate) fn facts(&self) -> RecordingFacts {
         let (id, names) = self.handle.new_names(self.tenant);
-        RecordingFacts { tenant: self.tenant, id, names, ..a_recording(1, 1).facts }
+        RecordingFacts {
+            tenant: self.tenant,
+            id,
+            names,
+            ..a_recording(1, 1).facts
+        }
     }
 }
 
 pub(crate) fn options(folder: &std::path::Path) -> StoreOptions {
     let data_dir = folder.to_owned();
-    StoreOptions { data_dir, index_cache_bytes: 8 << 20, io: IoChoice::Blocking }
+    StoreOptions {
+        data_dir,
+        index_cache_bytes: 8 << 20,
+        io: IoChoice::Blocking,
+    }
 }
 
 /// Bytes that are unlike those of another seed or offset.
 pub(crate) fn sound(seed: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
-    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    blake3::Hasher::new()
+        .update(&seed.to_le_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 
@@ -136,12 +173,13 @@ pub(crate) async fn until(
     mut enough: impl FnMut(&mut Recorder, &[RecorderEvent]) -> bool,
 ) -> Vec<RecorderEvent> {
     let mut events = Vec::new();
+    let mut ticks = tokio::time::interval(Duration::from_millis(1));
     loop {
+        ticks.tick().await;
         recorder.tick();
         events.extend(recorder.events());
         if enough(recorder, &events) {
             return events;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::error::ViewError;
 use crate::record::{Container, Recording, RecordingFacts, RecordingOutcome, WallMillis};
-pub use crate::segment::mapping::Mapping;
 use crate::segment::header::{self, SOUND_AT};
+pub use crate::segment::mapping::Mapping;
 
 /// A recording as one byte space. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,9 +43,16 @@ impl RecordingView {
         file: std::fs::File,
     ) -> Result<Self, ViewError> {
         let id = row.facts.id;
-        let found = file.metadata().map_err(|error| ViewError::Io(id, error))?.len();
+        let found = file
+            .metadata()
+            .map_err(|error| ViewError::Io(id, error))?
+            .len();
         if found != outcome.size_bytes {
-            return Err(ViewError::Length { id, expected: outcome.size_bytes, found });
+            return Err(ViewError::Length {
+                id,
+                expected: outcome.size_bytes,
+                found,
+            });
         }
         let mapping = Mapping::new(file, found).map_err(|error| ViewError::Io(id, error))?;
         let mapping = Arc::new(mapping);

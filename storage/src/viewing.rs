@@ -28,10 +28,9 @@ pub(crate) async fn view(
             return live(shared, row, sound).await;
         }
         // It ended since the row was read: its file is being sealed, or is.
-        let now = shared.index.find(
-            row.facts.tenant,
-            &crate::ids::RecordingName::Recid(id),
-        )?;
+        let now = shared
+            .index
+            .find(row.facts.tenant, &crate::ids::RecordingName::Recid(id))?;
         row = now.ok_or(ViewError::NoFile(id))?;
         if row.state == RecordingState::Live {
             return Err(ViewError::Busy(id));
@@ -90,7 +89,10 @@ async fn off_the_loop(
     id: crate::ids::RecordingId,
     work: impl FnOnce() -> Result<RecordingView, ViewError> + Send + 'static,
 ) -> Result<RecordingView, ViewError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|_| Err(ViewError::Io(id, io::Error::from(io::ErrorKind::Interrupted))))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(ViewError::Io(
+            id,
+            io::Error::from(io::ErrorKind::Interrupted),
+        ))
+    })
 }

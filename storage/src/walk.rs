@@ -18,41 +18,55 @@ pub(crate) struct Found {
 }
 
 /// Hands every file to `visit`.
-pub(crate) fn files(
-    root: &Path,
-    visit: &mut dyn FnMut(Found),
-) -> Result<(), CheckError> {
+pub(crate) fn files(root: &Path, visit: &mut dyn FnMut(Found)) -> Result<(), CheckError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| CheckError::Io { path, source }
     };
     let mut entries = match std::fs::read_dir(root) {
-        Ok(entries) => {
-            entries.collect::<io::Result<Vec<_>>>().map_err(failed(root))?
-        }
+        Ok(entries) => entries
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(failed(root))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(root)(error)),
     };
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        let Ok(metadata) = entry.metadata() else { continue };
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
         if metadata.is_dir() {
             files(&path, visit)?;
         } else {
             let (owner, ending) = owner(&path);
-            visit(Found { owner, ending, bytes: metadata.len(), path });
+            visit(Found {
+                owner,
+                ending,
+                bytes: metadata.len(),
+                path,
+            });
         }
     }
     Ok(())
 }
 
 fn owner(path: &Path) -> (Option<(TenantId, RecordingId)>, String) {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let (id, ending) = name.split_once('.').unwrap_or((name, ""));
-    let tenant = path.ancestors().nth(4).and_then(Path::file_name).and_then(|name| name.to_str());
+    let tenant = path
+        .ancestors()
+        .nth(4)
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str());
     let owner = tenant.and_then(|tenant| {
-        Some((TenantId(tenant.parse().ok()?), RecordingId(id.parse().ok()?)))
+        Some((
+            TenantId(tenant.parse().ok()?),
+            RecordingId(id.parse().ok()?),
+        ))
     });
     (owner, ending.to_owned())
 }

@@ -30,7 +30,11 @@ pub(crate) struct SoundAt {
 impl SoundAt {
     /// In a file that Callreel made.
     pub(crate) fn own(facts: &RecordingFacts, bytes: u64) -> Self {
-        Self { format: facts.format, offset: SOUND_AT, bytes }
+        Self {
+            format: facts.format,
+            offset: SOUND_AT,
+            bytes,
+        }
     }
 }
 
@@ -64,14 +68,18 @@ impl Worker {
             .spawn(move || {
                 crate::segment::mapping::lower_priority();
                 for job in jobs {
-                    // Whoever asked may be gone by now: then nobody needs the answer either.
-                    if !job.reply.is_closed() {
-                        let _ = job.reply.send(measure(&job.path, Some(job.sound), &mut |_| ()));
-                    }
+                    // Whoever asked may be gone by now, or go meanwhile: then nobody needs the
+                    // answer, and a store that closes does not wait for it.
+                    let Job { path, sound, reply } = job;
+                    let result = measure_while(&path, Some(sound), &mut |_| !reply.is_closed());
+                    let _ = reply.send(result);
                 }
             })
             .map_err(|error| OpenError::Thread("work", error))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
     }
 
     /// Measures a file on the work thread; waits for room in its queue.
@@ -79,7 +87,9 @@ impl Worker {
         let (reply, answer) = oneshot::channel();
         let mut job = Job { path, sound, reply };
         loop {
-            let Some(queue) = &self.queue else { return Err(stopped()) };
+            let Some(queue) = &self.queue else {
+                return Err(stopped());
+            };
             match queue.try_send(job) {
                 Ok(()) => return answer.await.unwrap_or_else(|_| Err(stopped())),
                 Err(TrySendError::Full(back)) => job = back,
@@ -106,8 +116,20 @@ pub(crate) fn measure(
     sound: Option<SoundAt>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Measured> {
+    measure_while(path, sound, &mut |bytes| {
+        progress(bytes);
+        true
+    })
+}
+
+/// The same, until `wanted` says no: `Interrupted` then.
+fn measure_while(
+    path: &Path,
+    sound: Option<SoundAt>,
+    wanted: &mut dyn FnMut(u64) -> bool,
+) -> io::Result<Measured> {
     let file = File::open(path)?;
-    let mut meters = sound.map(|at| Meters::new(at));
+    let mut meters = sound.map(Meters::new);
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; READ_BUFFER];
     let mut at = 0;
@@ -123,10 +145,16 @@ pub(crate) fn measure(
             meters.see(at, &buffer[..read]);
         }
         at += read as u64;
-        progress(read as u64);
+        if !wanted(read as u64) {
+            return Err(io::Error::from(io::ErrorKind::Interrupted));
+        }
     }
     let levels = meters.map(|meters| meters.finish(path)).unwrap_or_default();
-    Ok(Measured { hash: *hasher.finalize().as_bytes(), levels, size: at })
+    Ok(Measured {
+        hash: *hasher.finalize().as_bytes(),
+        levels,
+        size: at,
+    })
 }
 
 struct Meters {
@@ -153,7 +181,10 @@ impl Meters {
             let at = at.saturating_sub(offset).min(bytes.len() as u64);
             usize::try_from(at).unwrap_or(bytes.len())
         };
-        let (start, end) = (within(self.at.offset), within(self.at.offset + self.at.bytes));
+        let (start, end) = (
+            within(self.at.offset),
+            within(self.at.offset + self.at.bytes),
+        );
         let mut sound = &bytes[start..end];
         let frame = self.at.format.frame_bytes();
         if !self.rest.is_empty() {
@@ -183,7 +214,13 @@ impl Meters {
             Err(error) => log::warn!("no peaks beside '{}': {error}", path.display()),
         }
         let levels = self.levels.levels();
-        levels.iter().map(|level| LegLevel { rms: level.rms, peak: level.peak }).collect()
+        levels
+            .iter()
+            .map(|level| LegLevel {
+                rms: level.rms,
+                peak: level.peak,
+            })
+            .collect()
     }
 }
 
@@ -198,11 +235,22 @@ mod tests {
 
     #[test]
     fn frames_cut_by_reads_are_put_together() {
-        let format = StreamFormat { channels: Channels::Stereo, ..StreamFormat::TELEPHONE };
-        let sound: Vec<u8> = (0..4_000_u32).flat_map(|n| [n as u8, 0x30, 0x01, 0x80]).collect();
+        let format = StreamFormat {
+            channels: Channels::Stereo,
+            ..StreamFormat::TELEPHONE
+        };
+        let sound: Vec<u8> = (0..=255)
+            .cycle()
+            .take(4_000)
+            .flat_map(|n| [n, 0x30, 0x01, 0x80])
+            .collect();
         let mut whole = LevelMeter::new(format);
         whole.push(&sound);
-        let at = SoundAt { format, offset: 10, bytes: sound.len() as u64 };
+        let at = SoundAt {
+            format,
+            offset: 10,
+            bytes: sound.len() as u64,
+        };
         let mut meters = Meters::new(at);
         let mut file = vec![9; 10];
         file.extend(&sound);

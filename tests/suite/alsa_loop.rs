@@ -152,8 +152,8 @@ fn the_rig_itself_carries_a_tone() {
     assert_tone(&Wav::parse(&bytes).samples(), 440.0, 0.5, 2.0, 950.0);
 }
 
-const TWO_LEGS: &str = "capture = \"hear0\"\ncapture_agent = \"hear1\"\npre_roll_ms = 0\nperiod_ms = 20\n\
-     buffer_ms = 160\n";
+const TWO_LEGS: &str = "capture = \"hear0\"\ncapture_agent = \"hear1\"\npre_roll_ms = 0\n\
+     period_ms = 20\nbuffer_ms = 160\n";
 
 /// Two tones at once: each is in its own leg, at its frequency, length and level, and the levels
 /// that the daemon reports are the ones measured.

@@ -144,7 +144,9 @@ fn tests_do_not_sleep() {
     for source in sources() {
         let is_test = source.name.starts_with("tests/harness")
             || source.name.starts_with("tests/suite")
-            || source.name.contains("test");
+            || source.name.contains("/tests/")
+            || source.name.ends_with("tests.rs")
+            || source.name.ends_with("testing.rs");
         if !is_test || source.name == WAITING || source.name == "tests/suite/tidy.rs" {
             continue;
         }
@@ -154,7 +156,12 @@ fn tests_do_not_sleep() {
             "Instant::now",
             "SystemTime::now",
         ] {
-            if source.text.contains(word) {
+            // tokio's own clock stands still in tests that pause it.
+            if source
+                .text
+                .replace("tokio::time::Instant", "")
+                .contains(word)
+            {
                 problems.push(format!("{} uses {word}", source.name));
             }
         }

@@ -169,6 +169,9 @@ fn probe_wav(file: &mut File) -> Result<Probed, ProbeError> {
     };
     let rate = SampleRate::new(info.fmt.rate)?;
     let channels = channels(usize::from(info.fmt.channels))?;
+    if info.frames() == Frames::ZERO {
+        return Err(ProbeError::NoAudio);
+    }
     Ok(Probed {
         kind: Kind::Wav,
         format: StreamFormat {

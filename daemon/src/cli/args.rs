@@ -223,9 +223,7 @@ pub enum RecordCommand {
 #[derive(Debug, Subcommand)]
 pub enum RecordingsCommand {
     /// List recordings, newest first
-    #[command(
-        after_help = "EXAMPLE\n  callreel recordings list --tenant acme --since 2026-11-01 --limit 20"
-    )]
+    #[command(after_help = "EXAMPLE\n  callreel recordings list --tenant acme --since 2026-11-01")]
     List(ListArgs),
     /// Show everything known about a recording
     #[command(after_help = "EXAMPLE\n  callreel recordings show 65537")]

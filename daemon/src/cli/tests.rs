@@ -118,7 +118,8 @@ fn names_of_a_single_recording_need_a_single_file() {
     );
 }
 
-/// Commands against one store, in order, and how each ends. FILE is a WAV file, TARGET one to write.
+/// Commands against one store, in order, and how each ends. FILE is a WAV file, TARGET one to
+/// write.
 const STEPS: &[(&str, Exit)] = &[
     ("status", Exit::Ok),
     ("lines", Exit::Ok),

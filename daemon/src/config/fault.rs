@@ -203,7 +203,10 @@ impl LoadError {
     #[must_use]
     pub fn is_only_forbidden(&self) -> bool {
         let denied = std::io::ErrorKind::PermissionDenied;
-        let forbidden = |problem: &Problem| matches!(&problem.fault, Fault::Unreadable(error) if error.kind() == denied);
+        let forbidden = |problem: &Problem| match &problem.fault {
+            Fault::Unreadable(error) => error.kind() == denied,
+            _ => false,
+        };
         self.problems.iter().all(forbidden)
     }
 }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use audio_io::format::StreamFormat;
 use audio_io::units::{CentiDbfs, Millis, WallMillis};
+use storage::handle::StorageHandle;
 use storage::ids::{LineName, Number, RecordingId, TenantId};
 use storage::record::{Recording, RecordingFacts};
 use tokio::sync::{mpsc, oneshot};
@@ -44,6 +45,7 @@ pub struct EngineHandle {
 }
 
 struct Inner {
+    storage: StorageHandle,
     lines: Vec<Arc<LineLive>>,
     commands: mpsc::Sender<Command>,
     totals: Arc<Totals>,
@@ -185,7 +187,8 @@ impl EngineHandle {
             .collect()
     }
 
-    /// Starts a recording on a line whose trigger is `api`.
+    /// Starts a recording on a line whose trigger is `api`. When this returns, the recording
+    /// answers to all its names.
     ///
     /// # Errors
     /// [`StartError`] says which line and why.
@@ -207,7 +210,15 @@ impl EngineHandle {
             .send(command)
             .await
             .map_err(|_| StartError::Stopping)?;
-        answer.await.unwrap_or(Err(StartError::Stopping))
+        let facts = answer.await.unwrap_or(Err(StartError::Stopping))?;
+        let storage = self.inner.storage.clone();
+        match tokio::task::spawn_blocking(move || storage.flush_index()).await {
+            Ok(Ok(())) => {}
+            // The recording goes on; its journal has the names too.
+            Ok(Err(error)) => log::error!("recording {}: index: {error}", facts.id),
+            Err(error) => log::error!("recording {}: index: {error}", facts.id),
+        }
+        Ok(facts)
     }
 
     /// Stops a recording, whatever began it, and waits until it is sealed and indexed. On a line

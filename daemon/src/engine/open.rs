@@ -75,6 +75,7 @@ impl Engine {
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let handle = EngineHandle {
             inner: Arc::new(Inner {
+                storage: storage.clone(),
                 lines: lines.iter().map(Line::shared).collect(),
                 commands,
                 totals: totals.clone(),

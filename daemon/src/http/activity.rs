@@ -62,6 +62,12 @@ impl Activity {
         })
     }
 
+    /// Time since it was made, on the clock that the timeouts run by.
+    #[cfg(test)]
+    pub(super) fn age(&self) -> std::time::Duration {
+        self.idle_since.get().elapsed()
+    }
+
     /// It speaks HTTP/2: bytes that arrive need not belong to a request head.
     pub(super) fn is_multiplexed(&self) {
         self.multiplexed.set(true);

@@ -128,6 +128,7 @@ impl From<Refusal> for Problem {
                 "The recording is not in the state that If-Match or If-Unmodified-Since asks for.",
             )
             .header(http::header::ETAG, etag),
+            Refusal::Cut => Self::internal(FileCut),
             Refusal::Unsatisfiable { size_bytes } => {
                 let problem = Self::new(
                     StatusCode::RANGE_NOT_SATISFIABLE,
@@ -146,3 +147,8 @@ impl From<Refusal> for Problem {
         }
     }
 }
+
+/// For the journal.
+#[derive(Debug, thiserror::Error)]
+#[error("the recording's file is shorter than when it was opened; run 'callreel check'")]
+pub(super) struct FileCut;

@@ -75,7 +75,7 @@ pub const SPARE_BUFFERS: usize = 32;
 /// Bytes one connection writes before it lets the thread's other connections have a turn.
 pub const WRITE_TURN_BYTES: usize = 256 * 1_024;
 /// Mapped slices at least this long go through `sendfile`, shorter ones through `writev`.
-pub const SENDFILE_MIN_BYTES: usize = 32 * 1_024;
+pub const SENDFILE_MIN_BYTES: usize = 128 * 1_024;
 /// Mappings a thread's socket writer recognises; past it one is forgotten (its slices are then
 /// written with `writev`, which is slower and as right).
 pub const KNOWN_MAPPINGS: usize = 1_024;

@@ -54,7 +54,7 @@ impl Entity {
     }
 
     /// Whether the file is shorter than when it was opened; a cheap `fstat`.
-    pub(super) fn is_cut(&self) -> bool {
+    fn is_cut(&self) -> bool {
         let (header, start) = self.view.layout();
         let wanted = self.view.len().saturating_sub(header).saturating_add(start);
         self.view
@@ -124,6 +124,8 @@ pub(super) enum Refusal {
         /// The present entity tag.
         etag: HeaderValue,
     },
+    /// The file is shorter than when it was opened: 500 in the family's words.
+    Cut,
     /// 416 with `Content-Range: bytes */size`.
     Unsatisfiable {
         /// Length of the recording in bytes.
@@ -150,6 +152,9 @@ pub(super) fn answer(
                 etag: entity.etag_value.clone(),
             });
         }
+    }
+    if entity.is_cut() {
+        return Err(Refusal::Cut);
     }
     let size = entity.view.len();
     let mut response = Response::new(Payload::Empty);

@@ -39,7 +39,7 @@ pub(super) const TASK_AUDIO_OPENAPI: Document = Document {
 /// Only what the page itself consists of may load, nothing may frame it, nothing runs inline.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     media-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+     media-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
 

@@ -29,6 +29,8 @@ use super::{limits, mappings};
 const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Slices of one `writev` or `sendmsg`; hyper gathers as many.
 const GATHER: usize = 64;
+/// Bytes of one call: a turn, and room for a head in front of it, so that no crumbs are left over.
+const CALL_BYTES: usize = limits::WRITE_TURN_BYTES + 4 * 1_024;
 /// Bytes that are read and thrown away while closing, so that the client sees the last answer
 /// and not a reset.
 const DRAIN_BYTES: usize = 256 * 1_024;
@@ -95,7 +97,6 @@ impl Socket {
         if self.turn_is_over(cx) {
             return Poll::Pending;
         }
-        let budget = limits::WRITE_TURN_BYTES - self.turn;
         loop {
             match self.stream.poll_write_ready(cx) {
                 Poll::Pending => {
@@ -106,7 +107,7 @@ impl Socket {
                 Poll::Ready(ready) => ready?,
             }
             let stream = &self.stream;
-            match stream.try_io(Interest::WRITABLE, || send(stream, budget)) {
+            match stream.try_io(Interest::WRITABLE, || send(stream, CALL_BYTES)) {
                 Ok(sent) => {
                     self.turn += sent;
                     self.activity.has_written();

@@ -22,16 +22,26 @@ pub(crate) enum Change {
     /// The files are gone.
     DropGarbage(TenantId, RecordingId),
     /// Deleted recordings that the journal no longer knows.
-    PruneTombstones { below: RecordingId },
+    PruneTombstones {
+        below: RecordingId,
+    },
     /// Ids below this may be handed out.
-    ReserveIds { below: u64 },
-    AddTenant { name: TenantName, at: WallMillis },
+    ReserveIds {
+        below: u64,
+    },
+    AddTenant {
+        name: TenantName,
+        at: WallMillis,
+    },
     /// A tenant under a known number, for reindexing.
     RestoreTenant(Tenant),
     AddKey(NewKey),
     /// A key as it was, for reindexing.
     RestoreKey(KeyRow),
-    RevokeKey { key_id: u64, at: WallMillis },
+    RevokeKey {
+        key_id: u64,
+        at: WallMillis,
+    },
 }
 
 /// A key to be issued; its id is given at commit.
@@ -116,11 +126,15 @@ fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError
             remove_names(tables, &before)?;
         }
     }
-    tables.recordings.insert(&key, values::encode_recording(row).as_slice())?;
+    tables
+        .recordings
+        .insert(&key, values::encode_recording(row).as_slice())?;
     tables.recids.insert(&id.0.to_be_bytes(), tenant.0)?;
     let line = facts.line.as_ref().map(crate::ids::LineName::as_str);
     let time = keys::by_time(tenant, facts.started_at, id);
-    tables.by_time.insert(&time, &keys::summary(row.state, line))?;
+    tables
+        .by_time
+        .insert(&time, &keys::summary(row.state, line))?;
     count(tables, tenant, row.state, true)?;
     if row.state == RecordingState::Live {
         tables.live.insert(&key, ())?;
@@ -136,29 +150,49 @@ fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError
 
 fn insert_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
     let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
-    tables.call_sids.insert(keys::text(tenant, names.call_sid.as_str()).as_slice(), id.0)?;
+    tables
+        .call_sids
+        .insert(keys::text(tenant, names.call_sid.as_str()).as_slice(), id.0)?;
     let object = keys::text(tenant, names.crt_object_id.as_str());
     tables.crt_objects.insert(object.as_slice(), id.0)?;
-    tables.tasks.insert(&keys::uuid(tenant, names.task_id), id.0)?;
-    tables.sessions.insert(&keys::session(tenant, names.session_uuid, id), ())?;
+    tables
+        .tasks
+        .insert(&keys::uuid(tenant, names.task_id), id.0)?;
+    tables
+        .sessions
+        .insert(&keys::session(tenant, names.session_uuid, id), ())?;
     Ok(())
 }
 
 fn remove_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
     let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
     let key = keys::text(tenant, names.call_sid.as_str());
-    if tables.call_sids.get(key.as_slice())?.is_some_and(|held| held.value() == id.0) {
+    if tables
+        .call_sids
+        .get(key.as_slice())?
+        .is_some_and(|held| held.value() == id.0)
+    {
         tables.call_sids.remove(key.as_slice())?;
     }
     let key = keys::text(tenant, names.crt_object_id.as_str());
-    if tables.crt_objects.get(key.as_slice())?.is_some_and(|held| held.value() == id.0) {
+    if tables
+        .crt_objects
+        .get(key.as_slice())?
+        .is_some_and(|held| held.value() == id.0)
+    {
         tables.crt_objects.remove(key.as_slice())?;
     }
     let key = keys::uuid(tenant, names.task_id);
-    if tables.tasks.get(&key)?.is_some_and(|held| held.value() == id.0) {
+    if tables
+        .tasks
+        .get(&key)?
+        .is_some_and(|held| held.value() == id.0)
+    {
         tables.tasks.remove(&key)?;
     }
-    tables.sessions.remove(&keys::session(tenant, names.session_uuid, id))?;
+    tables
+        .sessions
+        .remove(&keys::session(tenant, names.session_uuid, id))?;
     Ok(())
 }
 
@@ -177,7 +211,11 @@ fn taken(tables: &Tables<'_>, row: &Recording) -> Result<Option<RecordingName>, 
     if tables.crt_objects.get(key.as_slice())?.is_some() {
         return Ok(Some(RecordingName::CrtObject(names.crt_object_id.clone())));
     }
-    if tables.tasks.get(&keys::uuid(tenant, names.task_id))?.is_some() {
+    if tables
+        .tasks
+        .get(&keys::uuid(tenant, names.task_id))?
+        .is_some()
+    {
         return Ok(Some(RecordingName::Task(names.task_id)));
     }
     Ok(None)
@@ -189,7 +227,11 @@ fn discard(
     id: RecordingId,
 ) -> Result<Applied, StorageError> {
     let key = keys::recording(tenant, id);
-    let Some(bytes) = tables.recordings.get(&key)?.map(|guard| guard.value().to_vec()) else {
+    let Some(bytes) = tables
+        .recordings
+        .get(&key)?
+        .map(|guard| guard.value().to_vec())
+    else {
         return Ok(Applied::Refused(Refusal::NoRecording));
     };
     let Ok(row) = values::decode_recording(&bytes) else {
@@ -200,7 +242,9 @@ fn discard(
     }
     tables.recordings.remove(&key)?;
     tables.recids.remove(&id.0.to_be_bytes())?;
-    tables.by_time.remove(&keys::by_time(tenant, row.facts.started_at, id))?;
+    tables
+        .by_time
+        .remove(&keys::by_time(tenant, row.facts.started_at, id))?;
     count(tables, tenant, row.state, false)?;
     remove_names(tables, &row)?;
     tables.garbage.insert(&key, bytes.as_slice())?;
@@ -210,7 +254,9 @@ fn discard(
 
 fn prune(tables: &mut Tables<'_>, below: RecordingId) -> Result<Applied, StorageError> {
     let end = below.0.to_be_bytes();
-    tables.tombstones.retain_in::<&[u8; 8], _>(..&end, |_, ()| false)?;
+    tables
+        .tombstones
+        .retain_in::<&[u8; 8], _>(..&end, |_, ()| false)?;
     Ok(Applied::Done)
 }
 
@@ -222,7 +268,11 @@ fn count(
 ) -> Result<(), StorageError> {
     let key = keys::count(tenant, state);
     let now = tables.counts.get(&key)?.map_or(0, |guard| guard.value());
-    let then = if more { now.saturating_add(1) } else { now.saturating_sub(1) };
+    let then = if more {
+        now.saturating_add(1)
+    } else {
+        now.saturating_sub(1)
+    };
     tables.counts.insert(&key, then)?;
     Ok(())
 }
@@ -236,7 +286,10 @@ fn raise(tables: &mut Tables<'_>, name: &str, to: u64) -> Result<Applied, Storag
 }
 
 fn read_u64(tables: &Tables<'_>, name: &str) -> Result<u64, StorageError> {
-    Ok(tables.meta.get(name)?.map_or(0, |guard| keys::be64(guard.value())))
+    Ok(tables
+        .meta
+        .get(name)?
+        .map_or(0, |guard| keys::be64(guard.value())))
 }
 
 fn add_tenant(
@@ -247,18 +300,33 @@ fn add_tenant(
     if tables.tenant_names.get(name.as_str())?.is_some() {
         return Ok(Applied::Refused(Refusal::TenantExists));
     }
-    let high = tables.meta.get(meta::TENANT_HIGH)?.map_or(0, |guard| keys::be32(guard.value()));
-    let tenant = Tenant { id: TenantId(high + 1), name: name.clone(), created_at: at };
+    let high = tables
+        .meta
+        .get(meta::TENANT_HIGH)?
+        .map_or(0, |guard| keys::be32(guard.value()));
+    let tenant = Tenant {
+        id: TenantId(high + 1),
+        name: name.clone(),
+        created_at: at,
+    };
     restore_tenant(tables, &tenant)
 }
 
 fn restore_tenant(tables: &mut Tables<'_>, tenant: &Tenant) -> Result<Applied, StorageError> {
     let number = tenant.id.0;
-    tables.tenants.insert(&number.to_be_bytes(), values::encode_tenant(tenant).as_slice())?;
+    tables.tenants.insert(
+        &number.to_be_bytes(),
+        values::encode_tenant(tenant).as_slice(),
+    )?;
     tables.tenant_names.insert(tenant.name.as_str(), number)?;
-    let high = tables.meta.get(meta::TENANT_HIGH)?.map_or(0, |guard| keys::be32(guard.value()));
+    let high = tables
+        .meta
+        .get(meta::TENANT_HIGH)?
+        .map_or(0, |guard| keys::be32(guard.value()));
     if high < number {
-        tables.meta.insert(meta::TENANT_HIGH, number.to_be_bytes().as_slice())?;
+        tables
+            .meta
+            .insert(meta::TENANT_HIGH, number.to_be_bytes().as_slice())?;
     }
     Ok(Applied::Tenant(tenant.clone()))
 }
@@ -280,7 +348,10 @@ fn add_key(tables: &mut Tables<'_>, key: &NewKey) -> Result<Applied, StorageErro
 }
 
 fn restore_key(tables: &mut Tables<'_>, row: &KeyRow) -> Result<Applied, StorageError> {
-    tables.keys.insert(&row.key_id.to_be_bytes(), values::encode_key(row).as_slice())?;
+    tables.keys.insert(
+        &row.key_id.to_be_bytes(),
+        values::encode_key(row).as_slice(),
+    )?;
     raise(tables, meta::KEY_HIGH, row.key_id)?;
     Ok(Applied::Key(row.clone()))
 }
@@ -295,8 +366,12 @@ fn revoke_key(
         Some(bytes) => values::decode_key(bytes.value()),
         None => return Ok(Applied::Refused(Refusal::NoKey)),
     };
-    let Ok(mut row) = row else { return Ok(Applied::Refused(Refusal::Unreadable)) };
+    let Ok(mut row) = row else {
+        return Ok(Applied::Refused(Refusal::Unreadable));
+    };
     row.revoked_at.get_or_insert(at);
-    tables.keys.insert(&key, values::encode_key(&row).as_slice())?;
+    tables
+        .keys
+        .insert(&key, values::encode_key(&row).as_slice())?;
     Ok(Applied::Key(row))
 }

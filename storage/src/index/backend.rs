@@ -32,8 +32,12 @@ pub(crate) struct FileOpener {
 
 impl Opener for FileOpener {
     fn open(&self, path: &Path) -> io::Result<IndexFile> {
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         Ok(IndexFile::new(file, Arc::clone(&self.reserve), None))
     }
 }
@@ -52,7 +56,12 @@ impl IndexFile {
         reserve: Arc<Reserve>,
         witness: Option<Arc<dyn Witness>>,
     ) -> Self {
-        Self { file, reserve, witness, read_only: AtomicBool::new(false) }
+        Self {
+            file,
+            reserve,
+            witness,
+            read_only: AtomicBool::new(false),
+        }
     }
 
     /// From now on every write fails.
@@ -81,7 +90,9 @@ impl IndexFile {
 
 impl std::fmt::Debug for IndexFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IndexFile").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("IndexFile")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 

@@ -51,9 +51,18 @@ impl Committer {
         let (queue, jobs) = sync_channel(COMMIT_QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("index".into())
-            .spawn(move || Writer { parts, kept: Vec::new() }.run(&jobs))
+            .spawn(move || {
+                Writer {
+                    parts,
+                    kept: Vec::new(),
+                }
+                .run(&jobs)
+            })
             .map_err(|error| OpenError::Thread("index", error))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
     }
 
     /// Makes a change and waits until it is durable.
@@ -62,7 +71,12 @@ impl Committer {
         let reply: Reply = Box::new(move |result| {
             let _ = answer.send(result);
         });
-        let job = Job { change, urgent: true, keep: false, reply: Some(reply) };
+        let job = Job {
+            change,
+            urgent: true,
+            keep: false,
+            reply: Some(reply),
+        };
         let queue = self.queue.as_ref().ok_or(WriteError::Closing)?;
         queue.send(job).map_err(|_| WriteError::Closing)?;
         answered.recv().map_err(|_| WriteError::Closing)?
@@ -118,7 +132,10 @@ impl Writer {
             Ok(outcomes) => {
                 let took = self.parts.clock.monotonic().saturating_sub(started);
                 self.parts.metrics.index_commit.record(took);
-                self.parts.metrics.index_refuses.store(false, Ordering::Relaxed);
+                self.parts
+                    .metrics
+                    .index_refuses
+                    .store(false, Ordering::Relaxed);
                 let touched = group.iter().filter_map(|job| job.change.recording());
                 self.parts.changes.committed(touched);
                 for (job, outcome) in group.into_iter().zip(outcomes) {
@@ -145,7 +162,12 @@ impl Writer {
     }
 
     fn failed(&mut self, group: Vec<Job>, error: &redb::Error) {
-        if !self.parts.metrics.index_refuses.swap(true, Ordering::Relaxed) {
+        if !self
+            .parts
+            .metrics
+            .index_refuses
+            .swap(true, Ordering::Relaxed)
+        {
             log::error!("the index cannot be written: {error}; trying again every second");
         }
         if matches!(error, redb::Error::Io(cause) if is_full(cause)) {

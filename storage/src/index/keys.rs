@@ -45,7 +45,11 @@ pub fn by_time(tenant: TenantId, started_at: WallMillis, id: RecordingId) -> Tim
 /// Takes a time key apart.
 #[must_use]
 pub fn split_time(key: &TimeKey) -> (TenantId, WallMillis, RecordingId) {
-    (TenantId(be32(&key[..4])), WallMillis(be64(&key[4..12])), RecordingId(be64(&key[12..])))
+    (
+        TenantId(be32(&key[..4])),
+        WallMillis(be64(&key[4..12])),
+        RecordingId(be64(&key[12..])),
+    )
 }
 
 /// The key of a textual name.
@@ -112,11 +116,17 @@ pub fn line_hash(line: Option<&str>) -> u32 {
 }
 
 pub(crate) fn be32(bytes: &[u8]) -> u32 {
-    bytes.iter().take(4).fold(0, |value, byte| value << 8 | u32::from(*byte))
+    bytes
+        .iter()
+        .take(4)
+        .fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
 
 pub(crate) fn be64(bytes: &[u8]) -> u64 {
-    bytes.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
+    bytes
+        .iter()
+        .take(8)
+        .fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

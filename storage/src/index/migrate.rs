@@ -24,10 +24,17 @@ pub(crate) fn create(index: &Index, secret: Option<[u8; 32]>) -> Result<[u8; 32]
     let transaction = index.begin_write()?;
     let secret = {
         let mut tables = Tables::open(&transaction)?;
-        tables.meta.insert(meta::SCHEMA, SCHEMA.to_be_bytes().as_slice())?;
-        let held = tables.meta.get(meta::HASH_SECRET)?.map(|guard| guard.value().to_vec());
+        tables
+            .meta
+            .insert(meta::SCHEMA, SCHEMA.to_be_bytes().as_slice())?;
+        let held = tables
+            .meta
+            .get(meta::HASH_SECRET)?
+            .map(|guard| guard.value().to_vec());
         match held {
-            Some(bytes) => bytes.try_into().map_err(|_| OpenError::Meta(meta::HASH_SECRET))?,
+            Some(bytes) => bytes
+                .try_into()
+                .map_err(|_| OpenError::Meta(meta::HASH_SECRET))?,
             None => {
                 let mut fresh = [0; 32];
                 getrandom::fill(&mut fresh).map_err(OpenError::Random)?;
@@ -56,9 +63,14 @@ fn current(index: &Index) -> Result<Option<[u8; 32]>, OpenError> {
     let found = table.get(meta::SCHEMA)?.map(|guard| be32(guard.value()));
     match found {
         None => Ok(None),
-        Some(found) if found > SCHEMA => Err(OpenError::NewerSchema { found, known: SCHEMA }),
+        Some(found) if found > SCHEMA => Err(OpenError::NewerSchema {
+            found,
+            known: SCHEMA,
+        }),
         Some(_) => {
-            let held = table.get(meta::HASH_SECRET)?.map(|guard| guard.value().to_vec());
+            let held = table
+                .get(meta::HASH_SECRET)?
+                .map(|guard| guard.value().to_vec());
             let secret = held.and_then(|bytes| bytes.try_into().ok());
             secret.map(Some).ok_or(OpenError::Meta(meta::HASH_SECRET))
         }

@@ -47,7 +47,12 @@ impl Index {
         cache_bytes: usize,
     ) -> Result<Self, redb::Error> {
         let current = ArcSwap::from_pointee(open(&*opener, &path, cache_bytes)?);
-        Ok(Self { opener, path, cache_bytes, current })
+        Ok(Self {
+            opener,
+            path,
+            cache_bytes,
+            current,
+        })
     }
 
     pub(crate) fn begin_read(&self) -> Result<ReadTransaction, ReadError> {

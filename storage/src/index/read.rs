@@ -20,7 +20,9 @@ impl Index {
         name: &RecordingName,
     ) -> Result<Option<Recording>, ReadError> {
         let reading = self.begin_read()?;
-        let Some(id) = resolve(&reading, tenant, name)? else { return Ok(None) };
+        let Some(id) = resolve(&reading, tenant, name)? else {
+            return Ok(None);
+        };
         row(&reading, tenant, id)
     }
 
@@ -106,7 +108,10 @@ impl Index {
     }
 
     /// Rows whose files are still to be removed; unreadable ones come as their key alone.
-    #[allow(clippy::type_complexity, reason = "a list of keys and what they lead to")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "a list of keys and what they lead to"
+    )]
     pub(crate) fn garbage(
         &self,
     ) -> Result<Vec<((TenantId, RecordingId), Option<Recording>)>, ReadError> {
@@ -123,7 +128,9 @@ impl Index {
     /// A row by its number over all tenants.
     pub(crate) fn by_id(&self, id: RecordingId) -> Result<Option<Recording>, ReadError> {
         let reading = self.begin_read()?;
-        let owner = reading.open_table(tables::RECIDS)?.get(&id.0.to_be_bytes())?;
+        let owner = reading
+            .open_table(tables::RECIDS)?
+            .get(&id.0.to_be_bytes())?;
         match owner {
             Some(tenant) => row(&reading, TenantId(tenant.value()), id),
             None => Ok(None),
@@ -137,7 +144,9 @@ impl Index {
 
     pub(crate) fn id_high(&self) -> Result<u64, ReadError> {
         let table = self.begin_read()?.open_table(tables::META)?;
-        Ok(table.get(meta::ID_HIGH)?.map_or(0, |guard| keys::be64(guard.value())))
+        Ok(table
+            .get(meta::ID_HIGH)?
+            .map_or(0, |guard| keys::be64(guard.value())))
     }
 
     /// The rows after a key in key order, at most `limit`, for walks over everything.
@@ -151,7 +160,10 @@ impl Index {
         let table = self.begin_read()?.open_table(tables::RECORDINGS)?;
         let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut all = Vec::new();
-        for entry in table.range::<&RecordingKey>((start, Bound::Unbounded))?.take(limit) {
+        for entry in table
+            .range::<&RecordingKey>((start, Bound::Unbounded))?
+            .take(limit)
+        {
             let (key, bytes) = entry?;
             all.push((*key.value(), values::decode_recording(bytes.value())));
         }
@@ -170,8 +182,10 @@ impl Index {
             }
             Ok(())
         };
-        for (name, table) in [("call_sids", tables::CALL_SIDS), ("crt_objects", tables::CRT_OBJECTS)]
-        {
+        for (name, table) in [
+            ("call_sids", tables::CALL_SIDS),
+            ("crt_objects", tables::CRT_OBJECTS),
+        ] {
             for entry in reading.open_table(table)?.iter()? {
                 let (key, id) = entry?;
                 see(name, key.value(), id.value())?;
@@ -187,7 +201,11 @@ impl Index {
         }
         for entry in reading.open_table(tables::RECIDS)?.iter()? {
             let (id, tenant) = entry?;
-            see("recids", &tenant.value().to_be_bytes(), u64::from_be_bytes(*id.value()))?;
+            see(
+                "recids",
+                &tenant.value().to_be_bytes(),
+                u64::from_be_bytes(*id.value()),
+            )?;
         }
         Ok(dangling)
     }
@@ -205,9 +223,9 @@ pub(crate) fn row(
 ) -> Result<Option<Recording>, ReadError> {
     let table = reading.open_table(tables::RECORDINGS)?;
     match table.get(&keys::recording(tenant, id))? {
-        Some(bytes) => {
-            values::decode_recording(bytes.value()).map(Some).map_err(|_| ReadError::Row(id))
-        }
+        Some(bytes) => values::decode_recording(bytes.value())
+            .map(Some)
+            .map_err(|_| ReadError::Row(id)),
         None => Ok(None),
     }
 }
@@ -235,7 +253,9 @@ pub(crate) fn resolve(
             let first = keys::session(tenant, *session, RecordingId(0));
             let last = keys::session(tenant, *session, RecordingId(u64::MAX));
             let table = reading.open_table(tables::SESSIONS)?;
-            let newest = table.range::<&keys::SessionKey>(&first..=&last)?.next_back();
+            let newest = table
+                .range::<&keys::SessionKey>(&first..=&last)?
+                .next_back();
             match newest {
                 Some(entry) => Some(RecordingId(keys::be64(&entry?.0.value()[20..]))),
                 None => None,
@@ -262,10 +282,16 @@ fn list_by_time(
         end = std::ops::Bound::Excluded(keys::by_time(tenant, cursor.started_at, cursor.id));
     }
     let (std::ops::Bound::Included(last) | std::ops::Bound::Excluded(last)) = &end else {
-        return Ok(Page { recordings: Vec::new(), next: None });
+        return Ok(Page {
+            recordings: Vec::new(),
+            next: None,
+        });
     };
     if *last < first {
-        return Ok(Page { recordings: Vec::new(), next: None });
+        return Ok(Page {
+            recordings: Vec::new(),
+            next: None,
+        });
     }
     let wanted = Wanted::new(filter);
     let times = reading.open_table(tables::BY_TIME)?;
@@ -283,13 +309,18 @@ fn list_by_time(
         if !wanted.may_match(summary.value()) {
             continue;
         }
-        let Some(bytes) = rows.get(&keys::recording(tenant, id))? else { continue };
+        let Some(bytes) = rows.get(&keys::recording(tenant, id))? else {
+            continue;
+        };
         let row = values::decode_recording(bytes.value()).map_err(|_| ReadError::Row(id))?;
         if wanted.matches(&row) {
             recordings.push(row);
         }
     }
-    Ok(Page { recordings, next: None })
+    Ok(Page {
+        recordings,
+        next: None,
+    })
 }
 
 fn list_live(
@@ -304,9 +335,14 @@ fn list_live(
     let wanted = Wanted::new(filter);
     let order = |row: &Recording| (row.facts.started_at, row.facts.id);
     let mut recordings = Vec::new();
-    for entry in reading.open_table(tables::LIVE)?.range::<&RecordingKey>(&first..=&last)? {
+    for entry in reading
+        .open_table(tables::LIVE)?
+        .range::<&RecordingKey>(&first..=&last)?
+    {
         let (_, id) = keys::split_recording(entry?.0.value());
-        let Some(row) = row(reading, tenant, id)? else { continue };
+        let Some(row) = row(reading, tenant, id)? else {
+            continue;
+        };
         let later = after.is_some_and(|cursor| order(&row) >= (cursor.started_at, cursor.id));
         if !later && wanted.matches(&row) {
             recordings.push(row);
@@ -316,7 +352,9 @@ fn list_live(
     let more = recordings.len() > limit;
     recordings.truncate(limit);
     let end = recordings.last().map(order);
-    let next = end.filter(|_| more).map(|(started_at, id)| Cursor { started_at, id });
+    let next = end
+        .filter(|_| more)
+        .map(|(started_at, id)| Cursor { started_at, id });
     Ok(Page { recordings, next })
 }
 
@@ -331,9 +369,16 @@ struct Wanted<'f> {
 
 impl<'f> Wanted<'f> {
     fn new(filter: &'f ListFilter) -> Self {
-        let bits = filter.states.iter().fold(0, |bits, state| bits | bit(*state));
+        let bits = filter
+            .states
+            .iter()
+            .fold(0, |bits, state| bits | bit(*state));
         Self {
-            states: if filter.states.is_empty() { u8::MAX } else { bits },
+            states: if filter.states.is_empty() {
+                u8::MAX
+            } else {
+                bits
+            },
             line: filter.line.as_ref(),
             line_hash: keys::line_hash(filter.line.as_ref().map(LineName::as_str)),
             since: filter.since.map_or(0, |at| at.0),
@@ -349,7 +394,9 @@ impl<'f> Wanted<'f> {
 
     fn matches(&self, row: &Recording) -> bool {
         self.states & bit(row.state) != 0
-            && self.line.is_none_or(|line| row.facts.line.as_ref() == Some(line))
+            && self
+                .line
+                .is_none_or(|line| row.facts.line.as_ref() == Some(line))
             && (self.since..=self.until).contains(&row.facts.started_at.0)
     }
 }

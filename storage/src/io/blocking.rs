@@ -26,8 +26,16 @@ impl SegmentIo for Blocking {
     fn create(&self, path: &Path) -> Op<io::Result<Arc<SegmentFile>>> {
         let path = path.to_owned();
         run(move || {
-            let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-            Ok(Arc::new(SegmentFile { file, path, direct: false }))
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(&path)?;
+            Ok(Arc::new(SegmentFile {
+                file,
+                path,
+                direct: false,
+            }))
         })
     }
 

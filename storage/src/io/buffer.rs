@@ -15,7 +15,11 @@ impl Buffer {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let memory = vec![0; capacity + ALIGNMENT];
         let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Self { memory, start, len: 0 }
+        Self {
+            memory,
+            start,
+            len: 0,
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {

@@ -58,9 +58,17 @@ pub(crate) struct LoggedIndex {
 
 impl Opener for LoggedIndex {
     fn open(&self, path: &Path) -> io::Result<IndexFile> {
-        let file =
-            std::fs::File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-        let witness = Watch { log: self.log.clone(), path: path.to_owned(), begun: Mutex::new(0) };
+        let file = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let witness = Watch {
+            log: self.log.clone(),
+            path: path.to_owned(),
+            begun: Mutex::new(0),
+        };
         let reserve = Arc::new(Reserve::new(self.folder.join("reserve")));
         Ok(IndexFile::new(file, reserve, Some(Arc::new(witness))))
     }
@@ -74,7 +82,8 @@ struct Watch {
 
 impl Witness for Watch {
     fn wrote(&self, offset: u64, data: &[u8]) {
-        self.log.push(Event::Wrote(self.path.clone(), offset, data.into()));
+        self.log
+            .push(Event::Wrote(self.path.clone(), offset, data.into()));
         *self.begun.lock().unwrap() = self.log.len();
     }
 
@@ -124,7 +133,9 @@ impl SegmentIo for Crash {
         if path.exists() {
             return Blocking.open_journal(path, direct);
         }
-        self.after(Blocking.open_journal(path, direct), |_| Event::Created(created))
+        self.after(Blocking.open_journal(path, direct), |_| {
+            Event::Created(created)
+        })
     }
 
     fn write_at(
@@ -162,7 +173,9 @@ impl SegmentIo for Crash {
 
     fn truncate(&self, file: &Arc<SegmentFile>, len: u64) -> Op<io::Result<()>> {
         let path = file.path.clone();
-        self.after(Blocking.truncate(file, len), move |_| Event::Resized(path, len))
+        self.after(Blocking.truncate(file, len), move |_| {
+            Event::Resized(path, len)
+        })
     }
 
     fn unlink(&self, path: &Path) -> Op<io::Result<()>> {
@@ -221,7 +234,11 @@ impl Disk {
                 self.add(&path);
             } else if !["lock", "reserve"].contains(&path.file_name().unwrap().to_str().unwrap()) {
                 let durable = std::fs::read(&path).unwrap();
-                let file = File { durable, entry_durable: true, ..File::default() };
+                let file = File {
+                    durable,
+                    entry_durable: true,
+                    ..File::default()
+                };
                 self.files.insert(path, file);
             }
         }
@@ -236,7 +253,8 @@ impl Disk {
             }
             Event::Wrote(path, offset, data) => {
                 let file = self.files.entry(path.clone()).or_default();
-                file.pending.push((number, Change::Write(*offset, Arc::clone(data))));
+                file.pending
+                    .push((number, Change::Write(*offset, Arc::clone(data))));
             }
             Event::Resized(path, len) => {
                 let file = self.files.entry(path.clone()).or_default();

@@ -41,7 +41,9 @@ impl SegmentIo for Uring {
             let mut done = 0;
             while done < held.1.len() {
                 let rest = &held.1.as_slice()[done..];
-                let len = u32::try_from(rest.len()).unwrap_or(LARGEST_WRITE).min(LARGEST_WRITE);
+                let len = u32::try_from(rest.len())
+                    .unwrap_or(LARGEST_WRITE)
+                    .min(LARGEST_WRITE);
                 let fd = types::Fd(held.0.file.as_raw_fd());
                 let entry = opcode::Write::new(fd, rest.as_ptr(), len)
                     .offset(offset + done as u64)
@@ -110,7 +112,9 @@ const LARGEST_WRITE: u32 = 1 << 30;
 /// Hands one operation to the ring. `held` keeps alive whatever the kernel works on, even when
 /// the waiting task is dropped meanwhile.
 async fn submit<H: Unpin + 'static>(entry: squeue::Entry, held: H) -> (io::Result<u32>, H) {
-    UnsubmittedOneshot::new(held, Plain(std::marker::PhantomData), entry).submit().await
+    UnsubmittedOneshot::new(held, Plain(std::marker::PhantomData), entry)
+        .submit()
+        .await
 }
 
 struct Plain<H>(std::marker::PhantomData<H>);
@@ -122,8 +126,8 @@ impl<H: 'static> OneshotOutputTransform for Plain<H> {
     type StoredData = H;
 
     fn transform_oneshot_output(self, held: H, entry: cqueue::Entry) -> Self::Output {
-        let result =
-            u32::try_from(entry.result()).map_err(|_| io::Error::from_raw_os_error(-entry.result()));
+        let result = u32::try_from(entry.result())
+            .map_err(|_| io::Error::from_raw_os_error(-entry.result()));
         (result, held)
     }
 }

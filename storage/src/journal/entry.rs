@@ -39,12 +39,27 @@ pub(crate) struct Begin {
 pub(crate) enum Entry<'b> {
     Begin(Box<Begin>),
     /// Sound at a byte offset of the recording.
-    Sound { id: RecordingId, offset: u64, sound: &'b [u8] },
+    Sound {
+        id: RecordingId,
+        offset: u64,
+        sound: &'b [u8],
+    },
     /// Silence at a byte offset of the recording.
-    Gap { id: RecordingId, offset: u64, frames: Frames, cause: GapCause },
-    End { id: RecordingId, cause: EndCause, keep: bool },
+    Gap {
+        id: RecordingId,
+        offset: u64,
+        frames: Frames,
+        cause: GapCause,
+    },
+    End {
+        id: RecordingId,
+        cause: EndCause,
+        keep: bool,
+    },
     /// Its file and row are durable.
-    Sealed { id: RecordingId },
+    Sealed {
+        id: RecordingId,
+    },
 }
 
 /// Entries on their way to the journal, laid out for one generation and offset.
@@ -65,7 +80,12 @@ impl Batch {
             bytes.extend(&file_head(generation));
             base = FILE_HEAD;
         }
-        Self { bytes, generation, offset, base }
+        Self {
+            bytes,
+            generation,
+            offset,
+            base,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -100,13 +120,19 @@ impl Batch {
     }
 
     pub(crate) fn gap(&mut self, id: RecordingId, offset: u64, frames: Frames, cause: GapCause) {
-        let (id, offset, frames) =
-            (id.0.to_le_bytes(), offset.to_le_bytes(), frames.0.to_le_bytes());
+        let (id, offset, frames) = (
+            id.0.to_le_bytes(),
+            offset.to_le_bytes(),
+            frames.0.to_le_bytes(),
+        );
         self.push(GAP, &[&id, &offset, &frames, &[gap_code(cause)]]);
     }
 
     pub(crate) fn end(&mut self, id: RecordingId, cause: EndCause, keep: bool) {
-        self.push(END, &[&id.0.to_le_bytes(), &[end_code(cause), u8::from(keep)]]);
+        self.push(
+            END,
+            &[&id.0.to_le_bytes(), &[end_code(cause), u8::from(keep)]],
+        );
     }
 
     pub(crate) fn sealed(&mut self, id: RecordingId) {
@@ -208,7 +234,9 @@ pub(crate) fn parse(
     let byte = |at: usize| payload.get(at).copied().ok_or(Invalid);
     let entry = match bytes[8] {
         PAD => return Ok(None),
-        BEGIN => Entry::Begin(Box::new(postcard::from_bytes(payload).map_err(|_| Invalid)?)),
+        BEGIN => Entry::Begin(Box::new(
+            postcard::from_bytes(payload).map_err(|_| Invalid)?,
+        )),
         SOUND => Entry::Sound {
             id: RecordingId(word(0)?),
             offset: word(8)?,
@@ -225,7 +253,9 @@ pub(crate) fn parse(
             cause: end_cause(byte(8)?).ok_or(Invalid)?,
             keep: byte(9)? != 0,
         },
-        SEALED => Entry::Sealed { id: RecordingId(word(0)?) },
+        SEALED => Entry::Sealed {
+            id: RecordingId(word(0)?),
+        },
         _ => return Err(Invalid),
     };
     Ok(Some(entry))

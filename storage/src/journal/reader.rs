@@ -44,12 +44,20 @@ pub(crate) fn replay<E: From<io::Error>>(
     mut visit: impl FnMut(Entry<'_>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let file = File::open(&generation.path)?;
-    let mut window = Window { file, bytes: vec![0; WINDOW], start: 0, len: 0 };
+    let mut window = Window {
+        file,
+        bytes: vec![0; WINDOW],
+        start: 0,
+        len: 0,
+    };
     let mut at = FILE_HEAD as u64;
-    loop {
-        let Some(head) = window.at(at, GRAIN)? else { break };
-        let Some(head) = head.first_chunk().and_then(Head::parse) else { break };
-        let Some(bytes) = window.at(at, GRAIN + head.len)? else { break };
+    while let Some(head) = window.at(at, GRAIN)? {
+        let Some(head) = head.first_chunk().and_then(Head::parse) else {
+            break;
+        };
+        let Some(bytes) = window.at(at, GRAIN + head.len)? else {
+            break;
+        };
         match entry::parse(generation.number, at, head, bytes) {
             Ok(Some(entry)) => visit(entry)?,
             Ok(None) => {}

@@ -102,7 +102,11 @@ impl Journal {
     /// the old one.
     pub(crate) fn take(&mut self, spare: Buffer, bytes_per_second: u64) -> (Write, bool) {
         let (generation, offset) = (self.batch.generation(), self.batch.offset());
-        let end = offset + self.batch.len().next_multiple_of(crate::io::buffer::ALIGNMENT) as u64;
+        let end = offset
+            + self
+                .batch
+                .len()
+                .next_multiple_of(crate::io::buffer::ALIGNMENT) as u64;
         let full = end >= self.limit;
         let next = if full {
             self.limit = generation_size(bytes_per_second);
@@ -114,7 +118,15 @@ impl Journal {
         let sound = std::mem::take(&mut self.batch_sound);
         self.urgent = false;
         self.writing = true;
-        (Write { bytes, generation, offset, sound }, full)
+        (
+            Write {
+                bytes,
+                generation,
+                offset,
+                sound,
+            },
+            full,
+        )
     }
 
     /// The file a write goes to, when it is open.
@@ -138,7 +150,10 @@ impl Journal {
 
     /// Closes the current generation's file.
     pub(crate) fn retire(&mut self) -> Option<Retired> {
-        self.file.take().map(|file| Retired { path: file.path.clone(), broken: false })
+        self.file.take().map(|file| Retired {
+            path: file.path.clone(),
+            broken: false,
+        })
     }
 
     /// Gives a synced generation's file back. Answers whether it is kept; else delete it.
@@ -157,7 +172,10 @@ impl Journal {
         self.batch_sound = 0;
         self.urgent = false;
         self.limit = GENERATION_MIN;
-        self.file.take().map(|file| Retired { path: file.path.clone(), broken: true })
+        self.file.take().map(|file| Retired {
+            path: file.path.clone(),
+            broken: true,
+        })
     }
 }
 

@@ -31,7 +31,9 @@ async fn run(core: Rc<Core>) {
         }
         // All generations that were full before the files were synced are done with.
         for _ in 0..pending {
-            let Some((retired, floor)) = core.state.borrow_mut().retired.pop_front() else { break };
+            let Some((retired, floor)) = core.state.borrow_mut().retired.pop_front() else {
+                break;
+            };
             if !core.state.borrow_mut().journal.reuse(&retired)
                 && let Err(error) = core.io.unlink(&retired.path).await
             {
@@ -62,7 +64,9 @@ async fn sync_open_files(core: &Rc<Core>) -> io::Result<()> {
     let files: Vec<_> = {
         let state = core.state.borrow();
         let open = targets.iter().filter_map(|(id, _)| state.slots.get(id));
-        open.filter(|slot| slot.failure.is_none()).filter_map(|slot| slot.file.clone()).collect()
+        open.filter(|slot| slot.failure.is_none())
+            .filter_map(|slot| slot.file.clone())
+            .collect()
     };
     match files.first() {
         Some(first) if files.len() > CHECKPOINT_SINGLE_MAX && core.shared.syncfs_reports => {

@@ -27,7 +27,11 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(super) enum Disk {
     Accepts,
-    Refuses { full: bool, next_probe: Duration, probing: bool },
+    Refuses {
+        full: bool,
+        next_probe: Duration,
+        probing: bool,
+    },
 }
 
 /// Everything that changes.
@@ -50,6 +54,9 @@ pub(super) struct State {
     pub(super) last_batch: Duration,
     /// Index changes that found the queue full.
     pub(super) rows: VecDeque<Job>,
+    /// A full generation whose successor is not durable yet: until then it alone knows how far
+    /// each open recording goes.
+    pub(super) retiring: Option<(Retired, RecordingId)>,
     pub(super) retired: VecDeque<(Retired, RecordingId)>,
     pub(super) checkpointing: bool,
 }
@@ -80,6 +87,7 @@ impl Core {
             beginning: Vec::new(),
             last_batch,
             rows: VecDeque::new(),
+            retiring: None,
             retired: VecDeque::new(),
             checkpointing: false,
         };
@@ -97,9 +105,17 @@ impl Core {
         let size = buffer_size(state.slots.len() + 1);
         let buffer = state.buffer(size);
         let path = self.shared.layout.recording(&facts);
-        let begin = Begin { facts, position: 0, gaps: Vec::new() };
+        let begin = Begin {
+            facts,
+            position: 0,
+            gaps: Vec::new(),
+        };
         state.journal.begin(&begin);
-        let row = Recording { facts: begin.facts, state: RecordingState::Live, outcome: None };
+        let row = Recording {
+            facts: begin.facts,
+            state: RecordingState::Live,
+            outcome: None,
+        };
         let slot = Slot::new(row.facts.clone(), path, buffer, size);
         state.slots.insert(id, slot);
         state.beginning.push(id);
@@ -111,7 +127,9 @@ impl Core {
         if state.unjournalled + state.queued + sound.len() > UNWRITTEN_BYTES_MAX {
             return Err(Behind);
         }
-        let Some(slot) = state.slots.get_mut(&id) else { return Ok(()) };
+        let Some(slot) = state.slots.get_mut(&id) else {
+            return Ok(());
+        };
         if slot.ending.is_some() {
             return Ok(());
         }
@@ -123,7 +141,9 @@ impl Core {
         }
         let mut rest = sound;
         while !rest.is_empty() {
-            let Some(slot) = state.slots.get_mut(&id) else { break };
+            let Some(slot) = state.slots.get_mut(&id) else {
+                break;
+            };
             let (now, later) = rest.split_at(slot.room().min(rest.len()));
             slot.buffer.extend(now);
             slot.end += now.len() as u64;
@@ -138,7 +158,9 @@ impl Core {
     pub(super) fn gap(self: &Rc<Self>, id: RecordingId, frames: Frames, cause: GapCause) {
         let state = &mut *self.state.borrow_mut();
         state.journal_sound(id);
-        let Some(slot) = state.slots.get_mut(&id) else { return };
+        let Some(slot) = state.slots.get_mut(&id) else {
+            return;
+        };
         if slot.ending.is_some() || frames == Frames::ZERO {
             return;
         }
@@ -150,7 +172,9 @@ impl Core {
         slot.journalled = slot.end + bytes;
         if bytes > slot.buffer_size as u64 {
             self.flush(state, id);
-            let Some(slot) = state.slots.get_mut(&id) else { return };
+            let Some(slot) = state.slots.get_mut(&id) else {
+                return;
+            };
             slot.pieces.push_back(Piece::Silence(bytes));
             slot.end += bytes;
             slot.buffer_at = slot.end;
@@ -159,8 +183,12 @@ impl Core {
             return;
         }
         while bytes > 0 {
-            let Some(slot) = state.slots.get_mut(&id) else { return };
-            let now = slot.room().min(usize::try_from(bytes).unwrap_or(usize::MAX));
+            let Some(slot) = state.slots.get_mut(&id) else {
+                return;
+            };
+            let now = slot
+                .room()
+                .min(usize::try_from(bytes).unwrap_or(usize::MAX));
             slot.buffer.fill(format.encoding.silence_byte(), now);
             slot.end += now as u64;
             bytes -= now as u64;
@@ -175,7 +203,9 @@ impl Core {
     pub(super) fn mark_gap(&self, id: RecordingId, frames: Frames, cause: GapCause) {
         let state = &mut *self.state.borrow_mut();
         state.journal_sound(id);
-        let Some(slot) = state.slots.get_mut(&id) else { return };
+        let Some(slot) = state.slots.get_mut(&id) else {
+            return;
+        };
         if slot.ending.is_none() && frames > Frames::ZERO {
             let at = slot.facts.format.frames_in(slot.end);
             push_gap(&mut slot.gaps, Gap { at, frames, cause });
@@ -186,7 +216,9 @@ impl Core {
     pub(super) fn end(self: &Rc<Self>, id: RecordingId, cause: EndCause, keep: bool) {
         let state = &mut *self.state.borrow_mut();
         state.journal_sound(id);
-        let Some(slot) = state.slots.get_mut(&id) else { return };
+        let Some(slot) = state.slots.get_mut(&id) else {
+            return;
+        };
         if slot.ending.is_some() {
             return;
         }
@@ -212,7 +244,12 @@ impl Core {
             }
         }
         self.shared.top_up_ids();
-        if let Disk::Refuses { next_probe, probing, .. } = &mut state.disk {
+        if let Disk::Refuses {
+            next_probe,
+            probing,
+            ..
+        } = &mut state.disk
+        {
             if !*probing && now >= *next_probe {
                 *probing = true;
                 tokio::task::spawn_local(super::trouble::probe(Rc::clone(self)));
@@ -244,19 +281,24 @@ impl Core {
         let rows = self.state.borrow().rows.is_empty();
         let folder = self.state.borrow().journal.folder().to_owned();
         // Rows of failed recordings that are not in the index yet need the journal.
-        if rows && self.state.borrow().accepts() {
-            if let Err(error) = crate::recover::clear_journal(&folder) {
-                log::warn!("the journal stays: {error}");
-            }
+        if rows
+            && self.state.borrow().accepts()
+            && let Err(error) = crate::recover::clear_journal(&folder)
+        {
+            log::warn!("the journal stays: {error}");
         }
     }
 
     /// Hands the buffer to the file's writer, after the journal got what it lacks of it.
     pub(super) fn flush(self: &Rc<Self>, state: &mut State, id: RecordingId) {
         state.journal_sound(id);
-        let Some(size) = state.slots.get(&id).map(|slot| slot.buffer_size) else { return };
+        let Some(size) = state.slots.get(&id).map(|slot| slot.buffer_size) else {
+            return;
+        };
         let fresh = state.buffer(size);
-        let Some(slot) = state.slots.get_mut(&id) else { return };
+        let Some(slot) = state.slots.get_mut(&id) else {
+            return;
+        };
         let full = std::mem::replace(&mut slot.buffer, fresh);
         slot.buffer_at = slot.end;
         slot.flush_at = slot.next_flush();
@@ -270,7 +312,9 @@ impl Core {
     }
 
     pub(super) fn start_writer(self: &Rc<Self>, state: &mut State, id: RecordingId) {
-        let Some(slot) = state.slots.get_mut(&id) else { return };
+        let Some(slot) = state.slots.get_mut(&id) else {
+            return;
+        };
         if slot.begun && !slot.writing && !slot.pieces.is_empty() {
             slot.writing = true;
             tokio::task::spawn_local(super::files::write_pieces(Rc::clone(self), id));
@@ -279,7 +323,12 @@ impl Core {
 
     /// Gives a change to the index's writer thread, now or at a later tick.
     pub(super) fn offer(&self, state: &mut State, change: Change) {
-        let job = Job { change, urgent: false, keep: true, reply: None };
+        let job = Job {
+            change,
+            urgent: false,
+            keep: true,
+            reply: None,
+        };
         if state.rows.is_empty() {
             if let Err(job) = self.shared.committer.offer(job) {
                 state.rows.push_back(job);
@@ -310,7 +359,8 @@ impl State {
     pub(super) fn journal_all(&mut self, positions: &mut Vec<(RecordingId, u64)>) {
         for (id, slot) in &mut self.slots {
             if slot.journalled < slot.end {
-                self.journal.sound(*id, slot.journalled, slot.unjournalled());
+                self.journal
+                    .sound(*id, slot.journalled, slot.unjournalled());
                 slot.journalled = slot.end;
             }
             if slot.durable < slot.journalled {
@@ -337,6 +387,9 @@ impl State {
 
     /// Sound of all open recordings, in bytes a second.
     pub(super) fn rate(&self) -> u64 {
-        self.slots.values().map(|slot| slot.facts.format.bytes_per_second()).sum()
+        self.slots
+            .values()
+            .map(|slot| slot.facts.format.bytes_per_second())
+            .sum()
     }
 }

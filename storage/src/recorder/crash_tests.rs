@@ -14,7 +14,7 @@ use audio_io::units::{Frames, WallMillis};
 use crate::check::{CheckOptions, check};
 use crate::handle::{ListFilter, StorageHandle};
 use crate::ids::{RecordingId, TenantName};
-use crate::io::crash::{Crash, Disk, Event, LoggedIndex, Log, Loss};
+use crate::io::crash::{Crash, Disk, Event, Log, LoggedIndex, Loss};
 use crate::record::{EndCause, RecordingFacts, RecordingState};
 use crate::recorder::{Recorder, RecorderEvent, run_blocking};
 use crate::testing::{a_recording, options, sound, until};
@@ -33,7 +33,12 @@ impl Script {
     fn facts(&self) -> RecordingFacts {
         let tenant = self.handle.tenants().unwrap()[0].id;
         let (id, names) = self.handle.new_names(tenant);
-        RecordingFacts { tenant, id, names, ..a_recording(1, 1).facts }
+        RecordingFacts {
+            tenant,
+            id,
+            names,
+            ..a_recording(1, 1).facts
+        }
     }
 
     fn append(&mut self, recorder: &mut Recorder, id: RecordingId, len: usize) {
@@ -55,8 +60,9 @@ impl Script {
     }
 
     async fn stored(&self, recorder: &mut Recorder, id: RecordingId) {
-        let is_this = |event: &RecorderEvent| {
-            matches!(event, RecorderEvent::Stored(row) if row.facts.id == id)
+        let is_this = |event: &RecorderEvent| match event {
+            RecorderEvent::Stored(row) => row.facts.id == id,
+            _ => false,
         };
         let events = until(recorder, |_, events| events.iter().any(is_this)).await;
         self.note(events);
@@ -128,7 +134,10 @@ fn verify(folder: &Path, promised: &Promised, expected: &Expected, at: &str) {
     let (handle, seed, _) =
         StorageHandle::open(options(folder), clock).unwrap_or_else(|error| panic!("{at}: {error}"));
     let tenant = handle.tenants().unwrap()[0].id;
-    let rows = handle.list(tenant, &ListFilter::default(), None, 100).unwrap().recordings;
+    let rows = handle
+        .list(tenant, &ListFilter::default(), None, 100)
+        .unwrap()
+        .recordings;
     for row in &rows {
         let id = row.facts.id;
         assert_ne!(row.state, RecordingState::Live, "{at}: {id}");
@@ -140,15 +149,27 @@ fn verify(folder: &Path, promised: &Promised, expected: &Expected, at: &str) {
         let frames = row.outcome.as_ref().unwrap().frames;
         let end = usize::try_from(frames.0 * 2).unwrap();
         let whole = &expected[&id];
-        assert!(end <= whole.len(), "{at}: {id} has {end} of {}", whole.len());
-        assert!(bytes[4_096..4_096 + end] == whole[..end], "{at}: {id} holds other sound");
+        assert!(
+            end <= whole.len(),
+            "{at}: {id} has {end} of {}",
+            whole.len()
+        );
+        let held = &bytes[4_096..4_096 + end];
+        let other = held
+            .iter()
+            .zip(whole)
+            .position(|(held, spoken)| held != spoken);
+        assert_eq!(other, None, "{at}: {id} holds other sound (of {end} bytes)");
     }
     let find = |id: &RecordingId| rows.iter().find(|row| row.facts.id == *id);
     for (id, bytes) in &promised.acknowledged {
         let row = find(id).unwrap_or_else(|| panic!("{at}: {id} is lost"));
         assert_eq!(row.state, RecordingState::Stored, "{at}: {id}");
         let frames = row.outcome.as_ref().unwrap().frames;
-        assert!(frames.0 * 2 >= *bytes, "{at}: {id} has {frames}, promised {bytes} bytes");
+        assert!(
+            frames.0 * 2 >= *bytes,
+            "{at}: {id} has {frames}, promised {bytes} bytes"
+        );
     }
     for id in &promised.stored {
         let row = find(id).unwrap_or_else(|| panic!("{at}: {id} is lost"));
@@ -158,14 +179,21 @@ fn verify(folder: &Path, promised: &Promised, expected: &Expected, at: &str) {
     let report = check(&handle, CheckOptions { hashes: true }, &mut |_, _| ()).unwrap();
     assert!(report.is_clean(), "{at}: {:?}", report.findings);
     let (fresh, _) = handle.new_names(tenant);
-    assert!(expected.keys().all(|id| fresh > *id), "{at}: an id is used again");
+    assert!(
+        expected.keys().all(|id| fresh > *id),
+        "{at}: an id is used again"
+    );
     drop((handle, seed));
 }
 
 /// A folder in memory where there is one: nothing here depends on a real disk.
 fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
     made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
@@ -174,7 +202,10 @@ fn a_power_cut_after_any_operation_loses_nothing_promised() {
     let folder = scratch();
     let log = Log::default();
     let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
-    let opener = LoggedIndex { log: log.clone(), folder: folder.path().to_owned() };
+    let opener = LoggedIndex {
+        log: log.clone(),
+        folder: folder.path().to_owned(),
+    };
     let (handle, seed, _) = crate::open::open(
         &options(folder.path()),
         Arc::clone(&clock) as _,
@@ -184,13 +215,24 @@ fn a_power_cut_after_any_operation_loses_nothing_promised() {
     handle.add_tenant(TenantName::new("acme").unwrap()).unwrap();
     let begin = log.len();
     let mut disk = Disk::of(folder.path());
-    let script = Script { log: log.clone(), clock, handle, expected: HashMap::new() };
+    let script = Script {
+        log: log.clone(),
+        clock,
+        handle,
+        expected: HashMap::new(),
+    };
     let io = Rc::new(Crash(log.clone()));
     let script = run_blocking(seed, io, |recorder| live(script, recorder)).unwrap();
-    let Script { expected, handle, .. } = script;
+    let Script {
+        expected, handle, ..
+    } = script;
     let events = log.events();
     drop(handle);
-    assert!(events.len() - begin > 80, "the script is too short: {}", events.len() - begin);
+    assert!(
+        events.len() - begin > 80,
+        "the script is too short: {}",
+        events.len() - begin
+    );
 
     let mut promised = Promised::default();
     for (number, event) in events.iter().enumerate().skip(begin) {
@@ -198,7 +240,11 @@ fn a_power_cut_after_any_operation_loses_nothing_promised() {
         promised.step(event);
         // Right after another change of the index alone nothing new can go wrong in the files:
         // one kind of loss in turn is enough there, all kinds everywhere else.
-        let all = [Loss::Nothing, Loss::Everything, Loss::Some(number as u64 * 7_919)];
+        let all = [
+            Loss::Nothing,
+            Loss::Everything,
+            Loss::Some(number as u64 * 7_919),
+        ];
         let index_only = matches!(event, Event::Wrote(path, ..) if path.ends_with("index.redb"));
         for (kind, loss) in all.into_iter().enumerate() {
             if index_only && number % 3 != kind {
@@ -206,7 +252,12 @@ fn a_power_cut_after_any_operation_loses_nothing_promised() {
             }
             let cut = scratch();
             disk.materialise(folder.path(), cut.path(), loss);
-            verify(cut.path(), &promised, &expected, &format!("after {number}, {loss:?}"));
+            verify(
+                cut.path(),
+                &promised,
+                &expected,
+                &format!("after {number}, {loss:?}"),
+            );
         }
     }
 }

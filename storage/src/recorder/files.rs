@@ -24,7 +24,9 @@ pub(super) async fn write_pieces(core: Rc<Core>, id: RecordingId) {
     loop {
         let piece = {
             let state = &mut *core.state.borrow_mut();
-            let Some(slot) = state.slots.get_mut(&id) else { break };
+            let Some(slot) = state.slots.get_mut(&id) else {
+                break;
+            };
             let piece = slot.pieces.pop_front();
             slot.writing = piece.is_some();
             piece
@@ -73,11 +75,15 @@ pub(super) async fn written_up_to(
 async fn create(core: &Rc<Core>, id: RecordingId) -> io::Result<()> {
     let (facts, path) = {
         let state = core.state.borrow();
-        let Some(slot) = state.slots.get(&id) else { return Ok(()) };
+        let Some(slot) = state.slots.get(&id) else {
+            return Ok(());
+        };
         (slot.facts.clone(), slot.path.clone())
     };
     if let Some(folder) = path.parent() {
-        core.io.create_dirs(core.shared.layout.root(), folder).await?;
+        core.io
+            .create_dirs(core.shared.layout.root(), folder)
+            .await?;
     }
     let file = core.io.create(&path).await?;
     let ahead = ahead(&facts);
@@ -131,10 +137,14 @@ async fn silence(core: &Rc<Core>, id: RecordingId, mut bytes: u64) -> io::Result
     while bytes > 0 {
         let byte = {
             let state = core.state.borrow();
-            let Some(slot) = state.slots.get(&id) else { return Ok(()) };
+            let Some(slot) = state.slots.get(&id) else {
+                return Ok(());
+            };
             slot.facts.format.encoding.silence_byte()
         };
-        let now = usize::try_from(bytes).unwrap_or(FILE_BUFFER_MAX).min(FILE_BUFFER_MAX);
+        let now = usize::try_from(bytes)
+            .unwrap_or(FILE_BUFFER_MAX)
+            .min(FILE_BUFFER_MAX);
         let mut buffer = Buffer::with_capacity(now);
         buffer.fill(byte, now);
         core.state.borrow_mut().queued += now;
@@ -162,9 +172,18 @@ async fn allocate(
 ) -> io::Result<Option<(Arc<SegmentFile>, u64)>> {
     let (file, offset, allocated, ahead) = {
         let state = core.state.borrow();
-        let Some(slot) = state.slots.get(&id) else { return Ok(None) };
-        let Some(file) = slot.file.clone() else { return Ok(None) };
-        (file, SOUND_AT + slot.written, slot.allocated, ahead(&slot.facts))
+        let Some(slot) = state.slots.get(&id) else {
+            return Ok(None);
+        };
+        let Some(file) = slot.file.clone() else {
+            return Ok(None);
+        };
+        (
+            file,
+            SOUND_AT + slot.written,
+            slot.allocated,
+            ahead(&slot.facts),
+        )
     };
     if offset + len > allocated {
         let more = ahead.max(len);
@@ -179,5 +198,6 @@ async fn allocate(
 /// How much of a recording's file is set aside at a time.
 fn ahead(facts: &RecordingFacts) -> u64 {
     let span = facts.format.bytes_per_second() * PREALLOCATE_SPAN.as_secs();
-    span.next_multiple_of(FILE_BUFFER_MAX as u64).min(PREALLOCATE_MAX)
+    span.next_multiple_of(FILE_BUFFER_MAX as u64)
+        .min(PREALLOCATE_MAX)
 }

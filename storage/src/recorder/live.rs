@@ -1,4 +1,5 @@
-//! Snapshots of open recordings for readers: what is held in memory goes to the file first.
+//! Snapshots of open recordings for readers: what is held in memory goes to the file and to the
+//! journal first, so that nothing is shown which a crash could take back.
 
 use std::rc::{Rc, Weak};
 
@@ -22,6 +23,7 @@ pub(super) async fn serve(core: Weak<Core>, mut requests: mpsc::Receiver<ViewReq
         let target = {
             let state = &mut *core.state.borrow_mut();
             core.flush(state, request.id);
+            state.journal.urgent = true;
             state.slots.get(&request.id).map(|slot| slot.end)
         };
         tokio::task::spawn_local(answer(core, request, target));
@@ -29,9 +31,26 @@ pub(super) async fn serve(core: Weak<Core>, mut requests: mpsc::Receiver<ViewReq
 }
 
 async fn answer(core: Rc<Core>, request: ViewRequest, target: Option<u64>) {
-    let written = match target {
-        Some(target) => written_up_to(&core, request.id, target).await.is_ok(),
+    let committed = match target {
+        Some(target) => {
+            written_up_to(&core, request.id, target).await.is_ok()
+                && durable_up_to(&core, request.id, target).await
+        }
         None => false,
     };
-    let _ = request.reply.send(target.filter(|_| written));
+    let _ = request.reply.send(target.filter(|_| committed));
+}
+
+/// Waits until the journal holds this much of a recording's sound; false when it is open no more.
+async fn durable_up_to(core: &Rc<Core>, id: RecordingId, target: u64) -> bool {
+    loop {
+        let progress = core.progress.notified();
+        match core.state.borrow().slots.get(&id) {
+            None => return false,
+            Some(slot) if slot.failure.is_some() => return false,
+            Some(slot) if slot.durable >= target => return true,
+            Some(_) => {}
+        }
+        progress.await;
+    }
 }

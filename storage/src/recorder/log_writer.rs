@@ -27,7 +27,12 @@ pub(super) fn start(core: &Rc<Core>, state: &mut State, now: Duration) {
     if full {
         describe_open(state);
     }
-    tokio::task::spawn_local(write_batch(Rc::clone(core), write, full, Held { positions, begun }));
+    tokio::task::spawn_local(write_batch(
+        Rc::clone(core),
+        write,
+        full,
+        Held { positions, begun },
+    ));
 }
 
 /// The first entries of a new generation: every open recording as it stands.
@@ -37,7 +42,11 @@ fn describe_open(state: &mut State) {
             continue;
         }
         let (facts, gaps) = (slot.facts.clone(), slot.gaps.clone());
-        state.journal.begin(&Begin { facts, position: slot.journalled, gaps });
+        state.journal.begin(&Begin {
+            facts,
+            position: slot.journalled,
+            gaps,
+        });
         if let Some(ending) = &slot.ending {
             state.journal.end(*id, ending.cause, ending.keep);
         }
@@ -53,7 +62,8 @@ struct Held {
 }
 
 impl Held {
-    fn is_durable(self, core: &Rc<Core>, state: &mut State) {
+    /// It is durable.
+    fn settle(self, core: &Rc<Core>, state: &mut State) {
         for (id, position) in self.positions {
             if let Some(slot) = state.slots.get_mut(&id) {
                 slot.durable = slot.durable.max(position);
@@ -68,12 +78,7 @@ impl Held {
     }
 }
 
-async fn write_batch(
-    core: Rc<Core>,
-    write: Write,
-    full: bool,
-    held: Held,
-) {
+async fn write_batch(core: Rc<Core>, write: Write, full: bool, held: Held) {
     let epoch = core.state.borrow().epoch;
     let started = core.shared.clock.monotonic();
     let (sound, bytes) = (write.sound, write.bytes.len() as u64);
@@ -92,11 +97,13 @@ async fn write_batch(
             core.shared.metrics.journal_sync.record(took);
             core.shared.count_written(bytes);
             state.recycle(buffer);
-            held.is_durable(&core, state);
-            if full && let Some(retired) = state.journal.retire() {
-                let floor = lowest_id(&core, state);
-                state.retired.push_back((retired, floor));
+            held.settle(&core, state);
+            if let Some(retired) = state.retiring.take() {
+                state.retired.push_back(retired);
                 super::checkpoint::start(&core, state);
+            }
+            if full && let Some(retired) = state.journal.retire() {
+                state.retiring = Some((retired, lowest_id(&core, state)));
             }
         }
         Err(error) => super::trouble::disk_failed(&core, state, &error),
@@ -112,7 +119,12 @@ fn lowest_id(core: &Core, state: &State) -> RecordingId {
 }
 
 async fn write_and_sync(core: &Rc<Core>, write: Write) -> io::Result<Buffer> {
-    let Write { bytes, offset, generation, .. } = write;
+    let Write {
+        bytes,
+        offset,
+        generation,
+        ..
+    } = write;
     let opened = core.state.borrow().journal.file();
     let file = match opened {
         Some(file) if offset > 0 => file,

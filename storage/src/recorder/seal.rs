@@ -15,9 +15,7 @@ use crate::ids::RecordingId;
 use crate::index::apply::Change;
 use crate::index::commit::Job;
 use crate::io::{Buffer, SegmentFile};
-use crate::record::{
-    EndCause, Gap, Recording, RecordingFacts, RecordingOutcome, RecordingState,
-};
+use crate::record::{EndCause, Gap, Recording, RecordingFacts, RecordingOutcome, RecordingState};
 use crate::reserve::is_full;
 use crate::segment::facts::{StoredFacts, VERSION};
 use crate::segment::header::{self, SOUND_AT};
@@ -25,7 +23,9 @@ use crate::work::{Measured, SoundAt};
 
 /// Seals one recording that has ended; its slot is gone afterwards.
 pub(super) async fn seal(core: Rc<Core>, id: RecordingId) {
-    let Ok(_permit) = core.seals.acquire().await else { return };
+    let Ok(_permit) = core.seals.acquire().await else {
+        return;
+    };
     let started = core.shared.clock.monotonic();
     let empty = match core.state.borrow().slots.get(&id) {
         Some(slot) => {
@@ -34,12 +34,20 @@ pub(super) async fn seal(core: Rc<Core>, id: RecordingId) {
         }
         None => return,
     };
-    let event = if empty { discard(&core, id).await } else { keep(&core, id).await };
+    let event = if empty {
+        discard(&core, id).await
+    } else {
+        keep(&core, id).await
+    };
     let took = core.shared.clock.monotonic().saturating_sub(started);
     core.shared.metrics.seal.record(took);
     let state = &mut *core.state.borrow_mut();
     if let Some(slot) = state.slots.remove(&id) {
-        state.queued -= slot.pieces.iter().map(super::slot::Piece::held).sum::<usize>();
+        state.queued -= slot
+            .pieces
+            .iter()
+            .map(super::slot::Piece::held)
+            .sum::<usize>();
         state.recycle(slot.buffer);
     }
     if state.accepts() {
@@ -63,8 +71,14 @@ async fn discard(core: &Rc<Core>, id: RecordingId) -> Option<RecorderEvent> {
         log::warn!("file of recording {id} stays: {error}");
     }
     let outcome = sealed.outcome(core, 0, Measured::default());
-    let row = Recording { facts, state: RecordingState::Absent, outcome: Some(outcome) };
-    commit(core, row.clone()).await.then_some(RecorderEvent::Absent(row))
+    let row = Recording {
+        facts,
+        state: RecordingState::Absent,
+        outcome: Some(outcome),
+    };
+    commit(core, row.clone())
+        .await
+        .then_some(RecorderEvent::Absent(row))
 }
 
 /// The file is closed, measured and indexed; or, where that fails, what there is of it.
@@ -88,13 +102,25 @@ async fn store(core: &Rc<Core>, id: RecordingId) -> io::Result<Option<RecorderEv
     };
     let (path, size) = {
         let state = core.state.borrow();
-        let Some(slot) = state.slots.get(&id) else { return Ok(None) };
+        let Some(slot) = state.slots.get(&id) else {
+            return Ok(None);
+        };
         (slot.path.clone(), sound.file_bytes)
     };
-    let measured = core.shared.worker.measure(path, SoundAt::own(&facts, sound.bytes)).await?;
+    let measured = core
+        .shared
+        .worker
+        .measure(path, SoundAt::own(&facts, sound.bytes))
+        .await?;
     let outcome = sound.outcome(core, size, measured);
-    let row = Recording { facts, state: RecordingState::Stored, outcome: Some(outcome) };
-    Ok(commit(core, row.clone()).await.then_some(RecorderEvent::Stored(row)))
+    let row = Recording {
+        facts,
+        state: RecordingState::Stored,
+        outcome: Some(outcome),
+    };
+    Ok(commit(core, row.clone())
+        .await
+        .then_some(RecorderEvent::Stored(row)))
 }
 
 /// Keeps what reached the disk. Nothing here can fail the recording further.
@@ -107,7 +133,11 @@ async fn fail(core: &Rc<Core>, id: RecordingId) -> Option<RecorderEvent> {
         if let Some(ending) = &mut slot.ending
             && !matches!(ending.cause, EndCause::DiskFull | EndCause::DiskError)
         {
-            ending.cause = if full { EndCause::DiskFull } else { EndCause::DiskError };
+            ending.cause = if full {
+                EndCause::DiskFull
+            } else {
+                EndCause::DiskError
+            };
         }
         if !full {
             // What a failing disk did not take is not tried again.
@@ -132,14 +162,33 @@ async fn fail(core: &Rc<Core>, id: RecordingId) -> Option<RecorderEvent> {
     let (facts, path, error, mut sound) = {
         let state = &mut *core.state.borrow_mut();
         let slot = state.slots.get_mut(&id)?;
-        let error = slot.failure.take().unwrap_or_else(|| io::Error::from(io::ErrorKind::Other));
+        let error = slot
+            .failure
+            .take()
+            .unwrap_or_else(|| io::Error::from(io::ErrorKind::Other));
         slot.failure = Some(super::trouble::again(&error));
-        (slot.facts.clone(), slot.path.clone(), error, Sound::of(slot))
+        (
+            slot.facts.clone(),
+            slot.path.clone(),
+            error,
+            Sound::of(slot),
+        )
     };
-    sound.cut(&facts, std::fs::metadata(&path).map_or(0, |metadata| metadata.len()));
-    let measured = core.shared.worker.measure(path, SoundAt::own(&facts, sound.bytes)).await;
+    sound.cut(
+        &facts,
+        std::fs::metadata(&path).map_or(0, |metadata| metadata.len()),
+    );
+    let measured = core
+        .shared
+        .worker
+        .measure(path, SoundAt::own(&facts, sound.bytes))
+        .await;
     let outcome = sound.outcome(core, sound.file_bytes, measured.unwrap_or_default());
-    let row = Recording { facts, state: RecordingState::Failed, outcome: Some(outcome) };
+    let row = Recording {
+        facts,
+        state: RecordingState::Failed,
+        outcome: Some(outcome),
+    };
     let state = &mut *core.state.borrow_mut();
     core.offer(state, Change::Put(Box::new(row.clone())));
     Some(RecorderEvent::Failed(row, error))
@@ -154,7 +203,9 @@ async fn close(
     let end = {
         let state = &mut *core.state.borrow_mut();
         core.flush(state, id);
-        let Some(slot) = state.slots.get(&id) else { return Ok(None) };
+        let Some(slot) = state.slots.get(&id) else {
+            return Ok(None);
+        };
         slot.end
     };
     if written_up_to(core, id, end).await.is_err() {
@@ -164,8 +215,12 @@ async fn close(
     }
     let (file, facts, mut sound) = {
         let state = core.state.borrow();
-        let Some(slot) = state.slots.get(&id) else { return Ok(None) };
-        let Some(file) = slot.file.clone() else { return Ok(None) };
+        let Some(slot) = state.slots.get(&id) else {
+            return Ok(None);
+        };
+        let Some(file) = slot.file.clone() else {
+            return Ok(None);
+        };
         (file, slot.facts.clone(), Sound::of(slot))
     };
     if !journalled(core, id).await {
@@ -194,7 +249,9 @@ async fn journalled(core: &Rc<Core>, id: RecordingId) -> bool {
         let progress = core.progress.notified();
         {
             let state = core.state.borrow();
-            let Some(slot) = state.slots.get(&id) else { return false };
+            let Some(slot) = state.slots.get(&id) else {
+                return false;
+            };
             if slot.failure.is_some() || !state.accepts() || state.epoch != epoch {
                 return false;
             }
@@ -224,7 +281,12 @@ async fn commit(core: &Rc<Core>, row: Recording) -> bool {
         let _ = tell.send(result.is_ok());
     });
     let change = Change::Put(Box::new(row));
-    let mut job = Job { change, urgent: false, keep: true, reply: Some(reply) };
+    let mut job = Job {
+        change,
+        urgent: false,
+        keep: true,
+        reply: Some(reply),
+    };
     loop {
         match core.shared.committer.offer(job) {
             Ok(()) => return told.await.unwrap_or(false),
@@ -263,7 +325,10 @@ impl Sound {
             bytes: slot.end,
             frames: slot.facts.format.frames_in(slot.end),
             gaps: slot.gaps.clone(),
-            cause: slot.ending.as_ref().map_or(EndCause::DiskError, |ending| ending.cause),
+            cause: slot
+                .ending
+                .as_ref()
+                .map_or(EndCause::DiskError, |ending| ending.cause),
             file_bytes: 0,
             sealed_at: crate::record::WallMillis(0),
         }
@@ -273,7 +338,9 @@ impl Sound {
     fn cut(&mut self, facts: &RecordingFacts, file_bytes: u64) {
         self.file_bytes = file_bytes;
         let held = file_bytes.saturating_sub(SOUND_AT);
-        self.bytes = self.bytes.min(held - held % facts.format.frame_bytes() as u64);
+        self.bytes = self
+            .bytes
+            .min(held - held % facts.format.frame_bytes() as u64);
         self.frames = facts.format.frames_in(self.bytes);
         let end = self.frames;
         self.gaps.retain_mut(|gap| {
@@ -309,7 +376,11 @@ impl Sound {
             levels: measured.levels,
             size_bytes,
             content_hash: measured.hash,
-            sealed_at: if sealed.0 == 0 { core.shared.clock.wall() } else { sealed },
+            sealed_at: if sealed.0 == 0 {
+                core.shared.clock.wall()
+            } else {
+                sealed
+            },
         }
     }
 }

@@ -124,7 +124,10 @@ impl Slot {
     /// Tells those who wait for what is written now.
     pub(crate) fn tell_waiters(&mut self) {
         let written = self.written;
-        for (_, waiter) in self.waiters.extract_if(.., |(target, _)| *target <= written) {
+        for (_, waiter) in self
+            .waiters
+            .extract_if(.., |(target, _)| *target <= written)
+        {
             let _ = waiter.send(());
         }
     }
@@ -185,19 +188,29 @@ mod tests {
 
     #[test]
     fn gaps_join_and_stay_bounded() {
-        let gap = |at, frames, cause| Gap { at: Frames(at), frames: Frames(frames), cause };
+        let gap = |at, frames, cause| Gap {
+            at: Frames(at),
+            frames: Frames(frames),
+            cause,
+        };
         let mut gaps = Vec::new();
         push_gap(&mut gaps, gap(10, 5, GapCause::Stall));
         push_gap(&mut gaps, gap(15, 5, GapCause::Stall));
         push_gap(&mut gaps, gap(20, 5, GapCause::Overrun));
         push_gap(&mut gaps, gap(20, 5, GapCause::Overrun));
-        assert_eq!(gaps, [gap(10, 10, GapCause::Stall), gap(20, 5, GapCause::Overrun)]);
+        assert_eq!(
+            gaps,
+            [gap(10, 10, GapCause::Stall), gap(20, 5, GapCause::Overrun)]
+        );
         for n in 0..2 * GAPS_MAX as u64 {
             push_gap(&mut gaps, gap(100 + 10 * n, 1, GapCause::Overrun));
         }
         assert_eq!(gaps.len(), GAPS_MAX);
         let last = gaps.last().unwrap();
-        assert_eq!(last.at.0 + last.frames.0, 100 + 10 * (2 * GAPS_MAX as u64 - 1) + 1);
+        assert_eq!(
+            last.at.0 + last.frames.0,
+            100 + 10 * (2 * GAPS_MAX as u64 - 1) + 1
+        );
     }
 
     #[test]

@@ -23,26 +23,41 @@ async fn scenario(store: &Store, mut recorder: Recorder) {
         recorder.append(id, piece).unwrap();
     }
     store.clock.advance(Duration::from_millis(500));
-    until(&mut recorder, |recorder, _| recorder.durable_bytes(id) == 100_000).await;
+    until(&mut recorder, |recorder, _| {
+        recorder.durable_bytes(id) == 100_000
+    })
+    .await;
     recorder.gap(id, Frames(8_000), GapCause::Overrun);
     recorder.append(id, &sound(2, 640)).unwrap();
 
     store.handle.flush_index().unwrap();
-    let live = store.handle.find(tenant, &RecordingName::Recid(id)).unwrap().unwrap();
+    let live = store
+        .handle
+        .find(tenant, &RecordingName::Recid(id))
+        .unwrap()
+        .unwrap();
     assert_eq!(live.state, RecordingState::Live);
     let view = store.handle.view(&live).await.unwrap();
     assert!(view.is_live());
     assert_eq!(view.len(), SOUND_AT + 100_000 + 16_000 + 640);
     let mut tail = [0; 640];
-    view.mapping().read_at(SOUND_AT + 116_000, &mut tail).unwrap();
+    view.mapping()
+        .read_at(SOUND_AT + 116_000, &mut tail)
+        .unwrap();
     assert_eq!(tail[..], sound(2, 640));
 
     recorder.end(id, EndCause::Silence, true);
     let events = until(&mut recorder, |_, events| !events.is_empty()).await;
-    let [RecorderEvent::Stored(row)] = &events[..] else { panic!("{events:?}") };
+    let [RecorderEvent::Stored(row)] = &events[..] else {
+        panic!("{events:?}")
+    };
     let outcome = row.outcome.as_ref().unwrap();
     assert_eq!(outcome.frames, Frames(58_320));
-    let gap = Gap { at: Frames(50_000), frames: Frames(8_000), cause: GapCause::Overrun };
+    let gap = Gap {
+        at: Frames(50_000),
+        frames: Frames(8_000),
+        cause: GapCause::Overrun,
+    };
     assert_eq!(outcome.gaps, [gap]);
     assert_eq!(outcome.levels.len(), 1);
     let bytes = std::fs::read(store.handle.path_of(row)).unwrap();
@@ -50,9 +65,16 @@ async fn scenario(store: &Store, mut recorder: Recorder) {
     assert_eq!(bytes[4096..104_096], first);
     assert!(bytes[104_096..120_096].iter().all(|byte| *byte == 0));
     let stored = store.handle.view(&live).await.unwrap();
-    assert!(!stored.is_live(), "a stale row is followed to what it became");
+    assert!(
+        !stored.is_live(),
+        "a stale row is followed to what it became"
+    );
     assert_eq!(stored.len(), bytes.len() as u64);
+    short_and_open(store, recorder).await;
+}
 
+/// One recording that is not to be kept, and one that is open when the recorder finishes.
+async fn short_and_open(store: &Store, mut recorder: Recorder) {
     let short = store.facts();
     recorder.begin(short.clone()).unwrap();
     recorder.append(short.id, &sound(3, 320)).unwrap();
@@ -62,11 +84,19 @@ async fn scenario(store: &Store, mut recorder: Recorder) {
     recorder.append(open.id, &sound(4, 320)).unwrap();
     let denied = store.handle.clone();
     store.handle.flush_index().unwrap();
-    let refused = denied.delete(tenant, open.id);
+    let refused = denied.delete(store.tenant, open.id);
     assert!(matches!(refused, Err(DeleteError::Live(_))), "{refused:?}");
     let events = recorder.finish().await;
-    assert!(events.iter().any(|event| matches!(event, RecorderEvent::Absent(_))));
-    assert!(events.iter().any(|event| matches!(event, RecorderEvent::Stored(_))));
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, RecorderEvent::Absent(_)))
+    );
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, RecorderEvent::Stored(_)))
+    );
 }
 
 fn both_ways(choice: IoChoice) {
@@ -74,7 +104,10 @@ fn both_ways(choice: IoChoice) {
     let seed = store.seed();
     run(seed, choice, |recorder| scenario(&store, recorder)).unwrap();
     let tenant = store.tenant;
-    let page = store.handle.list(tenant, &ListFilter::default(), None, 10).unwrap();
+    let page = store
+        .handle
+        .list(tenant, &ListFilter::default(), None, 10)
+        .unwrap();
     let states: Vec<_> = page.recordings.iter().map(|row| row.state).collect();
     assert_eq!(states.len(), 3);
     assert!(!states.contains(&RecordingState::Live));
@@ -84,7 +117,12 @@ fn both_ways(choice: IoChoice) {
         assert!(!store.handle.path_of(row).exists());
     }
     assert_eq!(store.handle.count(tenant).unwrap(), 0);
-    assert_eq!(std::fs::read_dir(store.handle.data_dir().join("journal")).unwrap().count(), 0);
+    assert_eq!(
+        std::fs::read_dir(store.handle.data_dir().join("journal"))
+            .unwrap()
+            .count(),
+        0
+    );
     let store = store.reopen();
     assert_eq!(store.report, crate::handle::RecoveryReport::default());
 }
@@ -105,18 +143,29 @@ fn what_the_journal_holds_survives_a_dead_process() {
     let facts = store.facts();
     let id = facts.id;
     let spoken = sound(7, 50_000);
-    run(store.seed(), IoChoice::Blocking, async |mut recorder: Recorder| {
-        recorder.begin(facts.clone()).unwrap();
-        recorder.append(id, &spoken).unwrap();
-        recorder.gap(id, Frames(100), GapCause::Stall);
-        store.clock.advance(Duration::from_millis(500));
-        until(&mut recorder, |recorder, _| recorder.durable_bytes(id) == 50_200).await;
-        // The recorder is dropped here as a dying process would: nothing is finished.
-    })
+    run(
+        store.seed(),
+        IoChoice::Blocking,
+        async |mut recorder: Recorder| {
+            recorder.begin(facts.clone()).unwrap();
+            recorder.append(id, &spoken).unwrap();
+            recorder.gap(id, Frames(100), GapCause::Stall);
+            store.clock.advance(Duration::from_millis(500));
+            until(&mut recorder, |recorder, _| {
+                recorder.durable_bytes(id) == 50_200
+            })
+            .await;
+            // The recorder is dropped here as a dying process would: nothing is finished.
+        },
+    )
     .unwrap();
     let store = store.reopen();
     assert_eq!(store.report.sealed, [id]);
-    let row = store.handle.find(store.tenant, &RecordingName::Recid(id)).unwrap().unwrap();
+    let row = store
+        .handle
+        .find(store.tenant, &RecordingName::Recid(id))
+        .unwrap()
+        .unwrap();
     assert_eq!(row.state, RecordingState::Stored);
     let outcome = row.outcome.as_ref().unwrap();
     assert_eq!(outcome.end_cause, EndCause::Crash);

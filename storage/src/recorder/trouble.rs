@@ -17,12 +17,7 @@ use crate::record::EndCause;
 use crate::reserve::{free_bytes, is_full};
 
 /// A write to one recording's file failed.
-pub(super) fn file_failed(
-    core: &Rc<Core>,
-    state: &mut State,
-    id: RecordingId,
-    error: io::Error,
-) {
+pub(super) fn file_failed(core: &Rc<Core>, state: &mut State, id: RecordingId, error: io::Error) {
     let whole_disk = concerns_disk(&error);
     if whole_disk {
         disk_failed(core, state, &error);
@@ -39,18 +34,32 @@ pub(super) fn disk_failed(core: &Rc<Core>, state: &mut State, error: &io::Error)
         return;
     }
     log::error!("the disk refuses writes: {error}; open recordings end, nothing new begins");
-    state.disk = Disk::Refuses { full: is_full(error), next_probe, probing: false };
+    state.disk = Disk::Refuses {
+        full: is_full(error),
+        next_probe,
+        probing: false,
+    };
     state.epoch += 1;
     state.unjournalled = 0;
     state.beginning.clear();
-    core.shared.metrics.recorder_refuses.store(true, Ordering::Relaxed);
+    core.shared
+        .metrics
+        .recorder_refuses
+        .store(true, Ordering::Relaxed);
     state.events.push(RecorderEvent::DiskRefuses(again(error)));
     if is_full(error) {
         core.shared.reserve.release();
     }
     let floor = RecordingId(0);
-    state.retired.extend(state.journal.abandon().map(|retired| (retired, floor)));
-    let open = state.slots.iter().filter(|(_, slot)| slot.ending.is_none());
+    state.retired.extend(state.retiring.take());
+    state
+        .retired
+        .extend(state.journal.abandon().map(|retired| (retired, floor)));
+    // What the journal never got to know gets no file any more, even where it has ended already.
+    let open = state
+        .slots
+        .iter()
+        .filter(|(_, slot)| slot.ending.is_none() || !slot.begun);
     let ids: Vec<_> = open.map(|(id, _)| *id).collect();
     for id in ids {
         end_failed(core, state, id, again(error));
@@ -60,9 +69,18 @@ pub(super) fn disk_failed(core: &Rc<Core>, state: &mut State, error: &io::Error)
 
 /// Marks a recording as failed, and ends it unless it is ending already.
 fn end_failed(core: &Rc<Core>, state: &mut State, id: RecordingId, error: io::Error) {
-    let Some(slot) = state.slots.get_mut(&id) else { return };
-    let cause = if is_full(&error) { EndCause::DiskFull } else { EndCause::DiskError };
+    let Some(slot) = state.slots.get_mut(&id) else {
+        return;
+    };
+    let cause = if is_full(&error) {
+        EndCause::DiskFull
+    } else {
+        EndCause::DiskError
+    };
     slot.failure.get_or_insert(error);
+    if !slot.begun {
+        slot.waiters.clear();
+    }
     if slot.ending.is_none() {
         slot.ending = Some(Ending { cause, keep: true });
         tokio::task::spawn_local(super::seal::seal(Rc::clone(core), id));
@@ -74,7 +92,14 @@ pub(super) async fn probe(core: Rc<Core>) {
     let outcome = try_disk(&core).await;
     let now = core.shared.clock.monotonic();
     let state = &mut *core.state.borrow_mut();
-    let Disk::Refuses { next_probe, probing, .. } = &mut state.disk else { return };
+    let Disk::Refuses {
+        next_probe,
+        probing,
+        ..
+    } = &mut state.disk
+    else {
+        return;
+    };
     *probing = false;
     *next_probe = now + PROBE_EVERY;
     match outcome {
@@ -82,7 +107,10 @@ pub(super) async fn probe(core: Rc<Core>) {
             log::info!("the disk accepts writes again");
             state.disk = Disk::Accepts;
             state.last_batch = now;
-            core.shared.metrics.recorder_refuses.store(false, Ordering::Relaxed);
+            core.shared
+                .metrics
+                .recorder_refuses
+                .store(false, Ordering::Relaxed);
             state.events.push(RecorderEvent::DiskAccepts);
             super::checkpoint::start(&core, state);
         }
@@ -118,7 +146,10 @@ async fn try_disk(core: &Rc<Core>) -> io::Result<()> {
 fn concerns_disk(error: &io::Error) -> bool {
     is_full(error)
         || error.kind() == io::ErrorKind::ReadOnlyFilesystem
-        || matches!(error.raw_os_error(), Some(libc::EIO | libc::ENXIO | libc::ENODEV))
+        || matches!(
+            error.raw_os_error(),
+            Some(libc::EIO | libc::ENXIO | libc::ENODEV)
+        )
 }
 
 /// The same error once more; `io::Error` cannot be cloned.

@@ -42,17 +42,24 @@ impl Mapping {
         if file.metadata()?.len() < len {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
         }
-        let len =
-            usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
+        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
         if len == 0 {
-            return Ok(Self { map: None, file, file_offset: 0 });
+            return Ok(Self {
+                map: None,
+                file,
+                file_offset: 0,
+            });
         }
         // SAFETY: the mapping is shared and read-only. Callreel never changes a published byte
         // and never cuts a file below its published length; somebody else who does is met by
         // the rule that user space reads only through `read_at`, so bytes of this slice are
         // looked at by the kernel alone, which answers EFAULT instead of SIGBUS.
         let map = unsafe { MmapOptions::new().len(len).map(&file)? };
-        Ok(Self { map: Some(map), file, file_offset: 0 })
+        Ok(Self {
+            map: Some(map),
+            file,
+            file_offset: 0,
+        })
     }
 
     /// Mapped bytes.
@@ -92,7 +99,9 @@ impl Mapping {
     /// blocks; false when it cannot be told or the part is not mapped.
     #[must_use]
     pub fn is_resident(&self, range: Range<u64>) -> bool {
-        let Some((map, range)) = self.part(range) else { return false };
+        let Some((map, range)) = self.part(range) else {
+            return false;
+        };
         if range.is_empty() {
             return true;
         }
@@ -127,8 +136,9 @@ impl Mapping {
     /// `EFAULT` when the file was truncated under us; `InvalidInput` outside the mapping.
     pub fn populate(&self, range: Range<u64>) -> io::Result<()> {
         let bytes = range.clone();
-        let (map, range) =
-            self.part(range).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let (map, range) = self
+            .part(range)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         if range.is_empty() {
             return Ok(());
         }
@@ -159,7 +169,9 @@ impl Mapping {
         let mut buffer = vec![0; crate::limits::READ_BUFFER];
         let mut at = range.start;
         while at < range.end {
-            let wanted = buffer.len().min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
+            let wanted = buffer
+                .len()
+                .min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
             let read = self.read_at(self.file_offset + at, &mut buffer[..wanted])?;
             if read < wanted {
                 return Err(io::Error::from_raw_os_error(libc::EFAULT));
@@ -194,7 +206,10 @@ pub(crate) fn lower_priority() {
     // SAFETY: `setpriority` takes three numbers and touches no memory; 0 means this thread.
     let answer = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
     if answer != 0 {
-        log::debug!("the work thread keeps its priority: {}", io::Error::last_os_error());
+        log::debug!(
+            "the work thread keeps its priority: {}",
+            io::Error::last_os_error()
+        );
     }
 }
 
@@ -213,7 +228,10 @@ mod tests {
         assert!(mapping.populate(8192..65_536).is_err());
         let mut buffer = [0; 16];
         assert_eq!(mapping.read_at(4090, &mut buffer).unwrap(), 6);
-        assert!(mapping.populate(0..65_537).is_err(), "outside of the mapping");
+        assert!(
+            mapping.populate(0..65_537).is_err(),
+            "outside of the mapping"
+        );
         assert!(!mapping.is_resident(0..65_537));
     }
 

@@ -48,7 +48,9 @@ pub(crate) fn read(path: &Path) -> Result<Sealed, SealedError> {
         return Err(SealedError::Open);
     }
     let chunk = info.chunk(*b"crel").ok_or(FactsError::Missing)?;
-    let len = usize::try_from(chunk.bytes).ok().filter(|len| *len <= FACTS_MAX);
+    let len = usize::try_from(chunk.bytes)
+        .ok()
+        .filter(|len| *len <= FACTS_MAX);
     let mut json = vec![0; len.ok_or(FactsError::Missing)?];
     file.read_exact_at(&mut json, chunk.offset)?;
     let facts = StoredFacts::from_json(&json)?;

@@ -85,7 +85,8 @@ fn summary(said: &Value, channels: u64, seconds: u64) -> String {
         .and_then(Value::as_f64)
         .unwrap_or(0.0);
     format!(
-        "{} frames lost (producer late {}, rings full {}, disk behind {}), {:.0} % of the core, {} of {channels} sealed, at most {} blocks waiting, \
+        "{} frames lost (producer late {}, rings full {}, disk behind {}), {:.0} % of the core, \
+         {} of {channels} sealed, at most {} blocks waiting, \
          producer at most {:.1} ms late, journal sync {sync_ms:.1} ms in the mean",
         count(said, "lost_frames"),
         count(said, "late_frames"),

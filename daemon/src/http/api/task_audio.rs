@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use crate::http::auth::Principal;
 use crate::http::body::Payload;
-use crate::http::error::Problem;
+use crate::http::error::{FileCut, Problem};
 use crate::http::limits;
-use crate::http::media::{self, Cache, Entity, MediaRequest, Presentation};
+use crate::http::media::{self, Cache, Entity, MediaRequest, Presentation, Refusal};
 use crate::http::recordings::{FindError, Found};
 use crate::http::request::{self, Query};
 use crate::http::service::Call;
@@ -84,16 +84,16 @@ async fn serve(
     match found {
         Found::Nothing | Found::Absent => Err(not_found()),
         Found::Opened(opened) => {
-            if opened.entity.is_cut() {
+            let answer = answer(call, &opened.recording, &opened.entity, shape);
+            if matches!(&answer, Err(Refusal::Cut)) {
                 recordings.forget(principal.tenant, name);
-                return Err(download_failed().because(FileCut(task)));
             }
-            answer(call, &opened.recording, &opened.entity, shape)
+            answer.map_err(refusal_problem)
         }
         Found::Live(_) if !live => Err(not_ready()),
         Found::Live(recording) => {
             let entity = recordings.open(&recording).await.map_err(find_problem)?;
-            answer(call, &recording, &entity, shape)
+            answer(call, &recording, &entity, shape).map_err(refusal_problem)
         }
     }
 }
@@ -103,7 +103,7 @@ fn answer(
     recording: &Recording,
     entity: &Entity,
     shape: Shape,
-) -> Result<Response<Payload>, Problem> {
+) -> Result<Response<Payload>, Refusal> {
     let container = recording.facts.container;
     let presentation = Presentation {
         content_type: container.media_type(),
@@ -122,7 +122,7 @@ fn answer(
         boundary: call.request_id,
     };
     let metrics = &call.worker.site.metrics;
-    Ok(media::answer(entity, &request, &presentation, metrics)?)
+    media::answer(entity, &request, &presentation, metrics)
 }
 
 fn file_name(recording: &Recording) -> String {
@@ -349,6 +349,13 @@ fn download_failed() -> Problem {
     )
 }
 
+fn refusal_problem(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Cut => download_failed().because(FileCut),
+        told => told.into(),
+    }
+}
+
 fn find_problem(error: FindError) -> Problem {
     match &error {
         FindError::View(ViewError::Busy(_)) => not_ready().because(error),
@@ -356,11 +363,6 @@ fn find_problem(error: FindError) -> Problem {
         FindError::Read(_) | FindError::Gone(_) | FindError::Tag => Problem::internal(error),
     }
 }
-
-/// For the journal.
-#[derive(Debug, thiserror::Error)]
-#[error("the file of task {0} is shorter than when it was opened; run 'callreel check'")]
-struct FileCut(Uuid);
 
 /// When it may be worth asking again for a recording that goes on.
 const NOT_READY_AGAIN: Duration = Duration::from_secs(5);

@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use super::client::{Ask, Way, converse, raw};
 use super::rig::{Rig, config, pattern};
+use crate::http::activity::Activity;
 use crate::http::recordings::Recordings;
 use crate::http::service::Worker;
 use crate::http::{conn, limits};
@@ -36,9 +37,9 @@ fn lasts(rig: &Rig, client: impl FnOnce(&mut TcpStream)) -> (Duration, TcpStream
         let worker = Rc::new(Worker { site, recordings });
         let accepted = tokio::net::TcpStream::from_std(accepted).unwrap();
         let (_keep, stop) = watch::channel(false);
-        let start = tokio::time::Instant::now();
+        let born = Activity::new();
         conn::run(worker, accepted, peer, None, stop).await;
-        start.elapsed()
+        born.age()
     });
     (took, stream)
 }
