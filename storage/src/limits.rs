@@ -9,7 +9,7 @@ pub const OPEN_RECORDINGS_MAX: usize = 16_384;
 /// recordings; beyond it `append` answers [`crate::recorder::Behind`].
 pub const UNWRITTEN_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The largest buffer of one recording's file. Flushes end at multiples of it.
+/// The largest buffer of one recording's file. A power of two, as all buffers' sizes are.
 pub const FILE_BUFFER_MAX: usize = 64 * 1024;
 
 /// The smallest buffer of one recording's file, used when very many are open.
@@ -18,8 +18,16 @@ pub const FILE_BUFFER_MIN: usize = 16 * 1024;
 /// Memory that all file buffers share before they get smaller, in bytes.
 pub const FILE_BUFFER_BUDGET: usize = 64 * 1024 * 1024;
 
-/// Idle buffers that are kept for reuse; more are freed.
-pub const BUFFER_POOL_MAX: usize = 64;
+/// Idle file buffers that are kept for reuse; beyond it the oldest is freed.
+pub const BUFFER_POOL_MAX: usize = 256;
+
+/// The smallest piece of a recording's file that is written past the page cache, in bytes;
+/// smaller ones, and parts of blocks, go through it.
+pub const DIRECT_MIN: usize = 16 * 1024;
+
+/// A journal batch's buffer up to this size is always kept for the next batches, in bytes; a
+/// larger one only while batches fill at least a quarter of it.
+pub const BATCH_BUFFER_KEPT: usize = 1024 * 1024;
 
 /// Gaps that one recording remembers one by one; later ones widen the last.
 pub const GAPS_MAX: usize = 10_000;
@@ -138,6 +146,7 @@ pub const FACTS_MAX: usize = 4 * 1024 * 1024;
 
 const _: () = {
     assert!(FILE_BUFFER_MIN <= FILE_BUFFER_MAX && FILE_BUFFER_MAX.is_multiple_of(4096));
+    assert!(DIRECT_MIN <= FILE_BUFFER_MIN);
     assert!(GENERATION_MIN <= GENERATION_MAX);
     assert!(UNWRITTEN_BYTES_MAX >= 16 * FILE_BUFFER_MAX);
     assert!(COMMIT_GROUP_MAX <= COMMIT_QUEUE_MAX);

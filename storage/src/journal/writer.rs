@@ -11,7 +11,8 @@ use super::entry::{Batch, Begin};
 use crate::ids::RecordingId;
 use crate::io::{Buffer, SegmentFile};
 use crate::limits::{
-    BATCH_BYTES_URGENT, GENERATION_MAX, GENERATION_MIN, GENERATION_SPAN, SPARE_GENERATIONS_MAX,
+    BATCH_BUFFER_KEPT, BATCH_BYTES_URGENT, GENERATION_MAX, GENERATION_MIN, GENERATION_SPAN,
+    SPARE_GENERATIONS_MAX,
 };
 use crate::record::EndCause;
 
@@ -37,6 +38,8 @@ pub(crate) struct Journal {
     folder: PathBuf,
     batch: Batch,
     batch_sound: usize,
+    /// For the next batch: two buffers take turns.
+    buffer: Option<Buffer>,
     /// The current generation's nominal size.
     limit: u64,
     file: Option<Arc<SegmentFile>>,
@@ -55,6 +58,7 @@ impl Journal {
             folder,
             batch: Batch::new(Buffer::with_capacity(FIRST_BATCH), generation, 0),
             batch_sound: 0,
+            buffer: None,
             limit: GENERATION_MIN,
             file: None,
             spare: Vec::new(),
@@ -100,7 +104,9 @@ impl Journal {
     /// Takes the batch for writing and starts the next one. True when that one opens a new
     /// generation: the caller then describes every open recording in it and syncs the files of
     /// the old one.
-    pub(crate) fn take(&mut self, spare: Buffer, bytes_per_second: u64) -> (Write, bool) {
+    pub(crate) fn take(&mut self, bytes_per_second: u64) -> (Write, bool) {
+        let spare = std::mem::take(&mut self.buffer);
+        let spare = spare.unwrap_or_else(|| Buffer::with_capacity(FIRST_BATCH));
         let (generation, offset) = (self.batch.generation(), self.batch.offset());
         let end = offset
             + self
@@ -127,6 +133,12 @@ impl Journal {
             },
             full,
         )
+    }
+
+    /// Keeps a written batch's buffer for the batch after the next, unless it is far too large.
+    pub(crate) fn recycle(&mut self, buffer: Buffer) {
+        let wanted = buffer.len().saturating_mul(4).max(BATCH_BUFFER_KEPT);
+        self.buffer = (buffer.capacity() <= wanted).then_some(buffer);
     }
 
     /// The file a write goes to, when it is open.

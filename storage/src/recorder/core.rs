@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use audio_io::block::GapCause;
 use audio_io::units::Frames;
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::{Notify, Semaphore};
 
 use super::slot::{Ending, IdHash, Piece, Slot, buffer_size, push_gap};
@@ -19,7 +20,10 @@ use crate::index::commit::Job;
 use crate::io::{Buffer, SegmentIo};
 use crate::journal::entry::Begin;
 use crate::journal::writer::{Journal, Retired};
-use crate::limits::{BATCH_AGE, BUFFER_POOL_MAX, SEALS_AT_ONCE, UNWRITTEN_BYTES_MAX};
+use crate::limits::{
+    BATCH_AGE, BUFFER_POOL_MAX, FILE_BUFFER_MAX, FILE_BUFFER_MIN, SEALS_AT_ONCE,
+    UNWRITTEN_BYTES_MAX,
+};
 use crate::record::{EndCause, Gap, Recording, RecordingFacts, RecordingState};
 use crate::shared::Shared;
 
@@ -42,8 +46,11 @@ pub(super) struct State {
     pub(super) disk: Disk,
     /// Counts failures of the disk, so that what began before one can tell.
     pub(super) epoch: u64,
-    /// Buffers for reuse.
-    pool: Vec<Buffer>,
+    /// File buffers for reuse.
+    pool: VecDeque<Buffer>,
+    /// Files that may still be opened once more to write them past the page cache: the second
+    /// descriptor must not take a descriptor from the next recording.
+    pub(super) directs_left: usize,
     /// Sound that no durable journal batch holds yet, in bytes.
     pub(super) unjournalled: usize,
     /// Sound handed to writers, in bytes.
@@ -81,7 +88,8 @@ impl Core {
             events: Vec::new(),
             disk: Disk::Accepts,
             epoch: 0,
-            pool: Vec::new(),
+            pool: VecDeque::new(),
+            directs_left: directs_max(),
             unjournalled: 0,
             queued: 0,
             beginning: Vec::new(),
@@ -299,7 +307,7 @@ impl Core {
         let Some(slot) = state.slots.get_mut(&id) else {
             return;
         };
-        let full = std::mem::replace(&mut slot.buffer, fresh);
+        let mut full = std::mem::replace(&mut slot.buffer, fresh);
         slot.buffer_at = slot.end;
         slot.flush_at = slot.next_flush();
         if full.is_empty() {
@@ -307,7 +315,9 @@ impl Core {
             return;
         }
         state.queued += full.len();
+        let tail = slot.split_tail(&mut full);
         slot.pieces.push_back(Piece::Sound(full));
+        slot.pieces.extend(tail.map(Piece::Sound));
         self.start_writer(state, id);
     }
 
@@ -337,6 +347,12 @@ impl Core {
             state.rows.push_back(job);
         }
     }
+}
+
+/// How many files may be open a second time: a quarter of the descriptors that we may have.
+fn directs_max() -> usize {
+    let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(most, _)| most / 4);
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 impl State {
@@ -371,18 +387,24 @@ impl State {
 
     /// An empty buffer.
     pub(super) fn buffer(&mut self, size: usize) -> Buffer {
-        match self.pool.pop() {
-            Some(buffer) if buffer.capacity() >= size => buffer,
-            _ => Buffer::with_capacity(size),
-        }
+        // The one used last is the likeliest to be in the processor's cache.
+        let fits = |buffer: &Buffer| buffer.capacity() == size;
+        let found = self.pool.iter().rposition(fits);
+        found
+            .and_then(|at| self.pool.swap_remove_back(at))
+            .unwrap_or_else(|| Buffer::with_capacity(size))
     }
 
-    /// Keeps a buffer for reuse, or frees it.
+    /// Keeps a file buffer for reuse; others are freed.
     pub(super) fn recycle(&mut self, mut buffer: Buffer) {
-        if self.pool.len() < BUFFER_POOL_MAX {
-            buffer.clear();
-            self.pool.push(buffer);
+        if !(FILE_BUFFER_MIN..=FILE_BUFFER_MAX).contains(&buffer.capacity()) {
+            return;
         }
+        if self.pool.len() >= BUFFER_POOL_MAX {
+            self.pool.pop_front();
+        }
+        buffer.clear();
+        self.pool.push_back(buffer);
     }
 
     /// Sound of all open recordings, in bytes a second.

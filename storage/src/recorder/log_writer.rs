@@ -21,8 +21,7 @@ pub(super) fn start(core: &Rc<Core>, state: &mut State, now: Duration) {
         return;
     }
     let rate = state.rate();
-    let spare = state.buffer(crate::limits::FILE_BUFFER_MAX);
-    let (write, full) = state.journal.take(spare, rate);
+    let (write, full) = state.journal.take(rate);
     let begun = std::mem::take(&mut state.beginning);
     if full {
         describe_open(state);
@@ -96,7 +95,7 @@ async fn write_batch(core: Rc<Core>, write: Write, full: bool, held: Held) {
             let took = core.shared.clock.monotonic().saturating_sub(started);
             core.shared.metrics.journal_sync.record(took);
             core.shared.count_written(bytes);
-            state.recycle(buffer);
+            state.journal.recycle(buffer);
             held.settle(&core, state);
             if let Some(retired) = state.retiring.take() {
                 state.retired.push_back(retired);

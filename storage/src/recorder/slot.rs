@@ -8,8 +8,9 @@ use std::sync::Arc;
 use audio_io::units::Frames;
 use tokio::sync::oneshot;
 
+use crate::io::buffer::ALIGNMENT;
 use crate::io::{Buffer, SegmentFile};
-use crate::limits::{FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX};
+use crate::limits::{DIRECT_MIN, FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX};
 use crate::record::{EndCause, Gap, RecordingFacts};
 use crate::segment::header::SOUND_AT;
 
@@ -44,6 +45,8 @@ pub(crate) struct Slot {
     pub(crate) facts: RecordingFacts,
     pub(crate) path: PathBuf,
     pub(crate) file: Option<Arc<SegmentFile>>,
+    /// The same file past the page cache, once a piece was large enough for that.
+    pub(crate) direct: Option<Arc<SegmentFile>>,
     /// Sound not yet handed to the writer.
     pub(crate) buffer: Buffer,
     /// Sound offset of the buffer's first byte.
@@ -82,6 +85,7 @@ impl Slot {
             facts,
             path,
             file: None,
+            direct: None,
             buffer,
             buffer_at: 0,
             flush_at: 0,
@@ -103,11 +107,33 @@ impl Slot {
         slot
     }
 
-    /// Where the buffer that begins at `buffer_at` ends: so that file offsets of flushes are
-    /// multiples of the buffer's size.
+    /// Where the buffer that begins at `buffer_at` ends. What begins inside a block of the file
+    /// ends with it; all else ends where this recording's turn is, a multiple of the block past
+    /// multiples of the buffer's size, so that recordings that began together do not all hand
+    /// their sound over at the same moment.
     pub(crate) fn next_flush(&self) -> u64 {
-        let size = self.buffer_size as u64;
-        (SOUND_AT + self.buffer_at + 1).next_multiple_of(size) - SOUND_AT
+        let (size, block) = (self.buffer_size as u64, ALIGNMENT as u64);
+        let at = SOUND_AT + self.buffer_at;
+        if !at.is_multiple_of(block) {
+            return at.next_multiple_of(block) - SOUND_AT;
+        }
+        let turn = self.facts.id.0 % (size / block) * block;
+        (at + size - turn) / size * size + turn - SOUND_AT
+    }
+
+    /// Takes the bytes behind the last whole block off a buffer that begins with a block and is
+    /// about to be handed over, if the rest is then large enough to go past the page cache.
+    pub(crate) fn split_tail(&self, full: &mut Buffer) -> Option<Buffer> {
+        let begin = SOUND_AT + self.end - full.len() as u64;
+        let tail = full.len() % ALIGNMENT;
+        let whole = full.len() - tail;
+        if tail == 0 || !goes_direct(begin, whole) {
+            return None;
+        }
+        let mut rest = Buffer::with_capacity(tail);
+        rest.extend(&full.as_slice()[whole..]);
+        full.truncate(whole);
+        Some(rest)
     }
 
     /// Bytes that still go into the buffer.
@@ -131,6 +157,11 @@ impl Slot {
             let _ = waiter.send(());
         }
     }
+}
+
+/// Whether bytes for this file offset go past the page cache: whole blocks, and enough of them.
+pub(crate) fn goes_direct(offset: u64, len: usize) -> bool {
+    len >= DIRECT_MIN && len.is_multiple_of(ALIGNMENT) && offset.is_multiple_of(ALIGNMENT as u64)
 }
 
 /// Adds a gap to an ordered list. Adjacent ones of one cause become one; past [`GAPS_MAX`] the
@@ -211,6 +242,56 @@ mod tests {
             last.at.0 + last.frames.0,
             100 + 10 * (2 * GAPS_MAX as u64 - 1) + 1
         );
+    }
+
+    #[test]
+    fn flushes_are_at_blocks_and_spread_over_the_buffers_size() {
+        let mut turns = std::collections::BTreeSet::new();
+        for id in 0..40 {
+            let facts = crate::testing::a_recording(1, id).facts;
+            let buffer = Buffer::with_capacity(FILE_BUFFER_MAX);
+            let mut slot = Slot::new(facts, PathBuf::new(), buffer, FILE_BUFFER_MAX);
+            for at in [0, 1, 4_095, 4_096, 65_535, 65_536, 123_456, 1 << 40] {
+                slot.buffer_at = at;
+                let next = slot.next_flush();
+                assert!(next > at && next - at <= FILE_BUFFER_MAX as u64);
+                assert!((SOUND_AT + next).is_multiple_of(ALIGNMENT as u64));
+                if at % ALIGNMENT as u64 != 0 {
+                    assert!(next - at < ALIGNMENT as u64);
+                    continue;
+                }
+                turns.insert((SOUND_AT + next) % FILE_BUFFER_MAX as u64);
+                slot.buffer_at = next;
+                assert_eq!(slot.next_flush(), next + FILE_BUFFER_MAX as u64);
+            }
+        }
+        assert_eq!(turns.len(), FILE_BUFFER_MAX / ALIGNMENT);
+    }
+
+    #[test]
+    fn only_whole_blocks_go_past_the_page_cache() {
+        let facts = crate::testing::a_recording(1, 1).facts;
+        let slot = |end| {
+            let buffer = Buffer::with_capacity(FILE_BUFFER_MAX);
+            let mut slot = Slot::new(facts.clone(), PathBuf::new(), buffer, FILE_BUFFER_MAX);
+            slot.end = end;
+            slot
+        };
+        let mut full = Buffer::with_capacity(FILE_BUFFER_MAX);
+        full.fill(1, 20_480);
+        assert!(slot(20_480).split_tail(&mut full).is_none());
+        full.fill(2, 10);
+        let tail = slot(20_490).split_tail(&mut full).unwrap();
+        assert_eq!((full.len(), tail.as_slice()), (20_480, &[2; 10][..]));
+        full.fill(2, 10);
+        assert!(
+            slot(20_491).split_tail(&mut full).is_none(),
+            "begins inside a block"
+        );
+        full.truncate(8_200);
+        assert!(slot(8_200).split_tail(&mut full).is_none(), "too small");
+        assert!(goes_direct(4_096, DIRECT_MIN) && !goes_direct(4_095, DIRECT_MIN));
+        assert!(!goes_direct(4_096, DIRECT_MIN + 1));
     }
 
     #[test]
