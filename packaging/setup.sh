@@ -23,6 +23,10 @@ test g++ builds the fuzzing engine, which is C++
 test libasound2-plugins connects ALSA to the tests' sound server
 test pulseaudio a sound server without hardware: the tests' real-time lines
 test pulseaudio-utils asks that sound server
+test ffmpeg makes the MP3, M4A, WebM, Ogg and FLAC files that are imported
+test strace makes system calls fail on purpose
+test util-linux gives tests file systems of their own
+test shellcheck checks the shell scripts
 bench nginx the web server that callreeld is measured against
 TABLE
 }
@@ -41,7 +45,10 @@ installed() {
 provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
-        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio) command -v "$1" >/dev/null ;;
+        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | strace | shellcheck)
+            command -v "$1" >/dev/null
+            ;;
+        util-linux) command -v unshare >/dev/null ;;
         nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
         alsa-utils) command -v aplay >/dev/null && command -v arecord >/dev/null ;;
         pulseaudio-utils) command -v pactl >/dev/null ;;
