@@ -64,6 +64,9 @@ pub const CHECKPOINT_FLUSH_MAX: usize = 128;
 /// Files a checkpoint syncs one by one; more are synced with one `syncfs`.
 pub const CHECKPOINT_SINGLE_MAX: usize = 16;
 
+/// Recordings' files that are created at once; more wait.
+pub const CREATES_AT_ONCE: usize = 4;
+
 /// Seals that run at once; more wait.
 pub const SEALS_AT_ONCE: usize = 8;
 
