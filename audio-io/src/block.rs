@@ -49,6 +49,7 @@ pub struct Block {
 
 impl Block {
     /// A block of sound. Bytes beyond [`BLOCK_BYTES`] are a bug of the caller and are cut off.
+    #[inline]
     #[must_use]
     #[allow(
         clippy::cast_possible_truncation,
@@ -60,8 +61,12 @@ impl Block {
             "a block holds at most BLOCK_BYTES"
         );
         let len = sound.len().min(BLOCK_BYTES);
-        let mut bytes = [0; BLOCK_BYTES];
-        bytes[..len].copy_from_slice(&sound[..len]);
+        // Most blocks are full: those are copied without being zeroed first.
+        let bytes = sound.try_into().unwrap_or_else(|_| {
+            let mut bytes = [0; BLOCK_BYTES];
+            bytes[..len].copy_from_slice(&sound[..len]);
+            bytes
+        });
         Self {
             position,
             kind: BlockKind::Audio,
@@ -82,6 +87,7 @@ impl Block {
     }
 
     /// The sound; empty for a gap.
+    #[inline]
     #[must_use]
     pub fn sound(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]

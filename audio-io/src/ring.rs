@@ -90,6 +90,7 @@ impl BlockProducer {
         clippy::result_large_err,
         reason = "the block goes back where it came from"
     )]
+    #[inline]
     pub fn push(&mut self, block: Block) -> Result<(), Block> {
         self.end.enqueue(block)
     }
@@ -121,6 +122,7 @@ impl BlockProducer {
 
 impl BlockConsumer {
     /// Takes the oldest block without copying it out first: `f` sees it in place.
+    #[inline]
     pub fn pop_with<R>(&mut self, f: impl FnOnce(&Block) -> R) -> Option<R> {
         let result = f(self.end.peek()?);
         self.end.dequeue();

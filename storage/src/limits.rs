@@ -57,8 +57,15 @@ pub const GENERATION_MAX: u64 = 256 * 1024 * 1024;
 /// Old generation files that are kept for reuse; more are deleted.
 pub const SPARE_GENERATIONS_MAX: usize = 2;
 
+/// Recordings whose buffers a checkpoint hands to their files at once; the others follow, so that
+/// what is under way stays far below [`UNWRITTEN_BYTES_MAX`].
+pub const CHECKPOINT_FLUSH_MAX: usize = 128;
+
 /// Files a checkpoint syncs one by one; more are synced with one `syncfs`.
 pub const CHECKPOINT_SINGLE_MAX: usize = 16;
+
+/// Recordings' files that are created at once; more wait.
+pub const CREATES_AT_ONCE: usize = 4;
 
 /// Seals that run at once; more wait.
 pub const SEALS_AT_ONCE: usize = 8;
@@ -149,5 +156,6 @@ const _: () = {
     assert!(DIRECT_MIN <= FILE_BUFFER_MIN);
     assert!(GENERATION_MIN <= GENERATION_MAX);
     assert!(UNWRITTEN_BYTES_MAX >= 16 * FILE_BUFFER_MAX);
+    assert!(UNWRITTEN_BYTES_MAX >= 4 * CHECKPOINT_FLUSH_MAX * FILE_BUFFER_MAX);
     assert!(COMMIT_GROUP_MAX <= COMMIT_QUEUE_MAX);
 };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::core::{Core, State};
 use super::files::written_up_to;
 use crate::index::apply::Change;
-use crate::limits::CHECKPOINT_SINGLE_MAX;
+use crate::limits::{CHECKPOINT_FLUSH_MAX, CHECKPOINT_SINGLE_MAX};
 
 /// Starts the checkpoint task unless it runs.
 pub(super) fn start(core: &Rc<Core>, state: &mut State) {
@@ -48,22 +48,24 @@ async fn run(core: Rc<Core>) {
 }
 
 async fn sync_open_files(core: &Rc<Core>) -> io::Result<()> {
-    let mut targets = Vec::new();
-    {
-        let state = &mut *core.state.borrow_mut();
-        let ids: Vec<_> = state.slots.keys().copied().collect();
-        for id in ids {
-            core.flush(state, id);
-            targets.extend(state.slots.get(&id).map(|slot| (id, slot.end)));
+    let open: Vec<_> = core.state.borrow().slots.keys().copied().collect();
+    for group in open.chunks(CHECKPOINT_FLUSH_MAX) {
+        let targets: Vec<_> = {
+            let state = &mut *core.state.borrow_mut();
+            let flushed = group.iter().map(|id| {
+                core.flush(state, *id);
+                (*id, state.slots.get(id).map_or(0, |slot| slot.end))
+            });
+            flushed.collect()
+        };
+        for (id, target) in targets {
+            // One that is gone was sealed, and synced by that, or has failed.
+            let _ = written_up_to(core, id, target).await;
         }
-    }
-    for (id, target) in &targets {
-        // One that is gone was sealed, and synced by that, or has failed.
-        let _ = written_up_to(core, *id, *target).await;
     }
     let files: Vec<_> = {
         let state = core.state.borrow();
-        let open = targets.iter().filter_map(|(id, _)| state.slots.get(id));
+        let open = open.iter().filter_map(|id| state.slots.get(id));
         open.filter(|slot| slot.failure.is_none())
             .filter_map(|slot| slot.file.clone())
             .collect()

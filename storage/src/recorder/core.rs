@@ -21,7 +21,7 @@ use crate::io::{Buffer, SegmentIo};
 use crate::journal::entry::Begin;
 use crate::journal::writer::{Journal, Retired};
 use crate::limits::{
-    BATCH_AGE, BUFFER_POOL_MAX, FILE_BUFFER_MAX, FILE_BUFFER_MIN, SEALS_AT_ONCE,
+    BATCH_AGE, BUFFER_POOL_MAX, CREATES_AT_ONCE, FILE_BUFFER_MAX, FILE_BUFFER_MIN, SEALS_AT_ONCE,
     UNWRITTEN_BYTES_MAX,
 };
 use crate::record::{EndCause, Gap, Recording, RecordingFacts, RecordingState};
@@ -74,6 +74,7 @@ pub(super) struct Core {
     pub(super) io: Rc<dyn SegmentIo>,
     pub(super) state: RefCell<State>,
     pub(super) seals: Semaphore,
+    pub(super) creates: Semaphore,
     /// Told when a writer, a batch or a seal is done.
     pub(super) progress: Notify,
 }
@@ -104,6 +105,7 @@ impl Core {
             io,
             state: RefCell::new(state),
             seals: Semaphore::new(SEALS_AT_ONCE),
+            creates: Semaphore::new(CREATES_AT_ONCE),
             progress: Notify::new(),
         })
     }

@@ -168,3 +168,72 @@ fn memory_is_bounded_when_the_disk_is_behind() {
     )
     .unwrap();
 }
+
+/// Records with live readers at odd places in between, and checks the file byte by byte.
+async fn mixed(store: &Store, mut recorder: Recorder) {
+    let facts = store.facts();
+    let (id, tenant) = (facts.id, facts.tenant);
+    let all = sound(7, 400_000);
+    recorder.begin(facts).unwrap();
+    let mut at = 0;
+    // Views make the recorder hand over what it holds, wherever in a block that ends.
+    for until_byte in [10, 30_000, 30_001, 140_001, 140_100, 261_000, 400_000] {
+        recorder.append(id, &all[at..until_byte]).unwrap();
+        at = until_byte;
+        store.clock.advance(Duration::from_millis(500));
+        until(&mut recorder, |recorder, _| {
+            recorder.durable_bytes(id) == at as u64
+        })
+        .await;
+        store.handle.flush_index().unwrap();
+        let name = crate::ids::RecordingName::Recid(id);
+        let live = store.handle.find(tenant, &name).unwrap().unwrap();
+        let view = store.handle.view(&live).await.unwrap();
+        let mut seen = vec![0; at];
+        view.mapping()
+            .read_at(crate::segment::header::SOUND_AT, &mut seen)
+            .unwrap();
+        assert!(seen == all[..at], "a reader sees other bytes at {at}");
+    }
+    recorder.end(id, EndCause::Command, true);
+    let events = until(&mut recorder, |_, events| !events.is_empty()).await;
+    let [RecorderEvent::Stored(row)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let bytes = std::fs::read(store.handle.path_of(row)).unwrap();
+    assert!(bytes[4_096..404_096] == all);
+    let hash = row.outcome.as_ref().unwrap().content_hash;
+    assert_eq!(*blake3::hash(&bytes).as_bytes(), hash);
+    recorder.finish().await;
+}
+
+#[test]
+fn writes_through_and_past_the_page_cache_mix() {
+    let run = |open: i32, write: i32| {
+        let store = Store::new();
+        let faults = Rc::new(Faults::default());
+        faults.direct.set(open);
+        faults.direct_write.set(write);
+        let io = Rc::new(Faulty(Rc::clone(&faults)));
+        run_blocking(store.seed(), io, |recorder| mixed(&store, recorder)).unwrap();
+        faults.direct_writes.get()
+    };
+    assert_eq!(run(libc::EINVAL, 0), 0);
+    assert_eq!(run(libc::EMFILE, 0), 0);
+    let folder = tempfile::tempdir().unwrap();
+    let probe = std::fs::File::create(folder.path().join("probe")).unwrap();
+    let taken = nix::fcntl::open(
+        &folder.path().join("probe"),
+        nix::fcntl::OFlag::O_DIRECT | nix::fcntl::OFlag::O_WRONLY,
+        nix::sys::stat::Mode::empty(),
+    );
+    drop(probe);
+    if taken.is_ok() {
+        assert!(run(0, 0) >= 4, "large pieces go past the page cache");
+        assert_eq!(
+            run(0, libc::EINVAL),
+            1,
+            "what was refused is not tried again"
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! Writes recordings' own files: one task a recording, pieces in order, nothing synced here.
 
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -80,12 +81,7 @@ async fn create(core: &Rc<Core>, id: RecordingId) -> io::Result<()> {
         };
         (slot.facts.clone(), slot.path.clone())
     };
-    if let Some(folder) = path.parent() {
-        core.io
-            .create_dirs(core.shared.layout.root(), folder)
-            .await?;
-    }
-    let file = core.io.create(&path).await?;
+    let file = create_empty(core, &path).await?;
     let ahead = ahead(&facts);
     core.io.preallocate(&file, 0, ahead).await?;
     let bytes = header::open_ended(&facts);
@@ -99,6 +95,21 @@ async fn create(core: &Rc<Core>, id: RecordingId) -> io::Result<()> {
         slot.tell_waiters();
     }
     Ok(())
+}
+
+/// Creates the file, and its folder where that is missing.
+async fn create_empty(core: &Rc<Core>, path: &Path) -> io::Result<Arc<SegmentFile>> {
+    // Each takes a thread: thousands of recordings that begin at once must not take thousands.
+    let _permit = core.creates.acquire().await.map_err(io::Error::other)?;
+    let missing = match core.io.create(path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => error,
+        other => return other,
+    };
+    let folder = path.parent().ok_or(missing)?;
+    core.io
+        .create_dirs(core.shared.layout.root(), folder)
+        .await?;
+    core.io.create(path).await
 }
 
 async fn sound(core: &Rc<Core>, id: RecordingId, buffer: Buffer) -> io::Result<()> {

@@ -40,23 +40,26 @@ pub(crate) struct Ending {
     pub(crate) keep: bool,
 }
 
-/// An open recording.
+/// An open recording. What every block of sound needs comes first, in one or two lines of the
+/// processor's cache: with thousands of recordings none of it is there when the next block comes.
+#[repr(C)]
 pub(crate) struct Slot {
+    pub(crate) ending: Option<Ending>,
+    /// Sound in all, in bytes.
+    pub(crate) end: u64,
+    /// Sound offset at which the buffer is handed over.
+    pub(crate) flush_at: u64,
+    /// Sound not yet handed to the writer.
+    pub(crate) buffer: Buffer,
     pub(crate) facts: RecordingFacts,
     pub(crate) path: PathBuf,
     pub(crate) file: Option<Arc<SegmentFile>>,
     /// The same file past the page cache, once a piece was large enough for that.
     pub(crate) direct: Option<Arc<SegmentFile>>,
-    /// Sound not yet handed to the writer.
-    pub(crate) buffer: Buffer,
     /// Sound offset of the buffer's first byte.
     pub(crate) buffer_at: u64,
-    /// Sound offset at which the buffer is handed over.
-    pub(crate) flush_at: u64,
     /// Size of this recording's buffers.
     pub(crate) buffer_size: usize,
-    /// Sound in all, in bytes.
-    pub(crate) end: u64,
     /// Sound that was given to a journal batch.
     pub(crate) journalled: u64,
     /// Sound that the journal made durable.
@@ -72,7 +75,6 @@ pub(crate) struct Slot {
     pub(crate) begun: bool,
     /// The writer task is running.
     pub(crate) writing: bool,
-    pub(crate) ending: Option<Ending>,
     /// Why it could not be written.
     pub(crate) failure: Option<std::io::Error>,
     /// Told when the file holds this much sound; dropped when it never will.
