@@ -1,6 +1,7 @@
 //! A real `callreeld` in a scratch folder of its own, and how to treat it badly.
 
 use std::fmt::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -183,7 +184,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it and waits until `/readyz` says yes.
+    /// Starts it and waits until `/readyz` says yes and the control socket answers.
     ///
     /// # Panics
     /// When it ends, or does not become ready.
@@ -191,6 +192,8 @@ impl Daemon {
         self.launch();
         wait::until("the daemon's readiness", || {
             self.insist_alive();
+            // HTTP and the control socket open one after the other.
+            UnixStream::connect(self.folder.path().join("control.sock")).ok()?;
             let mut client = self.client(Transport::Plain1);
             let answer = client.try_send(&Request::get("/readyz")).ok()?;
             (answer.status == 200).then_some(())

@@ -116,7 +116,8 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Plays a WAV file into a PCM until it ends or the value goes.
+/// Plays a WAV file into a PCM until it ends or the value goes. The buffer is long: a busy machine
+/// must not put holes into the tone that is measured.
 ///
 /// # Panics
 /// When `aplay` cannot be started.
@@ -128,8 +129,8 @@ pub fn play(alsa: &Path, pcm: &str, file: &Path, log: &Path) -> Guarded {
             "--quiet",
             "-D",
             pcm,
-            "--period-time=20000",
-            "--buffer-time=160000",
+            "--period-time=50000",
+            "--buffer-time=600000",
         ])
         .arg(file)
         .env("ALSA_CONFIG_PATH", alsa);

@@ -121,7 +121,7 @@ fn the_rig_itself_carries_a_tone() {
         .args([
             "--quiet", "-D", "hear0", "-f", "S16_LE", "-r", "8000", "-c", "1", "-d", "4",
         ])
-        .args(["--period-time=20000", "--buffer-time=160000"])
+        .args(["--period-time=50000", "--buffer-time=600000"])
         .arg(&heard)
         .env("ALSA_CONFIG_PATH", &alsa);
     let log = folder.path().join("log");
@@ -153,7 +153,7 @@ fn the_rig_itself_carries_a_tone() {
 }
 
 const TWO_LEGS: &str = "capture = \"hear0\"\ncapture_agent = \"hear1\"\npre_roll_ms = 0\n\
-     period_ms = 20\nbuffer_ms = 160\n";
+     period_ms = 20\nbuffer_ms = 600\n";
 
 /// Two tones at once: each is in its own leg, at its frequency, length and level, and the levels
 /// that the daemon reports are the ones measured.
