@@ -21,10 +21,6 @@ pub const FILE_BUFFER_BUDGET: usize = 64 * 1024 * 1024;
 /// Idle file buffers that are kept for reuse; beyond it the oldest is freed.
 pub const BUFFER_POOL_MAX: usize = 256;
 
-/// The smallest piece of a recording's file that is written past the page cache, in bytes;
-/// smaller ones, and parts of blocks, go through it.
-pub const DIRECT_MIN: usize = 16 * 1024;
-
 /// A journal batch's buffer up to this size is always kept for the next batches, in bytes; a
 /// larger one only while batches fill at least a quarter of it.
 pub const BATCH_BUFFER_KEPT: usize = 1024 * 1024;
@@ -153,7 +149,6 @@ pub const FACTS_MAX: usize = 4 * 1024 * 1024;
 
 const _: () = {
     assert!(FILE_BUFFER_MIN <= FILE_BUFFER_MAX && FILE_BUFFER_MAX.is_multiple_of(4096));
-    assert!(DIRECT_MIN <= FILE_BUFFER_MIN);
     assert!(GENERATION_MIN <= GENERATION_MAX);
     assert!(UNWRITTEN_BYTES_MAX >= 16 * FILE_BUFFER_MAX);
     assert!(UNWRITTEN_BYTES_MAX >= 4 * CHECKPOINT_FLUSH_MAX * FILE_BUFFER_MAX);

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -14,7 +14,6 @@ use audio_io::format::StreamFormat;
 use tokio::sync::oneshot;
 
 use crate::error::OpenError;
-use crate::io::Buffer;
 use crate::limits::{COMMIT_WINDOW, READ_BUFFER, WORK_QUEUE_MAX};
 use crate::paths::peaks_of;
 use crate::record::{LegLevel, RecordingFacts};
@@ -72,9 +71,7 @@ impl Worker {
                     // Whoever asked may be gone by now, or go meanwhile: then nobody needs the
                     // answer, and a store that closes does not wait for it.
                     let Job { path, sound, reply } = job;
-                    let past_cache = sound.bytes >= READ_BUFFER as u64;
-                    let wanted = &mut |_| !reply.is_closed();
-                    let result = measure_while(&path, Some(sound), past_cache, wanted);
+                    let result = measure_while(&path, Some(sound), &mut |_| !reply.is_closed());
                     let _ = reply.send(result);
                 }
             })
@@ -119,39 +116,28 @@ pub(crate) fn measure(
     sound: Option<SoundAt>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Measured> {
-    measure_while(path, sound, false, &mut |bytes| {
+    measure_while(path, sound, &mut |bytes| {
         progress(bytes);
         true
     })
 }
 
-/// The same, until `wanted` says no: `Interrupted` then. With `past_cache` the file's bytes are
-/// not brought into the page cache, where they are not yet: they were written past it.
+/// The same, until `wanted` says no: `Interrupted` then.
 fn measure_while(
     path: &Path,
     sound: Option<SoundAt>,
-    past_cache: bool,
     wanted: &mut dyn FnMut(u64) -> bool,
 ) -> io::Result<Measured> {
-    let mut direct = past_cache;
-    let mut file = open(path, &mut direct)?;
+    let file = File::open(path)?;
     let mut meters = sound.map(Meters::new);
     let mut hasher = blake3::Hasher::new();
-    let mut memory = Buffer::with_capacity(READ_BUFFER);
-    memory.fill(0, READ_BUFFER);
-    let buffer = memory.as_mut_slice();
+    let mut buffer = vec![0; READ_BUFFER];
     let mut at = 0;
     loop {
-        let read = match file.read_at(buffer, at) {
+        let read = match file.read_at(&mut buffer, at) {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) if direct && error.raw_os_error() == Some(libc::EINVAL) => {
-                // Another alignment is wanted, or the end is not at a multiple of it.
-                direct = false;
-                file = open(path, &mut direct)?;
-                continue;
-            }
             Err(error) => return Err(error),
         };
         hasher.update(&buffer[..read]);
@@ -169,18 +155,6 @@ fn measure_while(
         levels,
         size: at,
     })
-}
-
-/// Opens a file for reading, if `direct` past the page cache; says so if that is refused.
-fn open(path: &Path, direct: &mut bool) -> io::Result<File> {
-    if *direct {
-        let mut options = File::options();
-        match options.read(true).custom_flags(libc::O_DIRECT).open(path) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => *direct = false,
-            other => return other,
-        }
-    }
-    File::open(path)
 }
 
 struct Meters {
@@ -258,19 +232,6 @@ fn stopped() -> io::Error {
 mod tests {
     use super::*;
     use audio_io::format::Channels;
-
-    #[test]
-    fn a_file_is_measured_alike_through_and_past_the_page_cache() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sound.wav");
-        let bytes = crate::testing::sound(1, 3 * READ_BUFFER + 4_321);
-        std::fs::write(&path, &bytes).unwrap();
-        for past_cache in [false, true] {
-            let measured = measure_while(&path, None, past_cache, &mut |_| true).unwrap();
-            assert_eq!(measured.hash, *blake3::hash(&bytes).as_bytes());
-            assert_eq!(measured.size, bytes.len() as u64);
-        }
-    }
 
     #[test]
     fn frames_cut_by_reads_are_put_together() {

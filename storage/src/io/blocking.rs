@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,26 +35,6 @@ impl SegmentIo for Blocking {
                 file,
                 path,
                 direct: false,
-            }))
-        })
-    }
-
-    fn open_direct(&self, file: &Arc<SegmentFile>) -> Op<io::Result<Arc<SegmentFile>>> {
-        let open = Arc::clone(file);
-        run(move || {
-            let file = File::options()
-                .write(true)
-                .custom_flags(libc::O_DIRECT)
-                .open(&open.path)?;
-            let (known, found) = (open.file.metadata()?, file.metadata()?);
-            if (known.dev(), known.ino()) != (found.dev(), found.ino()) {
-                // Somebody put another file in its place.
-                return Err(io::Error::from(io::ErrorKind::NotFound));
-            }
-            Ok(Arc::new(SegmentFile {
-                file,
-                path: open.path.clone(),
-                direct: true,
             }))
         })
     }

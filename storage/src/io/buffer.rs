@@ -46,11 +46,6 @@ impl Buffer {
         self.len = 0;
     }
 
-    /// Forgets all bytes from `len` on.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-    }
-
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         let at = self.grow(bytes.len());
         self.memory[at..at + bytes.len()].copy_from_slice(bytes);

@@ -128,10 +128,6 @@ impl SegmentIo for Crash {
         self.after(Blocking.create(path), |_| Event::Created(created))
     }
 
-    fn open_direct(&self, file: &Arc<SegmentFile>) -> Op<io::Result<Arc<SegmentFile>>> {
-        Blocking.open_direct(file)
-    }
-
     fn open_journal(&self, path: &Path, direct: bool) -> Op<io::Result<Arc<SegmentFile>>> {
         let created = path.to_owned();
         if path.exists() {

@@ -16,12 +16,6 @@ pub(crate) struct Faults {
     pub(crate) sync: Cell<i32>,
     pub(crate) create: Cell<i32>,
     pub(crate) preallocate: Cell<i32>,
-    /// Opening past the page cache.
-    pub(crate) direct: Cell<i32>,
-    /// Writing past the page cache.
-    pub(crate) direct_write: Cell<i32>,
-    /// Writes past the page cache of recordings' files that were tried.
-    pub(crate) direct_writes: Cell<u32>,
 }
 
 impl Faults {
@@ -53,10 +47,6 @@ impl SegmentIo for Faulty {
         fail(&self.0.create).unwrap_or_else(|| Blocking.create(path))
     }
 
-    fn open_direct(&self, file: &Arc<SegmentFile>) -> Op<io::Result<Arc<SegmentFile>>> {
-        fail(&self.0.direct).unwrap_or_else(|| Blocking.open_direct(file))
-    }
-
     fn open_journal(&self, path: &Path, direct: bool) -> Op<io::Result<Arc<SegmentFile>>> {
         fail(&self.0.create).unwrap_or_else(|| Blocking.open_journal(path, direct))
     }
@@ -67,12 +57,7 @@ impl SegmentIo for Faulty {
         offset: u64,
         buffer: Buffer,
     ) -> Op<(io::Result<()>, Buffer)> {
-        let wav = file.path.extension().is_some_and(|end| end == "wav");
-        let mut errno = self.0.write.get();
-        if file.direct && wav {
-            self.0.direct_writes.set(self.0.direct_writes.get() + 1);
-            errno = errno.max(self.0.direct_write.get());
-        }
+        let errno = self.0.write.get();
         if errno != 0 {
             return Box::pin(async move { (Err(io::Error::from_raw_os_error(errno)), buffer) });
         }

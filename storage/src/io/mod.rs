@@ -38,9 +38,6 @@ pub(crate) trait SegmentIo {
     /// Creates a file that must not exist, for reading and writing.
     fn create(&self, path: &Path) -> Op<io::Result<Arc<SegmentFile>>>;
 
-    /// Opens a file that is open already once more, for writing past the page cache.
-    fn open_direct(&self, file: &Arc<SegmentFile>) -> Op<io::Result<Arc<SegmentFile>>>;
-
     /// Opens or creates a file, if `direct` past the page cache where the file system can.
     fn open_journal(&self, path: &Path, direct: bool) -> Op<io::Result<Arc<SegmentFile>>>;
 

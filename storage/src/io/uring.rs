@@ -25,10 +25,6 @@ impl SegmentIo for Uring {
         Blocking.create(path)
     }
 
-    fn open_direct(&self, file: &Arc<SegmentFile>) -> Op<io::Result<Arc<SegmentFile>>> {
-        Blocking.open_direct(file)
-    }
-
     fn open_journal(&self, path: &Path, direct: bool) -> Op<io::Result<Arc<SegmentFile>>> {
         Blocking.open_journal(path, direct)
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use audio_io::block::GapCause;
 use audio_io::units::Frames;
-use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::{Notify, Semaphore};
 
 use super::slot::{Ending, IdHash, Piece, Slot, buffer_size, push_gap};
@@ -48,9 +47,6 @@ pub(super) struct State {
     pub(super) epoch: u64,
     /// File buffers for reuse.
     pool: VecDeque<Buffer>,
-    /// Files that may still be opened once more to write them past the page cache: the second
-    /// descriptor must not take a descriptor from the next recording.
-    pub(super) directs_left: usize,
     /// Sound that no durable journal batch holds yet, in bytes.
     pub(super) unjournalled: usize,
     /// Sound handed to writers, in bytes.
@@ -90,7 +86,6 @@ impl Core {
             disk: Disk::Accepts,
             epoch: 0,
             pool: VecDeque::new(),
-            directs_left: directs_max(),
             unjournalled: 0,
             queued: 0,
             beginning: Vec::new(),
@@ -309,7 +304,7 @@ impl Core {
         let Some(slot) = state.slots.get_mut(&id) else {
             return;
         };
-        let mut full = std::mem::replace(&mut slot.buffer, fresh);
+        let full = std::mem::replace(&mut slot.buffer, fresh);
         slot.buffer_at = slot.end;
         slot.flush_at = slot.next_flush();
         if full.is_empty() {
@@ -317,9 +312,7 @@ impl Core {
             return;
         }
         state.queued += full.len();
-        let tail = slot.split_tail(&mut full);
         slot.pieces.push_back(Piece::Sound(full));
-        slot.pieces.extend(tail.map(Piece::Sound));
         self.start_writer(state, id);
     }
 
@@ -349,12 +342,6 @@ impl Core {
             state.rows.push_back(job);
         }
     }
-}
-
-/// How many files may be open a second time: a quarter of the descriptors that we may have.
-fn directs_max() -> usize {
-    let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(most, _)| most / 4);
-    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 impl State {

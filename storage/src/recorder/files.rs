@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::core::Core;
-use super::slot::{Piece, goes_direct};
+use super::slot::Piece;
 use crate::ids::RecordingId;
 use crate::io::{Buffer, SegmentFile};
 use crate::limits::{FILE_BUFFER_MAX, PREALLOCATE_MAX, PREALLOCATE_SPAN};
@@ -115,7 +115,7 @@ async fn create_empty(core: &Rc<Core>, path: &Path) -> io::Result<Arc<SegmentFil
 async fn sound(core: &Rc<Core>, id: RecordingId, buffer: Buffer) -> io::Result<()> {
     let len = buffer.len();
     let outcome = match allocate(core, id, len as u64).await {
-        Ok(Some((file, offset))) => write(core, id, &file, offset, buffer).await,
+        Ok(Some((file, offset))) => core.io.write_at(&file, offset, buffer).await,
         Ok(None) => (Ok(()), buffer),
         Err(error) => (Err(error), buffer),
     };
@@ -142,71 +142,6 @@ async fn sound(core: &Rc<Core>, id: RecordingId, buffer: Buffer) -> io::Result<(
             }
             Err(error)
         }
-    }
-}
-
-/// Writes through the page cache or past it. Pieces of one file are written one after another,
-/// so both never work on the same block at once.
-async fn write(
-    core: &Rc<Core>,
-    id: RecordingId,
-    file: &Arc<SegmentFile>,
-    offset: u64,
-    buffer: Buffer,
-) -> (io::Result<()>, Buffer) {
-    if !goes_direct(offset, buffer.len()) {
-        return core.io.write_at(file, offset, buffer).await;
-    }
-    let Some(direct) = direct(core, id, file).await else {
-        return core.io.write_at(file, offset, buffer).await;
-    };
-    match core.io.write_at(&direct, offset, buffer).await {
-        (Err(error), buffer) if error.raw_os_error() == Some(libc::EINVAL) => {
-            // The file system took O_DIRECT but wants another alignment.
-            refuse_direct(core, &error);
-            core.io.write_at(file, offset, buffer).await
-        }
-        other => other,
-    }
-}
-
-/// The file past the page cache, if that can be had.
-async fn direct(
-    core: &Rc<Core>,
-    id: RecordingId,
-    file: &Arc<SegmentFile>,
-) -> Option<Arc<SegmentFile>> {
-    {
-        let state = core.state.borrow();
-        let known = state.slots.get(&id)?.direct.clone();
-        if known.is_some() || state.directs_left == 0 {
-            return known;
-        }
-    }
-    match core.io.open_direct(file).await {
-        Ok(direct) => {
-            let state = &mut *core.state.borrow_mut();
-            state.slots.get_mut(&id)?.direct = Some(Arc::clone(&direct));
-            state.directs_left = state.directs_left.saturating_sub(1);
-            Some(direct)
-        }
-        Err(error) => {
-            refuse_direct(core, &error);
-            None
-        }
-    }
-}
-
-/// All recordings lie on one file system: what it refuses once is not tried with another file.
-/// Of other errors, such as too many open files, the page cache is a way out this time.
-fn refuse_direct(core: &Rc<Core>, error: &io::Error) {
-    let state = &mut *core.state.borrow_mut();
-    if error.raw_os_error() == Some(libc::EINVAL) {
-        state.directs_left = 0;
-        for slot in state.slots.values_mut() {
-            slot.direct = None;
-        }
-        log::info!("recordings go through the page cache: the file system refuses O_DIRECT");
     }
 }
 

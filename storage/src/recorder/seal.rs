@@ -48,7 +48,6 @@ pub(super) async fn seal(core: Rc<Core>, id: RecordingId) {
             .iter()
             .map(super::slot::Piece::held)
             .sum::<usize>();
-        state.directs_left += usize::from(slot.direct.is_some());
         state.recycle(slot.buffer);
     }
     if state.accepts() {

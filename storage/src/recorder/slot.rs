@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::io::buffer::ALIGNMENT;
 use crate::io::{Buffer, SegmentFile};
-use crate::limits::{DIRECT_MIN, FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX};
+use crate::limits::{FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX};
 use crate::record::{EndCause, Gap, RecordingFacts};
 use crate::segment::header::SOUND_AT;
 
@@ -54,8 +54,6 @@ pub(crate) struct Slot {
     pub(crate) facts: RecordingFacts,
     pub(crate) path: PathBuf,
     pub(crate) file: Option<Arc<SegmentFile>>,
-    /// The same file past the page cache, once a piece was large enough for that.
-    pub(crate) direct: Option<Arc<SegmentFile>>,
     /// Sound offset of the buffer's first byte.
     pub(crate) buffer_at: u64,
     /// Size of this recording's buffers.
@@ -87,7 +85,6 @@ impl Slot {
             facts,
             path,
             file: None,
-            direct: None,
             buffer,
             buffer_at: 0,
             flush_at: 0,
@@ -109,33 +106,14 @@ impl Slot {
         slot
     }
 
-    /// Where the buffer that begins at `buffer_at` ends. What begins inside a block of the file
-    /// ends with it; all else ends where this recording's turn is, a multiple of the block past
-    /// multiples of the buffer's size, so that recordings that began together do not all hand
-    /// their sound over at the same moment.
+    /// Where the buffer that begins at `buffer_at` ends: where this recording's turn is, a multiple
+    /// of [`ALIGNMENT`] past multiples of the buffer's size. So recordings that began together do
+    /// not all hand their sound over at the same moment, and flushes end with pages of the file.
     pub(crate) fn next_flush(&self) -> u64 {
         let (size, block) = (self.buffer_size as u64, ALIGNMENT as u64);
         let at = SOUND_AT + self.buffer_at;
-        if !at.is_multiple_of(block) {
-            return at.next_multiple_of(block) - SOUND_AT;
-        }
         let turn = self.facts.id.0 % (size / block) * block;
         (at + size - turn) / size * size + turn - SOUND_AT
-    }
-
-    /// Takes the bytes behind the last whole block off a buffer that begins with a block and is
-    /// about to be handed over, if the rest is then large enough to go past the page cache.
-    pub(crate) fn split_tail(&self, full: &mut Buffer) -> Option<Buffer> {
-        let begin = SOUND_AT + self.end - full.len() as u64;
-        let tail = full.len() % ALIGNMENT;
-        let whole = full.len() - tail;
-        if tail == 0 || !goes_direct(begin, whole) {
-            return None;
-        }
-        let mut rest = Buffer::with_capacity(tail);
-        rest.extend(&full.as_slice()[whole..]);
-        full.truncate(whole);
-        Some(rest)
     }
 
     /// Bytes that still go into the buffer.
@@ -159,11 +137,6 @@ impl Slot {
             let _ = waiter.send(());
         }
     }
-}
-
-/// Whether bytes for this file offset go past the page cache: whole blocks, and enough of them.
-pub(crate) fn goes_direct(offset: u64, len: usize) -> bool {
-    len >= DIRECT_MIN && len.is_multiple_of(ALIGNMENT) && offset.is_multiple_of(ALIGNMENT as u64)
 }
 
 /// Adds a gap to an ordered list. Adjacent ones of one cause become one; past [`GAPS_MAX`] the
@@ -258,42 +231,12 @@ mod tests {
                 let next = slot.next_flush();
                 assert!(next > at && next - at <= FILE_BUFFER_MAX as u64);
                 assert!((SOUND_AT + next).is_multiple_of(ALIGNMENT as u64));
-                if at % ALIGNMENT as u64 != 0 {
-                    assert!(next - at < ALIGNMENT as u64);
-                    continue;
-                }
                 turns.insert((SOUND_AT + next) % FILE_BUFFER_MAX as u64);
                 slot.buffer_at = next;
                 assert_eq!(slot.next_flush(), next + FILE_BUFFER_MAX as u64);
             }
         }
         assert_eq!(turns.len(), FILE_BUFFER_MAX / ALIGNMENT);
-    }
-
-    #[test]
-    fn only_whole_blocks_go_past_the_page_cache() {
-        let facts = crate::testing::a_recording(1, 1).facts;
-        let slot = |end| {
-            let buffer = Buffer::with_capacity(FILE_BUFFER_MAX);
-            let mut slot = Slot::new(facts.clone(), PathBuf::new(), buffer, FILE_BUFFER_MAX);
-            slot.end = end;
-            slot
-        };
-        let mut full = Buffer::with_capacity(FILE_BUFFER_MAX);
-        full.fill(1, 20_480);
-        assert!(slot(20_480).split_tail(&mut full).is_none());
-        full.fill(2, 10);
-        let tail = slot(20_490).split_tail(&mut full).unwrap();
-        assert_eq!((full.len(), tail.as_slice()), (20_480, &[2; 10][..]));
-        full.fill(2, 10);
-        assert!(
-            slot(20_491).split_tail(&mut full).is_none(),
-            "begins inside a block"
-        );
-        full.truncate(8_200);
-        assert!(slot(8_200).split_tail(&mut full).is_none(), "too small");
-        assert!(goes_direct(4_096, DIRECT_MIN) && !goes_direct(4_095, DIRECT_MIN));
-        assert!(!goes_direct(4_096, DIRECT_MIN + 1));
     }
 
     #[test]

@@ -175,3 +175,48 @@ fn what_the_journal_holds_survives_a_dead_process() {
     let again = store.reopen();
     assert!(again.report.sealed.is_empty());
 }
+
+/// Records with live readers at odd places in between, and checks the file byte by byte.
+async fn with_readers(store: &Store, mut recorder: Recorder) {
+    let facts = store.facts();
+    let (id, tenant) = (facts.id, facts.tenant);
+    let all = sound(7, 400_000);
+    recorder.begin(facts).unwrap();
+    let mut at = 0;
+    // Views make the recorder hand over what it holds, wherever in a block that ends.
+    for until_byte in [10, 30_000, 30_001, 140_001, 140_100, 261_000, 400_000] {
+        recorder.append(id, &all[at..until_byte]).unwrap();
+        at = until_byte;
+        store.clock.advance(Duration::from_millis(500));
+        until(&mut recorder, |recorder, _| {
+            recorder.durable_bytes(id) == at as u64
+        })
+        .await;
+        store.handle.flush_index().unwrap();
+        let name = RecordingName::Recid(id);
+        let live = store.handle.find(tenant, &name).unwrap().unwrap();
+        let view = store.handle.view(&live).await.unwrap();
+        let mut seen = vec![0; at];
+        view.mapping().read_at(SOUND_AT, &mut seen).unwrap();
+        assert!(seen == all[..at], "a reader sees other bytes at {at}");
+    }
+    recorder.end(id, EndCause::Command, true);
+    let events = until(&mut recorder, |_, events| !events.is_empty()).await;
+    let [RecorderEvent::Stored(row)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let bytes = std::fs::read(store.handle.path_of(row)).unwrap();
+    assert!(bytes[4_096..404_096] == all);
+    let hash = row.outcome.as_ref().unwrap().content_hash;
+    assert_eq!(*blake3::hash(&bytes).as_bytes(), hash);
+    recorder.finish().await;
+}
+
+#[test]
+fn live_readers_see_every_byte_wherever_flushes_end() {
+    let store = Store::new();
+    run(store.seed(), IoChoice::Blocking, |recorder| {
+        with_readers(&store, recorder)
+    })
+    .unwrap();
+}
