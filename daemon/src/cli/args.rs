@@ -166,14 +166,19 @@ pub enum KeyCommand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FamilyArg {
     /// `/api/v2/PlayAudioFile.php`
+    #[value(alias = "play_audio_file")]
     PlayAudioFile,
     /// `/api/v1/sessions`
+    #[value(alias = "session_commands")]
     SessionCommands,
     /// `/api/calls`
+    #[value(alias = "call_recording")]
     CallRecording,
     /// `/ameyorestapi`
+    #[value(alias = "voice_log")]
     VoiceLog,
     /// `/api/v1/tasks` and `/api/v1/sse/audio`
+    #[value(alias = "task_audio")]
     TaskAudio,
     /// `/api/supervisor`
     Supervisor,
