@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use audio_io::clock::{Clock, SystemClock};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use storage::handle::{IoChoice, RecoveryReport, StorageHandle, StoreOptions};
 use storage::ids::{TenantId, TenantName};
 
@@ -66,6 +67,7 @@ pub enum RunError {
 /// [`RunError`] when a part cannot be started; parts started before it are stopped again.
 pub fn run(loaded: Loaded) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
+    raise_open_files();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let config = loaded.config.clone();
     notify::status("opening the store");
@@ -195,6 +197,16 @@ fn tell_repairs(report: &RecoveryReport) {
         log::warn!(
             "repaired after a crash: sealed {sealed:?}, too short {absent:?}, failed {failed:?}"
         );
+    }
+}
+
+/// Every open recording and every connection holds a descriptor; the usual soft limit of 1,024 is
+/// for programs that use select(2), which this one does not.
+fn raise_open_files() {
+    let limit = Resource::RLIMIT_NOFILE;
+    let raised = getrlimit(limit).and_then(|(_, hard)| setrlimit(limit, hard, hard));
+    if let Err(errno) = raised {
+        log::warn!("the limit of open files stays as it is: {}", errno.desc());
     }
 }
 

@@ -23,7 +23,6 @@ pub(super) async fn serve(core: Weak<Core>, mut requests: mpsc::Receiver<ViewReq
         let target = {
             let state = &mut *core.state.borrow_mut();
             core.flush(state, request.id);
-            state.journal.urgent = true;
             state.slots.get(&request.id).map(|slot| slot.end)
         };
         tokio::task::spawn_local(answer(core, request, target));
@@ -41,15 +40,24 @@ async fn answer(core: Rc<Core>, request: ViewRequest, target: Option<u64>) {
     let _ = request.reply.send(target.filter(|_| committed));
 }
 
-/// Waits until the journal holds this much of a recording's sound; false when it is open no more.
+/// Waits until the journal holds this much of a recording's sound; false when it is open no more,
+/// or the disk refuses it.
 async fn durable_up_to(core: &Rc<Core>, id: RecordingId, target: u64) -> bool {
     loop {
         let progress = core.progress.notified();
-        match core.state.borrow().slots.get(&id) {
-            None => return false,
-            Some(slot) if slot.failure.is_some() => return false,
-            Some(slot) if slot.durable >= target => return true,
-            Some(_) => {}
+        {
+            let state = &mut *core.state.borrow_mut();
+            match state.slots.get(&id) {
+                None => return false,
+                Some(slot) if slot.failure.is_some() => return false,
+                Some(slot) if slot.durable >= target => return true,
+                Some(_) if !state.accepts() => return false,
+                // A reader does not wait for the next tick.
+                Some(_) if !state.journal.writing => {
+                    super::log_writer::start(core, state, core.shared.clock.monotonic());
+                }
+                Some(_) => {}
+            }
         }
         progress.await;
     }
