@@ -45,13 +45,19 @@ fn private_alsa(test: &str) -> Option<PathBuf> {
     );
     let path = folder.path().join("asound.conf");
     fs::write(&path, configuration).expect("the configuration");
-    let status = Command::new(std::env::current_exe().expect("this program"))
+    // Captured, so that only this program's own count is seen.
+    let child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", test, "--nocapture"])
         .env("ALSA_CONFIG_PATH", &path)
         .env(FOLDER, folder.path())
-        .status()
+        .output()
         .expect("a child process");
-    assert!(status.success(), "{test} in its own process");
+    assert!(
+        child.status.success(),
+        "{test} in its own process:\n{}{}",
+        String::from_utf8_lossy(&child.stdout),
+        String::from_utf8_lossy(&child.stderr)
+    );
     None
 }
 
