@@ -6,7 +6,7 @@ use audio_io::units::Millis;
 
 /// How often rings are drained, triggers run and I/O started. Half of it is the mean delay between
 /// a block's arrival and its place in the journal's next batch.
-pub(super) const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// A gap this long ends the recording it is in (`EndCause::DeviceLost`); the next sound begins a
 /// new one. Shorter gaps stay inside as silence with a gap entry.

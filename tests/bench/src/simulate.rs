@@ -3,7 +3,7 @@
 //! that of recording and nothing else.
 //!
 //! ```text
-//!  producer thread, every 20 ms ──rings──▶ recorder, every 50 ms: append, tick ──▶ journal, files
+//!  producer thread, every 20 ms ──rings──▶ recorder, every 100 ms: append, tick ──▶ journal, files
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -336,7 +336,7 @@ const PERIOD_FRAMES: u64 = 160;
 /// Two seconds, the daemon's default.
 const RING_BLOCKS: usize = 100;
 /// The engine's.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(100);
 /// For sealing everything at the end.
 const SEAL_WITHIN: Duration = Duration::from_secs(120);
 /// What a device holds before it overruns, by default.
