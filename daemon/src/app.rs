@@ -18,6 +18,12 @@ pub struct App {
     pub engine: EngineHandle,
     /// The configuration in force.
     pub config: Arc<ArcSwap<Config>>,
+    /// Recordings in other formats.
+    pub transcoder: crate::engine::transcode::Transcoder,
+    /// Stored and spoken prompts.
+    pub prompts: crate::engine::prompts::Prompts,
+    /// URLs that others chose.
+    pub fetcher: crate::engine::fetch::Fetcher,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Counters of the HTTP side.

@@ -16,6 +16,9 @@ use crate::config::schema::{Config, StorageIo};
 use crate::config::{self, Changes, LoadError, Loaded};
 use crate::control::wire::Reloaded;
 use crate::control::{ControlError, ControlServer};
+use crate::engine::fetch::Fetcher;
+use crate::engine::prompts::Prompts;
+use crate::engine::transcode::Transcoder;
 use crate::engine::{Engine, EngineOpenError, LineToOpen};
 use crate::http::metrics::HttpMetrics;
 use crate::http::serve::HttpServer;
@@ -56,6 +59,9 @@ pub enum RunError {
     /// A socket cannot be opened.
     #[error(transparent)]
     Http(#[from] crate::http::serve::StartError),
+    /// A thread cannot be made.
+    #[error("cannot start a conversion thread: {0}")]
+    Thread(std::io::Error),
     /// The control socket cannot be opened.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -92,9 +98,21 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         io,
         clock.clone(),
     )?;
+    let transcoder =
+        Transcoder::start(storage.clone(), &config.convert).map_err(RunError::Thread)?;
+    let fetcher = Fetcher::new(config.fetch.clone());
+    let prompts = Prompts::new(
+        storage.clone(),
+        fetcher.clone(),
+        config.speech.clone(),
+        clock.clone(),
+    );
     let app = App {
         storage,
         engine: engine.handle(),
+        transcoder,
+        prompts,
+        fetcher,
         config: Arc::new(ArcSwap::from_pointee(config)),
         clock,
         http_metrics: Arc::new(HttpMetrics::default()),

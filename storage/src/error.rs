@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::limits::PASSWORD_BYTES;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
 
 /// Why the store could not be opened.
@@ -228,3 +229,110 @@ pub enum ReindexError {
     },
 }
 from_redb!(ReindexError: TransactionError, TableError, StorageError, CommitError, DatabaseError);
+
+/// Why users, sessions, lock-outs or signing keys could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The user's name is in use.
+    #[error("user '{0}' exists")]
+    UserExists(crate::ids::UserName),
+    /// No such user.
+    #[error("no user '{0}'")]
+    NoUser(crate::ids::UserName),
+    /// No such tenant.
+    #[error("no tenant {0}")]
+    NoTenant(TenantId),
+    /// No such signing key.
+    #[error("no signing key {0}")]
+    NoSigningKey(u32),
+    /// The password is too short or too long.
+    #[error("a password has {} to {} bytes", PASSWORD_BYTES.0, PASSWORD_BYTES.1)]
+    Password,
+    /// All places are taken.
+    #[error("there are {0} users or sessions; that is the most there can be")]
+    Full(usize),
+    /// Argon2 failed, for want of memory.
+    #[error("the password cannot be hashed")]
+    Hash,
+    /// The system gave no random bytes.
+    #[error("no random numbers from the system: {0}")]
+    Random(getrandom::Error),
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why a prompt was not added, changed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The tenant has no such prompt.
+    #[error("no prompt {0}")]
+    NotFound(crate::ids::PromptId),
+    /// The tenant does not exist.
+    #[error("no tenant {0}")]
+    NoTenant(TenantId),
+    /// A name that is empty, too long or has control characters in it.
+    #[error("a prompt's name is 1 to 128 characters, none of them a control character")]
+    Name,
+    /// Reading the source or writing the copy.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why a conversion is not kept or not found.
+#[derive(Debug, thiserror::Error)]
+pub enum DerivedError {
+    /// Its source was deleted or changed meanwhile.
+    #[error("the recording was deleted or changed meanwhile")]
+    Gone,
+    /// Conversions would leave too little space for recordings.
+    #[error("the disk is nearly full; nothing is converted until there is space")]
+    NoSpace,
+    /// The file system.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Why a recording's file was not replaced; it is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    /// It was deleted, or changed, or is not sealed.
+    #[error("the recording was deleted or changed meanwhile, or is not sealed")]
+    Gone,
+    /// The file system.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The index could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}

@@ -28,6 +28,17 @@ impl fmt::Display for RecordingId {
     }
 }
 
+/// A prompt's number: `cdw_id` on the wire (seed 000), unique over all tenants, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PromptId(pub u64);
+
+impl fmt::Display for PromptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 /// An ill-formed name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -43,6 +54,9 @@ pub enum NameError {
     /// A `crtObjectId` or `callId` outside 1 to 128 printable ASCII characters.
     #[error("a crtObjectId or callId is 1 to 128 letters, digits or any of '-_.:@'")]
     External,
+    /// A user's name outside 1 to 64 letters, digits or any of `-_.@+`.
+    #[error("a user's name is 1 to 64 letters, digits or any of '-_.@+'")]
+    User,
     /// A phone number or SIP user outside 1 to 64 printable characters.
     #[error("a number is 1 to 64 letters, digits or any of '+*#-_.@:'")]
     Number,
@@ -133,6 +147,10 @@ text_name! {
 text_name! {
     /// A `crtObjectId` or `callId` of seed 003.
     ExternalId, NameError::External, |text| within(text, 128, "-_.:@")
+}
+text_name! {
+    /// A user's name, as it is typed at login (`userId` of seed 003's login).
+    UserName, NameError::User, |text| within(text, 64, "-_.@+")
 }
 text_name! {
     /// A caller's or called party's number or SIP user.

@@ -6,10 +6,13 @@
 //! no HTTP, and no tenant policy beyond "every key begins with a tenant". FORMAT.md describes
 //! every byte it writes.
 
+pub mod account;
+mod accounts;
 mod auth;
 mod changes;
 pub mod check;
 mod delete;
+pub mod derived;
 pub mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -21,11 +24,13 @@ mod import;
 pub mod index;
 mod io;
 mod journal;
+mod library;
 pub mod limits;
 mod metrics;
 mod naming;
 mod open;
 mod paths;
+pub mod prompt;
 pub mod record;
 pub mod recorder;
 mod recover;

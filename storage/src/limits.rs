@@ -154,3 +154,8 @@ const _: () = {
     assert!(UNWRITTEN_BYTES_MAX >= 4 * CHECKPOINT_FLUSH_MAX * FILE_BUFFER_MAX);
     assert!(COMMIT_GROUP_MAX <= COMMIT_QUEUE_MAX);
 };
+
+/// Bytes of a text that is to be spoken.
+pub const SPEECH_TEXT_MAX: usize = 10_000;
+/// Bytes of a password, least and most.
+pub const PASSWORD_BYTES: (usize, usize) = (8, 256);

@@ -186,6 +186,10 @@ pub struct Tenant {
     pub name: TenantName,
     /// When it was added.
     pub created_at: WallMillis,
+    /// When it was switched off: its keys and users open nothing then.
+    pub disabled_at: Option<WallMillis>,
+    /// What its recordings are converted to after sealing; `Wav` keeps them as recorded.
+    pub keep_as: Container,
 }
 
 /// Which family a credential opens.
@@ -223,4 +227,10 @@ pub struct KeyRow {
     pub created_at: WallMillis,
     /// When it was revoked.
     pub revoked_at: Option<WallMillis>,
+    /// When it stops by itself.
+    pub expires_at: Option<WallMillis>,
+    /// Where it may be used from; empty means anywhere.
+    pub allow: Vec<ipnet::IpNet>,
+    /// On whose behalf it was issued.
+    pub user_id: Option<u64>,
 }

@@ -185,6 +185,8 @@ impl Work {
                 id,
                 name,
                 created_at,
+                disabled_at: None,
+                keep_as: crate::record::Container::Wav,
             }));
         }
         self.report.recordings += 1;

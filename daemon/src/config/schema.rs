@@ -23,6 +23,14 @@ pub struct Config {
     pub realtime: Realtime,
     /// `[log]`
     pub log: Log,
+    /// `[access]`
+    pub access: Access,
+    /// `[convert]`
+    pub convert: Convert,
+    /// `[fetch]`
+    pub fetch: Fetch,
+    /// `[speech]`
+    pub speech: Speech,
     /// `[[line]]`, one table a line.
     #[serde(rename = "line")]
     pub lines: Vec<Line>,
@@ -81,6 +89,9 @@ pub struct Http {
     pub max_connections: usize,
     /// Whether the plain first page is served.
     pub page: bool,
+    /// Where clients reach this daemon (`https://host[:port]`), for links in answers; otherwise
+    /// what their `Host` header says.
+    pub public_url: Option<String>,
 }
 
 impl Default for Http {
@@ -93,6 +104,7 @@ impl Default for Http {
             allowed_origins: Vec::new(),
             max_connections: 4_096,
             page: true,
+            public_url: None,
         }
     }
 }
@@ -169,6 +181,90 @@ pub enum LogLevel {
     Info,
     /// And why.
     Debug,
+}
+
+/// `[access]`: logins, sessions, and how often anybody may ask.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// A session of seed 003 ends after this long without a request, in seconds (60 to 86400).
+    pub session_idle_s: u64,
+    /// And after this long whatever happens, in seconds (300 to 2592000).
+    pub session_absolute_s: u64,
+    /// Requests a second of one credential, but for those answered with sound; 0 is unlimited.
+    pub requests_per_credential: u32,
+    /// The same of one address (IPv6: one /64), whoever asks.
+    pub requests_per_address: u32,
+    /// Requests a second of one credential that are answered with sound; 0 is unlimited.
+    pub media_per_credential: u32,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            session_idle_s: 1_800,
+            session_absolute_s: 43_200,
+            requests_per_credential: 100,
+            requests_per_address: 200,
+            media_per_credential: 0,
+        }
+    }
+}
+
+/// `[convert]`: conversions to other formats.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Convert {
+    /// Space that finished conversions may take, in MiB (16 to 1048576).
+    pub cache_mib: u64,
+    /// Threads that convert; 0 means one less than there are cores, at least one.
+    pub workers: usize,
+}
+
+impl Default for Convert {
+    fn default() -> Self {
+        Self {
+            cache_mib: 1_024,
+            workers: 0,
+        }
+    }
+}
+
+/// `[fetch]`: URLs that the daemon fetches for others.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fetch {
+    /// Networks that may be fetched from although they are private or loopback (`10.1.0.0/16`).
+    /// Link-local, multicast and metadata addresses can never be listed.
+    pub allow: Vec<ipnet::IpNet>,
+}
+
+/// `[speech]`: what speaks texts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Speech {
+    /// A program and its arguments. `{text}` in an argument is the text (without one it comes on
+    /// standard input), `{voice}` the voice, `{output}` the file to write a WAV to (without one it
+    /// comes on standard output).
+    pub command: Vec<String>,
+    /// An upstream that is asked instead: POST with JSON `{"text","voice"}`, answered by a sound.
+    pub url: Option<String>,
+    /// The voice of texts that name none.
+    pub voice: String,
+    /// Seconds one text may take (1 to 300).
+    pub timeout_s: u64,
+}
+
+impl Default for Speech {
+    fn default() -> Self {
+        let command = ["espeak-ng", "-v", "{voice}", "-w", "{output}", "--stdin"];
+        Self {
+            command: command.map(str::to_owned).to_vec(),
+            url: None,
+            voice: "en-us".to_owned(),
+            timeout_s: 30,
+        }
+    }
 }
 
 /// `[[line]]`: one thing that calls come from.

@@ -52,7 +52,20 @@ impl Rig {
         let realtime = &config.realtime;
         let engine = Engine::start(vec![], realtime, storage.clone(), seed, io, clock.clone());
         let engine = engine.expect("an engine");
+        let fetcher = crate::engine::fetch::Fetcher::new(config.fetch.clone());
         let app = App {
+            transcoder: crate::engine::transcode::Transcoder::start(
+                storage.clone(),
+                &config.convert,
+            )
+            .unwrap(),
+            prompts: crate::engine::prompts::Prompts::new(
+                storage.clone(),
+                fetcher.clone(),
+                config.speech.clone(),
+                clock.clone(),
+            ),
+            fetcher,
             storage,
             engine: engine.handle(),
             clock,

@@ -12,6 +12,7 @@
 //! What is not here: how sound is read (`audio-io`), how it is written (`storage`), and every
 //! protocol (`http`, `control`).
 
+pub mod fetch;
 mod heartbeat;
 mod legs;
 mod limits;
@@ -19,7 +20,9 @@ mod line;
 mod live;
 mod open;
 mod preroll;
+pub mod prompts;
 mod recorder;
+pub mod transcode;
 mod trigger;
 
 use std::sync::Arc;

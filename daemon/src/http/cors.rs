@@ -11,7 +11,7 @@ const EXPOSED: HeaderValue =
     HeaderValue::from_static("Content-Range, Accept-Ranges, ETag, Content-Length, X-Request-Id");
 /// What scripts may send.
 const ALLOWED: HeaderValue = HeaderValue::from_static(
-    "X-API-Key, Authorization, Content-Type, Range, If-Range, If-Match, If-None-Match, \
+    "X-API-Key, X-Organization-Id, Sessionid, Authorization, Content-Type, Range, If-Range, If-Match, If-None-Match, \
      If-Modified-Since, If-Unmodified-Since",
 );
 /// How long a browser may keep a preflight's answer.

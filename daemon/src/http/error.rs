@@ -99,6 +99,9 @@ impl Problem {
     /// uses the same. Families whose seed differs get their own arm here.
     pub(super) fn answer(&self, group: Group) -> Response<Payload> {
         let body = match group {
+            Group::PlayAudioFile => super::api::play_audio_file::envelope(self),
+            Group::CallRecording => super::api::call_recording::envelope(self),
+            Group::VoiceLog => super::api::voice_log::envelope(self),
             Group::TaskAudio | Group::Page | Group::Operations | Group::Unrouted => {
                 serde_json::json!({ "error": { "code": self.code, "message": self.message } })
             }

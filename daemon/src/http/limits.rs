@@ -101,6 +101,15 @@ pub const AUTH_FAILURE_FORGIVEN: Duration = Duration::from_secs(6);
 /// Addresses with failures that are remembered; the most forgiven one is forgotten.
 pub const AUTH_ADDRESSES: usize = 4_096;
 
+/// Argon2id checks at once over all workers (19 MiB each); others wait their turn.
+pub const PASSWORD_CHECKS: usize = 2;
+/// Argon2id checks that wait; past it, 503.
+pub const PASSWORD_CHECKS_WAITING: usize = 64;
+/// Bytes of a form or JSON body of the families; 413.
+pub const FORM_BODY_BYTES: usize = 64 * 1_024;
+/// Bytes of an uploaded prompt; 413.
+pub const UPLOAD_BYTES: u64 = 50_000_000;
+
 /// Rows of a page where the request names no limit.
 pub const PAGE_ROWS_DEFAULT: usize = 50;
 /// Most rows of a page; 400.

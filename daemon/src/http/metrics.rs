@@ -7,6 +7,12 @@ use http::StatusCode;
 /// Whose envelope an answer takes and under which name its request is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
+    /// Seed 000's family.
+    PlayAudioFile,
+    /// Seed 002's family.
+    CallRecording,
+    /// Seed 003's family.
+    VoiceLog,
     /// Seed 004's family.
     TaskAudio,
     /// The plain first page.
@@ -19,7 +25,10 @@ pub enum Group {
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
+        Self::PlayAudioFile,
+        Self::CallRecording,
+        Self::VoiceLog,
         Self::TaskAudio,
         Self::Page,
         Self::Operations,
@@ -30,6 +39,9 @@ impl Group {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Self::PlayAudioFile => "play_audio_file",
+            Self::CallRecording => "call_recording",
+            Self::VoiceLog => "voice_log",
             Self::TaskAudio => "task_audio",
             Self::Page => "page",
             Self::Operations => "operations",
@@ -39,18 +51,21 @@ impl Group {
 
     const fn index(self) -> usize {
         match self {
-            Self::TaskAudio => 0,
-            Self::Page => 1,
-            Self::Operations => 2,
-            Self::Unrouted => 3,
+            Self::PlayAudioFile => 0,
+            Self::CallRecording => 1,
+            Self::VoiceLog => 2,
+            Self::TaskAudio => 3,
+            Self::Page => 4,
+            Self::Operations => 5,
+            Self::Unrouted => 6,
         }
     }
 }
 
 /// The statuses that answers can have; anything else is counted under the last, as "other".
-pub const STATUSES: [u16; 22] = [
-    200, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 412, 413, 414, 415, 416, 422, 429, 431,
-    500, 503, 0,
+pub const STATUSES: [u16; 25] = [
+    200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 414, 415, 416,
+    422, 429, 431, 500, 503, 0,
 ];
 
 /// Counters of the HTTP side; all only grow.

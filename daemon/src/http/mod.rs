@@ -28,6 +28,7 @@ mod cors;
 mod error;
 mod failures;
 mod health;
+mod incoming;
 pub mod limits;
 mod listen;
 mod log_line;
@@ -46,6 +47,7 @@ pub mod serve;
 mod service;
 mod site;
 mod socket;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod tickets;

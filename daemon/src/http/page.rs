@@ -31,7 +31,7 @@ const STYLE: Document = Document {
     bytes: include_bytes!("../../web/style.css"),
 };
 /// The description of family `task_audio`.
-pub(super) const TASK_AUDIO_OPENAPI: Document = Document {
+const TASK_AUDIO_OPENAPI: Document = Document {
     content_type: "application/json",
     bytes: include_bytes!("openapi/task_audio.json"),
 };
@@ -61,6 +61,19 @@ pub(super) fn answer(call: &Call<'_>, route: Route<'_>) -> Result<Response<Paylo
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     Ok(response)
+}
+
+/// The API documents and the page to browse them.
+///
+/// # Errors
+/// 404 where there is none.
+pub(super) fn docs(call: &Call<'_>, route: Route<'_>) -> Result<Response<Payload>, Problem> {
+    match route {
+        Route::OpenApi(storage::record::Family::TaskAudio) => {
+            Ok(document(call, TASK_AUDIO_OPENAPI))
+        }
+        _ => Err(Problem::no_route()),
+    }
 }
 
 /// A compiled-in file: asked for again each time, sent again only after an update.

@@ -2,6 +2,7 @@
 //! without methods, authentication and cache rule does not compile.
 
 use http::Method;
+use storage::record::Family;
 
 use super::media::Cache;
 use super::metrics::Group;
@@ -16,8 +17,14 @@ pub(super) enum Route<'a> {
     PageScript,
     /// `/page/style.css`
     PageStyle,
-    /// `/openapi/task_audio.json`
-    OpenApiTaskAudio,
+    /// `/openapi/{family}.json`
+    OpenApi(Family),
+    /// `/docs`: the documents to browse.
+    DocsIndex,
+    /// `/docs/app.js`
+    DocsScript,
+    /// `/docs/style.css`
+    DocsStyle,
     /// `/healthz`: the process answers.
     Healthz,
     /// `/readyz`: it can record and serve.
@@ -34,6 +41,32 @@ pub(super) enum Route<'a> {
     TaskShow(&'a str),
     /// `/api/v1/auth/ticket` (API.md section 5)
     TicketIssue,
+    /// `/api/v2/PlayAudioFile.php` (seed 000)
+    PlayAudioFile,
+    /// `/api/v2/GetUserID.php` (API.md section 1, as are the next three)
+    GetUserId,
+    /// `/api/v2/GetAudiosList.php`
+    GetAudiosList,
+    /// `/api/v2/CreateAudioFile.php`
+    CreateAudioFile,
+    /// `/api/v2/GetCallStatus.php`
+    GetCallStatus,
+    /// `/api/calls/{call_sid}/recording/stream` (seed 002)
+    CallStream(&'a str),
+    /// `/api/calls/{call_sid}/recording/download` (seed 002)
+    CallDownload(&'a str),
+    /// `/media/{id}`: a signed link of seed 002's stream
+    SignedMedia(&'a str),
+    /// `/ameyorestapi/cc/downloadVoiceLog` (seed 003)
+    VoiceLogDownload,
+    /// `/ameyorestapi/session/userLogin` (API.md section 4, as are the next three)
+    UserLogin,
+    /// `/ameyorestapi/session/userLogout`
+    UserLogout,
+    /// `/ameyorestapi/session/keepAliveWithPingPush`
+    KeepAlive,
+    /// `/ameyorestapi/session/terminateAllSessionsForUser`
+    TerminateSessions,
 }
 
 /// Who may use a route.
@@ -47,6 +80,16 @@ pub(super) enum Access {
     TaskKey,
     /// The same, or `?api_key=`, or `?ticket=`: for `<audio src>` (API.md section 5).
     TaskKeyOrTicket,
+    /// The token of seed 000, which may be in the body: the family looks for it, first of all.
+    PlayToken,
+    /// `X-API-Key` or a bearer token of family `call_recording`, with `X-Organization-Id` if sent.
+    OrganizationKey,
+    /// A signed link: the family checks it, first of all.
+    Signature,
+    /// The `Sessionid` of seed 003.
+    UserSession,
+    /// Name and password, in the body or by HTTP Basic: the family checks them, first of all.
+    Password,
 }
 
 /// What holds for all requests to a route.
@@ -64,6 +107,7 @@ pub(super) struct Policy {
 
 const READ: &str = "GET, HEAD, OPTIONS";
 const WRITE: &str = "POST, OPTIONS";
+const BOTH: &str = "GET, HEAD, POST, OPTIONS";
 
 impl Policy {
     /// Whether the method is one of [`Policy::allow`].
@@ -103,11 +147,38 @@ impl<'a> Route<'a> {
                 _ => None,
             };
         }
+        if let Some(rest) = path.strip_prefix("/api/calls/") {
+            let (call_sid, what) = rest.split_once('/')?;
+            return match what {
+                "recording/stream" => Some(Self::CallStream(call_sid)),
+                "recording/download" => Some(Self::CallDownload(call_sid)),
+                _ => None,
+            };
+        }
+        if let Some(id) = path.strip_prefix("/media/") {
+            return (!id.contains('/')).then_some(Self::SignedMedia(id));
+        }
         Some(match path {
+            "/api/v2/PlayAudioFile.php" => Self::PlayAudioFile,
+            "/api/v2/GetUserID.php" => Self::GetUserId,
+            "/api/v2/GetAudiosList.php" => Self::GetAudiosList,
+            "/api/v2/CreateAudioFile.php" => Self::CreateAudioFile,
+            "/api/v2/GetCallStatus.php" => Self::GetCallStatus,
+            "/ameyorestapi/cc/downloadVoiceLog" => Self::VoiceLogDownload,
+            "/ameyorestapi/session/userLogin" => Self::UserLogin,
+            "/ameyorestapi/session/userLogout" => Self::UserLogout,
+            "/ameyorestapi/session/keepAliveWithPingPush" => Self::KeepAlive,
+            "/ameyorestapi/session/terminateAllSessionsForUser" => Self::TerminateSessions,
             "/" => Self::PageIndex,
             "/page/app.js" => Self::PageScript,
             "/page/style.css" => Self::PageStyle,
-            "/openapi/task_audio.json" => Self::OpenApiTaskAudio,
+            "/openapi/play_audio_file.json" => Self::OpenApi(Family::PlayAudioFile),
+            "/openapi/call_recording.json" => Self::OpenApi(Family::CallRecording),
+            "/openapi/voice_log.json" => Self::OpenApi(Family::VoiceLog),
+            "/openapi/task_audio.json" => Self::OpenApi(Family::TaskAudio),
+            "/docs" => Self::DocsIndex,
+            "/docs/app.js" => Self::DocsScript,
+            "/docs/style.css" => Self::DocsStyle,
             "/healthz" => Self::Healthz,
             "/readyz" => Self::Readyz,
             "/metrics" => Self::Metrics,
@@ -118,10 +189,47 @@ impl<'a> Route<'a> {
     /// Its policy.
     pub(super) const fn policy(&self) -> Policy {
         let (group, allow, access, cache) = match self {
-            Self::PageIndex | Self::PageScript | Self::PageStyle => {
-                (Group::Page, READ, Access::Public, Cache::Revalidate)
+            Self::PageIndex
+            | Self::PageScript
+            | Self::PageStyle
+            | Self::DocsIndex
+            | Self::DocsScript
+            | Self::DocsStyle
+            | Self::OpenApi(_) => (Group::Page, READ, Access::Public, Cache::Revalidate),
+            Self::PlayAudioFile => (
+                Group::PlayAudioFile,
+                BOTH,
+                Access::PlayToken,
+                Cache::Private,
+            ),
+            Self::GetUserId => (Group::PlayAudioFile, BOTH, Access::Password, Cache::Never),
+            Self::GetAudiosList | Self::CreateAudioFile | Self::GetCallStatus => {
+                (Group::PlayAudioFile, BOTH, Access::PlayToken, Cache::Never)
             }
-            Self::OpenApiTaskAudio => (Group::TaskAudio, READ, Access::Public, Cache::Revalidate),
+            Self::CallStream(_) => (
+                Group::CallRecording,
+                READ,
+                Access::OrganizationKey,
+                Cache::Never,
+            ),
+            Self::CallDownload(_) => (
+                Group::CallRecording,
+                READ,
+                Access::OrganizationKey,
+                Cache::Private,
+            ),
+            Self::SignedMedia(_) => (
+                Group::CallRecording,
+                READ,
+                Access::Signature,
+                Cache::Private,
+            ),
+            Self::VoiceLogDownload => (Group::VoiceLog, READ, Access::UserSession, Cache::Private),
+            Self::UserLogin => (Group::VoiceLog, WRITE, Access::Password, Cache::Never),
+            Self::UserLogout | Self::TerminateSessions => {
+                (Group::VoiceLog, WRITE, Access::UserSession, Cache::Never)
+            }
+            Self::KeepAlive => (Group::VoiceLog, BOTH, Access::UserSession, Cache::Never),
             Self::Healthz | Self::Readyz => (Group::Operations, READ, Access::Public, Cache::Never),
             Self::Metrics => (Group::Operations, READ, Access::Local, Cache::Never),
             Self::TaskPlay(_) => (
@@ -146,12 +254,22 @@ impl<'a> Route<'a> {
 
     /// Whose envelope a path without a route gets.
     pub(super) fn group_of_unrouted(path: &str) -> Group {
-        let family = ["/api/v1/sse", "/api/v1/tasks", "/api/v1/auth"];
-        if family.iter().any(|prefix| path.starts_with(prefix)) {
-            Group::TaskAudio
-        } else {
-            Group::Unrouted
-        }
+        const PREFIXES: [(&str, Group); 7] = [
+            ("/api/v1/sse", Group::TaskAudio),
+            ("/api/v1/tasks", Group::TaskAudio),
+            ("/api/v1/auth", Group::TaskAudio),
+            ("/api/v2", Group::PlayAudioFile),
+            ("/api/calls", Group::CallRecording),
+            ("/media", Group::CallRecording),
+            ("/ameyorestapi", Group::VoiceLog),
+        ];
+        PREFIXES
+            .iter()
+            .find(|(prefix, _)| {
+                path.strip_prefix(prefix)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+            .map_or(Group::Unrouted, |(_, group)| *group)
     }
 }
 

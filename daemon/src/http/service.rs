@@ -16,7 +16,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::activity::Activity;
-use super::api::task_audio;
+use super::api::{call_recording, play_audio_file, task_audio, voice_log};
 use super::body::{AnswerBody, Payload, Transport};
 use super::error::Problem;
 use super::log_line::Line;
@@ -129,7 +129,9 @@ where
     let known = || principal.ok_or_else(|| Problem::internal("a route without a principal"));
     match route {
         Route::PageIndex | Route::PageScript | Route::PageStyle => page::answer(call, route),
-        Route::OpenApiTaskAudio => Ok(page::document(call, page::TASK_AUDIO_OPENAPI)),
+        Route::DocsIndex | Route::DocsScript | Route::DocsStyle | Route::OpenApi(_) => {
+            page::docs(call, route)
+        }
         Route::Healthz => Ok(health::alive()),
         Route::Readyz => health::ready(call).await,
         Route::Metrics => health::metrics(call).await,
@@ -138,6 +140,19 @@ where
         Route::TaskList => task_audio::list(call, known()?).await,
         Route::TaskShow(_) => task_audio::show(call, known()?, task).await,
         Route::TicketIssue => task_audio::ticket(call, known()?, body).await,
+        Route::PlayAudioFile
+        | Route::GetUserId
+        | Route::GetAudiosList
+        | Route::CreateAudioFile
+        | Route::GetCallStatus => play_audio_file::answer(call, route, body).await,
+        Route::CallStream(call_sid) => call_recording::stream(call, known()?, call_sid).await,
+        Route::CallDownload(call_sid) => call_recording::download(call, known()?, call_sid).await,
+        Route::SignedMedia(id) => call_recording::media(call, id).await,
+        Route::UserLogin => voice_log::login(call, body).await,
+        Route::VoiceLogDownload => voice_log::download(call, known()?).await,
+        Route::UserLogout => voice_log::logout(call, known()?).await,
+        Route::KeepAlive => voice_log::keep_alive(call, known()?).await,
+        Route::TerminateSessions => voice_log::terminate_all(call, known()?, body).await,
     }
 }
 

@@ -13,6 +13,8 @@ use super::metrics::HttpMetrics;
 use super::tickets::Tickets;
 use crate::app::App;
 use crate::config::schema::Config;
+use crate::engine::prompts::Prompts;
+use crate::engine::transcode::Transcoder;
 use crate::engine::{EngineHandle, EngineTotals, LineSnapshot};
 
 /// What the HTTP side asks of the engine.
@@ -39,10 +41,19 @@ impl Engine for EngineHandle {
     }
 }
 
+/// The services behind the families.
+pub(super) struct Services {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) transcoder: Transcoder,
+    pub(super) prompts: Prompts,
+}
+
 /// Shared by all workers.
 pub(super) struct Site {
     pub(super) storage: StorageHandle,
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) transcoder: Transcoder,
+    pub(super) prompts: Prompts,
     pub(super) config: Arc<ArcSwap<Config>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<HttpMetrics>,
@@ -64,10 +75,18 @@ impl Site {
             storage,
             engine,
             config,
+            transcoder,
+            prompts,
+            fetcher: _,
             clock,
             http_metrics,
         } = app;
-        Self::assemble(storage, Arc::new(engine), config, clock, http_metrics)
+        let services = Services {
+            engine: Arc::new(engine),
+            transcoder,
+            prompts,
+        };
+        Self::assemble(storage, services, config, clock, http_metrics)
     }
 
     /// The site of its parts.
@@ -76,14 +95,16 @@ impl Site {
     /// The system gave no random bytes.
     pub(super) fn assemble(
         storage: StorageHandle,
-        engine: Arc<dyn Engine>,
+        services: Services,
         config: Arc<ArcSwap<Config>>,
         clock: Arc<dyn Clock>,
         metrics: Arc<HttpMetrics>,
     ) -> Result<Arc<Self>, getrandom::Error> {
         Ok(Arc::new(Self {
             storage,
-            engine,
+            engine: services.engine,
+            transcoder: services.transcoder,
+            prompts: services.prompts,
             config,
             clock,
             metrics,

@@ -308,6 +308,8 @@ fn add_tenant(
         id: TenantId(high + 1),
         name: name.clone(),
         created_at: at,
+        disabled_at: None,
+        keep_as: crate::record::Container::Wav,
     };
     restore_tenant(tables, &tenant)
 }
@@ -343,6 +345,9 @@ fn add_key(tables: &mut Tables<'_>, key: &NewKey) -> Result<Applied, StorageErro
         label: key.label.clone(),
         created_at: key.at,
         revoked_at: None,
+        expires_at: None,
+        allow: Vec::new(),
+        user_id: None,
     };
     restore_key(tables, &row)
 }

@@ -1,3 +1,6 @@
-//! The endpoints, a family a file. What goes over the wire is described in `wire/`.
+//! The endpoints, a family a folder. What goes over the wire is described in `wire/`.
 
+pub(super) mod call_recording;
+pub(super) mod play_audio_file;
 pub(super) mod task_audio;
+pub(super) mod voice_log;

@@ -15,10 +15,13 @@ use storage::record::{Container, Family, Recording};
 use uuid::Uuid;
 
 use crate::config::schema::{Config, Tls};
+use crate::engine::fetch::Fetcher;
+use crate::engine::prompts::Prompts;
+use crate::engine::transcode::Transcoder;
 use crate::engine::{EngineTotals, LineSnapshot};
 use crate::http::metrics::HttpMetrics;
 use crate::http::serve::{HttpServer, Passed};
-use crate::http::site::{Engine, Site};
+use crate::http::site::{Engine, Services, Site};
 
 /// When the store's clock stands: so `Last-Modified` is known.
 pub(super) const NOW: WallMillis = WallMillis(784_111_777_500);
@@ -103,8 +106,8 @@ impl Rig {
             .unwrap()
             .secret;
         let site = Site::assemble(
-            storage,
-            Arc::new(Calm),
+            storage.clone(),
+            services(&storage, &config, clock.clone()),
             Arc::new(ArcSwap::from_pointee(config)),
             clock.clone(),
             Arc::new(HttpMetrics::new()),
@@ -145,6 +148,15 @@ impl Rig {
             started_at: None,
         };
         self.site.storage.import(request, &mut |_, _| ()).unwrap()
+    }
+}
+
+fn services(storage: &StorageHandle, config: &Config, clock: Arc<ManualClock>) -> Services {
+    let fetcher = Fetcher::new(config.fetch.clone());
+    Services {
+        engine: Arc::new(Calm),
+        transcoder: Transcoder::start(storage.clone(), &config.convert).unwrap(),
+        prompts: Prompts::new(storage.clone(), fetcher, config.speech.clone(), clock),
     }
 }
 

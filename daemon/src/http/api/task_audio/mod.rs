@@ -4,11 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, Limited};
-use serde::Serialize;
 use storage::error::ViewError;
 use storage::handle::ListFilter;
 use storage::ids::RecordingName;
@@ -18,6 +15,7 @@ use uuid::Uuid;
 use crate::http::auth::Principal;
 use crate::http::body::Payload;
 use crate::http::error::{FileCut, Problem};
+use crate::http::incoming::{self, json};
 use crate::http::limits;
 use crate::http::media::{self, Cache, Entity, MediaRequest, Presentation, Refusal};
 use crate::http::recordings::{FindError, Found};
@@ -224,11 +222,11 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let body = read(call, body).await?;
+    let body = incoming::read(call, body, limits::JSON_BODY_BYTES).await?;
     let request: TicketRequest = if body.is_empty() {
         TicketRequest::default()
     } else {
-        if !is_json(call) {
+        if incoming::media_type(call.parts) != "application/json" {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
@@ -262,66 +260,6 @@ where
         ticket,
         expires_in_s: limits::TICKET_FIRST_USE.as_secs(),
     })
-}
-
-async fn read<B>(call: &Call<'_>, body: B) -> Result<Bytes, Problem>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let too_large = || {
-        let most = limits::JSON_BODY_BYTES;
-        let message = format!("The body is longer than {most} bytes.");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
-    };
-    // A length that is told is believed at once, so that nothing of it is read.
-    let told = call
-        .parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
-    let told = told
-        .and_then(|text| text.parse::<u64>().ok())
-        .unwrap_or_default();
-    if told > limits::JSON_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
-    let limited = Limited::new(body, limits::JSON_BODY_BYTES);
-    let collected = tokio::time::timeout(limits::REQUEST_BODY, limited.collect()).await;
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_body",
-            "The body ended before its length, or is not framed as HTTP says.",
-        )),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_timeout",
-            "The body did not arrive in time.",
-        )),
-    }
-}
-
-fn is_json(call: &Call<'_>) -> bool {
-    let value = call
-        .parts
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = value
-        .and_then(|text| text.split(';').next())
-        .unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
-}
-
-fn json(value: &impl Serialize) -> Result<Response<Payload>, Problem> {
-    let text = serde_json::to_vec(value).map_err(Problem::internal)?;
-    let mut response = Response::new(Payload::text(text));
-    let content_type = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    Ok(response)
 }
 
 fn not_found() -> Problem {

@@ -1,12 +1,18 @@
 //! Who asks: keys in a header or, for players, in the query, and tickets. Whether a key is right
 //! is the store's business, which compares in constant time.
 
+pub(super) mod organization;
+pub(super) mod password;
+pub(super) mod play_token;
+pub(super) mod session;
+
 use std::net::IpAddr;
 
 use http::StatusCode;
 use http::header::{FORWARDED, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use std::sync::atomic::Ordering;
+use storage::account::Role;
 use storage::ids::TenantId;
 use storage::record::Family;
 use uuid::Uuid;
@@ -22,9 +28,13 @@ use super::tickets::Holder;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Principal {
     /// The tenant.
-    pub(super) tenant: TenantId,
-    /// The key that the credential is, or was issued for.
-    pub(super) key_id: u64,
+    pub(in crate::http) tenant: TenantId,
+    /// The key that the credential is, or was issued for; 0 for a session.
+    pub(in crate::http) key_id: u64,
+    /// The user on whose behalf it is, if it is one's.
+    pub(in crate::http) user_id: Option<u64>,
+    /// What that user may do; keys of nobody may what supervisors may.
+    pub(in crate::http) role: Role,
 }
 
 /// Lets a request in, or says why not. `task` is the recording it names, where it names one.
@@ -39,7 +49,9 @@ pub(super) fn admit(
     task: Option<Uuid>,
 ) -> Result<Option<Principal>, Problem> {
     match access {
-        Access::Public => Ok(None),
+        Access::Public | Access::PlayToken | Access::Signature | Access::Password => Ok(None),
+        Access::OrganizationKey => organization::admit(site, parts, peer).map(Some),
+        Access::UserSession => session::admit(site, parts, peer).map(Some),
         Access::Local => {
             if peer.to_canonical().is_loopback() && !came_through_a_proxy(parts) {
                 Ok(None)
@@ -78,7 +90,12 @@ fn by_ticket(
         .and_then(|task| site.tickets.redeem(&ticket, task, peer, now))
         .filter(|holder| site.storage.is_key_valid(holder.key_id));
     Some(match holder {
-        Some(Holder { tenant, key_id }) => Ok(Principal { tenant, key_id }),
+        Some(Holder { tenant, key_id }) => Ok(Principal {
+            tenant,
+            key_id,
+            user_id: None,
+            role: Role::Supervisor,
+        }),
         None => Err(wrong(
             site,
             peer,
@@ -106,6 +123,8 @@ fn by_key(site: &Site, parts: &Parts, peer: IpAddr, in_query: bool) -> Result<Pr
         Some(row) => Ok(Principal {
             tenant: row.tenant,
             key_id: row.key_id,
+            user_id: row.user_id,
+            role: Role::Supervisor,
         }),
         None => Err(wrong(site, peer, "The API key is not valid.")),
     }
