@@ -9,6 +9,7 @@
 pub mod account;
 mod accounts;
 mod auth;
+mod carry;
 mod changes;
 pub mod check;
 mod delete;
@@ -36,6 +37,7 @@ pub mod recorder;
 mod recover;
 pub mod reindex;
 mod repair;
+mod replace;
 mod reserve;
 pub mod segment;
 mod shared;

@@ -11,7 +11,10 @@ pub(crate) mod backend;
 pub(crate) mod commit;
 pub mod keys;
 pub(crate) mod migrate;
+pub(crate) mod prompts;
+pub(crate) mod purged;
 pub(crate) mod read;
+pub(crate) mod replaced;
 pub(crate) mod tables;
 pub mod values;
 

@@ -65,13 +65,13 @@ pub fn decode_key(bytes: &[u8]) -> Result<KeyRow, ValueError> {
     decode(bytes)
 }
 
-fn encode<T: Serialize>(row: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     // Serialising plain structs into memory has no way to fail; an empty row would be refused
     // by every reader.
     postcard::to_extend(row, vec![VERSION]).unwrap_or_default()
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
     match bytes.split_first() {
         None => Err(ValueError::Empty),
         Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
