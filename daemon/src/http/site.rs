@@ -10,6 +10,8 @@ use storage::handle::StorageHandle;
 use super::address::Connections;
 use super::failures::Failures;
 use super::metrics::HttpMetrics;
+use super::ratelimit::RateLimits;
+use super::steady::Steady;
 use super::tickets::Tickets;
 use crate::app::App;
 use crate::config::schema::Config;
@@ -59,6 +61,9 @@ pub(super) struct Site {
     pub(super) metrics: Arc<HttpMetrics>,
     pub(super) connections: Arc<Connections>,
     pub(super) failures: Failures,
+    pub(super) rates: RateLimits,
+    /// By which signed links expire.
+    pub(super) steady: Steady,
     pub(super) tickets: Tickets,
     /// Makes request ids of one run differ from another's.
     run: u32,
@@ -110,6 +115,8 @@ impl Site {
             metrics,
             connections: Connections::new(),
             failures: Failures::new(),
+            rates: RateLimits::new(),
+            steady: Steady::new(),
             tickets: Tickets::new()?,
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
