@@ -8,6 +8,7 @@ use audio_io::clock::Clock;
 use storage::handle::StorageHandle;
 
 use super::address::Connections;
+use super::auth::password::PasswordDesk;
 use super::failures::Failures;
 use super::metrics::HttpMetrics;
 use super::ratelimit::RateLimits;
@@ -65,6 +66,7 @@ pub(super) struct Site {
     /// By which signed links expire.
     pub(super) steady: Steady,
     pub(super) tickets: Tickets,
+    pub(super) passwords: PasswordDesk,
     /// Makes request ids of one run differ from another's.
     run: u32,
     requests: AtomicU64,
@@ -118,6 +120,7 @@ impl Site {
             rates: RateLimits::new(),
             steady: Steady::new(),
             tickets: Tickets::new()?,
+            passwords: PasswordDesk::new(),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
         }))

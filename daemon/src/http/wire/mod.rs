@@ -3,3 +3,4 @@
 pub(super) mod call_recording;
 pub(super) mod task_audio;
 pub(super) mod time;
+pub(super) mod voice_log;
