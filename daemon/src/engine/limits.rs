@@ -83,3 +83,66 @@ const _: () = assert!(
     LEG_WAIT.0 < DEVICE_LOST_AFTER.0,
     "one lost leg never ends a recording first"
 );
+
+/// Pieces of MP3 files that wait for a conversion thread: one a connection at most. When full, a
+/// reader is told `Busy`.
+pub(super) const PIECES_WAITING_MAX: usize = 4_096;
+
+/// Pieces made ahead of their readers that wait. When full, none is made ahead.
+pub(super) const PIECES_AHEAD_MAX: usize = 64;
+
+/// Whole conversions that wait for a thread. When full, whoever asks for another is told `Busy`.
+pub(super) const CONVERSIONS_WAITING_MAX: usize = 64;
+
+/// Conversions to tenants' stored formats that wait; their keeper asks for no more than there are
+/// threads.
+pub(super) const KEEPING_WAITING_MAX: usize = CONVERT_WORKERS_MAX;
+
+/// Conversion threads; a configuration asking for more gets this many.
+pub(super) const CONVERT_WORKERS_MAX: usize = 64;
+
+/// MP3 files that stay open while nobody reads them, so that what was made of them is not made
+/// again; the least recently asked for is forgotten beyond.
+pub(super) const MP3_OPEN_MAX: usize = 64;
+
+/// Pieces of one open MP3 file that are kept in memory; the oldest goes beyond.
+pub(super) const MP3_PIECES_IN_MEMORY: usize = 4;
+
+/// Idle decoders of one open MP3 file's source; more are closed.
+pub(super) const MP3_SOURCES_IDLE_MAX: usize = 2;
+
+/// Bytes of an MP3 piece that are handed out at once.
+pub(super) const MP3_READ_MAX: u64 = 64 * 1024;
+
+/// How often sealed recordings are looked for that their tenant keeps in another format.
+pub(super) const KEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Recordings noticed as sealed and not yet looked at; when more, all rows are looked through
+/// again.
+pub(super) const KEEP_NOTICED_MAX: usize = 4_096;
+
+/// Rows that are read at once when all are looked through.
+pub(super) const KEEP_PAGE: usize = 256;
+
+/// Recordings that could not be converted and are tried again; of more the last are forgotten
+/// until the next time that all rows are looked through.
+pub(super) const KEEP_FAILURES_MAX: usize = 1_024;
+
+/// The pause before a recording that could not be converted is tried again; it doubles with each
+/// failure.
+pub(super) const KEEP_RETRY_MIN: Duration = Duration::from_secs(60);
+
+/// The longest such pause.
+pub(super) const KEEP_RETRY_MAX: Duration = Duration::from_secs(6 * 3_600);
+
+/// How long nothing is converted for keeping once the disk was nearly full.
+pub(super) const KEEP_SPACE_PAUSE: Duration = Duration::from_secs(60);
+
+/// How much longer or shorter than the recording a file may be that takes its place: encoders'
+/// frames are up to 128 ms long.
+pub(super) const KEEP_LENGTH_SLACK: Millis = Millis(150);
+
+const _: () = assert!(
+    KEEP_RETRY_MIN.as_secs() < KEEP_RETRY_MAX.as_secs(),
+    "pauses grow"
+);
