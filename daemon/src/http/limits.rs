@@ -110,6 +110,13 @@ pub const FORM_BODY_BYTES: usize = 64 * 1_024;
 /// Bytes of an uploaded prompt; 413.
 pub const UPLOAD_BYTES: u64 = 50_000_000;
 
+/// Sessions of one user of seed 003; with one more the oldest ends.
+pub const SESSIONS_A_USER: usize = 16;
+/// Bytes of a session's token (a user's name of 64 and its letters); a longer one is not valid.
+pub const SESSION_TOKEN_BYTES: usize = 256;
+/// Bytes of the parameter `filters` of seed 003 as it is sent; 400.
+pub const FILTERS_BYTES: usize = 4 * PARAMETER_BYTES;
+
 /// Rows of a page where the request names no limit.
 pub const PAGE_ROWS_DEFAULT: usize = 50;
 /// Most rows of a page; 400.

@@ -8,6 +8,7 @@ use audio_io::clock::Clock;
 use storage::handle::StorageHandle;
 
 use super::address::Connections;
+use super::auth::password::PasswordDesk;
 use super::failures::Failures;
 use super::metrics::HttpMetrics;
 use super::tickets::Tickets;
@@ -60,6 +61,7 @@ pub(super) struct Site {
     pub(super) connections: Arc<Connections>,
     pub(super) failures: Failures,
     pub(super) tickets: Tickets,
+    pub(super) passwords: PasswordDesk,
     /// Makes request ids of one run differ from another's.
     run: u32,
     requests: AtomicU64,
@@ -111,6 +113,7 @@ impl Site {
             connections: Connections::new(),
             failures: Failures::new(),
             tickets: Tickets::new()?,
+            passwords: PasswordDesk::new(),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
         }))

@@ -2,3 +2,4 @@
 
 pub(super) mod task_audio;
 pub(super) mod time;
+pub(super) mod voice_log;
