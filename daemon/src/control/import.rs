@@ -14,8 +14,8 @@ use storage::record::{Container, Recording, WallMillis};
 use super::answer::{Answer, Refusal};
 use super::convert::{self, parse_time};
 use super::jobs::Teller;
-use super::recordings::tenant_id;
 use super::serve::Desk;
+use super::tenants;
 use super::wire::{ErrorCode, Import, Progress};
 
 pub(super) async fn import(desk: &Desk, wish: Import) -> Result<Answer, Refusal> {
@@ -38,7 +38,7 @@ fn carry_out(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recording, Refusal> {
     let source = PathBuf::from(&wish.path);
-    let tenant = tenant_id(storage, &wish.tenant)?;
+    let tenant = tenants::id_of(storage, &wish.tenant)?;
     let recid = wish.recid.as_deref().map(parse_recid).transpose()?;
     progress(Progress {
         stage: "probing".into(),
@@ -83,7 +83,7 @@ fn carry_out(
 }
 
 /// Finds out what a file is.
-fn probe(source: &Path) -> Result<Probed, Refusal> {
+pub(super) fn probe(source: &Path) -> Result<Probed, Refusal> {
     if source.is_relative() {
         let message = format!(
             "path: '{}' is relative; give an absolute path",
@@ -138,7 +138,7 @@ fn last_change(source: &Path) -> Option<WallMillis> {
     u64::try_from(since.as_millis()).ok().map(WallMillis)
 }
 
-const fn container(kind: Kind) -> Container {
+pub(super) const fn container(kind: Kind) -> Container {
     match kind {
         Kind::Wav => Container::Wav,
         Kind::Mp3 => Container::Mp3,
