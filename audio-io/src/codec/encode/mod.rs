@@ -47,3 +47,11 @@ pub fn encode(
     let _ = (source, target, sink, progress);
     todo!()
 }
+
+/// Names the encoder of a format, its version and its settings: part of every entity tag.
+#[must_use]
+#[allow(clippy::todo, reason = "skeleton")]
+pub fn encoder_id(target: Target) -> String {
+    let _ = target;
+    todo!()
+}
