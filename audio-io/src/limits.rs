@@ -73,6 +73,10 @@ pub const WAV_DS64_TABLE_MAX: u32 = 256;
 /// 20 ms packets. Longer files are refused.
 pub const PROBE_PACKETS_MAX: u64 = 4 * 86_400 * 50;
 
+/// The least frames of the slower side that one resampling block has: its filter is as long, which
+/// keeps nine tenths of the band. Rates without a common measure make it up to two seconds long.
+pub const RESAMPLE_BLOCK_MIN: usize = 256;
+
 /// Peaks one sidecar may hold (per leg). Larger ones are refused when decoded.
 pub const PEAKS_MAX: u32 = 64 * 1_024 * 1_024;
 

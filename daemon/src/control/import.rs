@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use audio_io::codec::probe::{self, Kind, Probed};
+use audio_io::codec::probe::{self, Probed};
 use storage::handle::{ImportNames, ImportRequest, StorageHandle};
 use storage::ids::RecordingId;
-use storage::record::{Container, Recording, WallMillis};
+use storage::record::{Recording, WallMillis};
 
 use super::answer::{Answer, Refusal};
 use super::convert::{self, parse_time};
@@ -17,6 +17,7 @@ use super::jobs::Teller;
 use super::serve::Desk;
 use super::tenants;
 use super::wire::{ErrorCode, Import, Progress};
+use crate::engine::sound_file;
 
 pub(super) async fn import(desk: &Desk, wish: Import) -> Result<Answer, Refusal> {
     let storage = desk.app.storage.clone();
@@ -54,7 +55,7 @@ fn carry_out(
     };
     let request = ImportRequest {
         tenant,
-        container: container(probed.kind),
+        container: sound_file::container(probed.kind),
         format: probed.format,
         frames: probed.frames,
         names: ImportNames {
@@ -136,15 +137,4 @@ fn last_change(source: &Path) -> Option<WallMillis> {
     let changed = std::fs::metadata(source).ok()?.modified().ok()?;
     let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok().map(WallMillis)
-}
-
-pub(super) const fn container(kind: Kind) -> Container {
-    match kind {
-        Kind::Wav => Container::Wav,
-        Kind::Mp3 => Container::Mp3,
-        Kind::M4a => Container::M4a,
-        Kind::WebM => Container::WebM,
-        Kind::Ogg => Container::Ogg,
-        Kind::Flac => Container::Flac,
-    }
 }

@@ -15,6 +15,7 @@ use super::serve::{Desk, blocking};
 use super::wire::{AddPrompt, ErrorCode, Items, NewPromptSource};
 use super::{convert, import, keys, recordings, tenants};
 use crate::config;
+use crate::engine::sound_file;
 
 pub(super) async fn list(desk: &Desk, query: Option<&str>) -> Result<Answer, Refusal> {
     let query = Query::parse(query, &["tenant", "deleted"])?;
@@ -72,7 +73,7 @@ fn store(
         NewPromptSource::File { path } => {
             let probed = import::probe(Path::new(&path))?;
             let facts = SoundFacts {
-                container: import::container(probed.kind),
+                container: sound_file::container(probed.kind),
                 format: probed.format,
                 frames: probed.frames,
             };

@@ -47,3 +47,9 @@ pub fn encode(
     let _ = (source, target, sink, progress);
     todo!()
 }
+
+/// Names the encoder of a format.
+#[must_use]
+pub fn encoder_id(target: Target) -> String {
+    format!("{target}")
+}
