@@ -8,7 +8,6 @@
 
 pub mod account;
 mod accounts;
-mod auth;
 mod changes;
 pub mod check;
 mod delete;

@@ -88,7 +88,7 @@ pub enum CliError {
     Input(#[source] std::io::Error),
     /// No random bytes.
     #[error("no random numbers from the system: {0}")]
-    Random(#[source] getrandom::Error),
+    Random(getrandom::Error),
     /// An option that names one recording, with several files.
     #[error("{0} names a single recording; give one FILE with it")]
     SingleOnly(&'static str),

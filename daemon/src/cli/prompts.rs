@@ -121,6 +121,7 @@ fn row(prompt: &Prompt) -> [String; 9] {
     let sound = prompt.sound.as_ref();
     let origin = match &prompt.origin {
         PromptSource::Upload => "file".to_owned(),
+        PromptSource::Recording { recid } => format!("recording {recid}"),
         PromptSource::Url { url } => shortened(url),
         PromptSource::Speech { text, voice } => {
             let voice = voice.as_ref().map(|voice| format!("{voice}: "));

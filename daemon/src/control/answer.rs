@@ -111,9 +111,10 @@ impl From<TenantError> for Refusal {
 impl From<KeyError> for Refusal {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::NotFound(_) | KeyError::NoTenant => {
+            KeyError::NotFound(_) | KeyError::NoTenant | KeyError::NoUser(_) => {
                 Self::new(ErrorCode::NotFound, error.to_string())
             }
+            KeyError::Ended(_) => Self::new(ErrorCode::Conflict, error.to_string()),
             other => Self::internal(&other),
         }
     }

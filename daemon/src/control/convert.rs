@@ -256,6 +256,9 @@ pub(super) fn prompt(row: &PromptRow, tenants: &[Tenant]) -> wire::Prompt {
                 text: speech.text.clone(),
                 voice: speech.voice.clone(),
             },
+            PromptOrigin::Recording(recid) => wire::PromptSource::Recording {
+                recid: recid.to_string(),
+            },
         },
         sound,
         created_at: rfc3339(row.created_at),

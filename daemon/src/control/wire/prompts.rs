@@ -44,6 +44,11 @@ pub enum PromptSource {
         /// The engine's voice; the configured one if null.
         voice: Option<String>,
     },
+    /// A copy of a recording's sound.
+    Recording {
+        /// Its number.
+        recid: String,
+    },
 }
 
 /// A prompt's file.
