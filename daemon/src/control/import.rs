@@ -14,8 +14,8 @@ use storage::record::{Recording, WallMillis};
 use super::answer::{Answer, Refusal};
 use super::convert::{self, parse_time};
 use super::jobs::Teller;
-use super::recordings::tenant_id;
 use super::serve::Desk;
+use super::tenants;
 use super::wire::{ErrorCode, Import, Progress};
 use crate::engine::sound_file;
 
@@ -39,7 +39,7 @@ fn carry_out(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recording, Refusal> {
     let source = PathBuf::from(&wish.path);
-    let tenant = tenant_id(storage, &wish.tenant)?;
+    let tenant = tenants::id_of(storage, &wish.tenant)?;
     let recid = wish.recid.as_deref().map(parse_recid).transpose()?;
     progress(Progress {
         stage: "probing".into(),
@@ -84,7 +84,7 @@ fn carry_out(
 }
 
 /// Finds out what a file is.
-fn probe(source: &Path) -> Result<Probed, Refusal> {
+pub(super) fn probe(source: &Path) -> Result<Probed, Refusal> {
     if source.is_relative() {
         let message = format!(
             "path: '{}' is relative; give an absolute path",
