@@ -70,9 +70,6 @@ pub(super) const SPEECH_COMPLAINT_BYTES: usize = 1_024;
 /// How often a speech command's output is measured; one that is too long ends it.
 pub(super) const SPEECH_LOOK: Duration = Duration::from_millis(200);
 
-/// How far below everything else a speech command runs (nice value).
-pub(super) const SPEECH_NICE: i32 = 15;
-
 const _: () = assert!(FETCH_CONNECT.as_secs() < FETCH_WHOLE.as_secs());
 const _: () = assert!(PROMPTS_AT_ONCE < PROMPTS_WAITING);
 const _: () = assert!(

@@ -17,7 +17,7 @@ use super::error::Problem;
 use super::media::{self, Cache, Entity, MediaRequest, Presentation, Refusal};
 use super::recordings::{FindError, Found, Opened};
 use super::service::Call;
-use crate::engine::transcode::{ConvertError, Converted};
+use crate::engine::transcode::{BUSY_RETRY_S, ConvertError, Converted, container_of};
 
 /// Which bytes are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn unavailable(code: &'static str, message: &'static str, again: Duration) -> Pr
 }
 
 /// When it may be worth asking again for what waits.
-const BUSY_AGAIN: Duration = Duration::from_secs(5);
+const BUSY_AGAIN: Duration = Duration::from_secs(BUSY_RETRY_S);
 /// When it may be worth asking again for what needs space.
 const SPACE_AGAIN: Duration = Duration::from_secs(60);
 
@@ -152,13 +152,14 @@ async fn shaped(call: &Call<'_>, opened: &Rc<Opened>, wanted: Wanted) -> Result<
         container,
         entity: Rc::clone(entity),
     };
+    // A WAV is a WAV, whatever its samples are encoded as.
     let target = match wanted {
-        Wanted::Format(target) if container(target) != stored => target,
+        Wanted::Format(target) if container_of(target) != stored => target,
         Wanted::Format(_) | Wanted::AsStored => return Ok(sound(stored, &opened.entity)),
     };
     let site = &call.worker.site;
     if let Some(entity) = opened.converted(target, site.clock.monotonic()) {
-        return Ok(sound(container(target), &entity));
+        return Ok(sound(container_of(target), &entity));
     }
     let converted = site.transcoder.convert(&opened.recording, target).await?;
     let entity = match converted {
@@ -170,19 +171,7 @@ async fn shaped(call: &Call<'_>, opened: &Rc<Opened>, wanted: Wanted) -> Result<
     let now = site.clock.monotonic();
     call.worker.recordings.sweep(now);
     opened.keep_converted(target, Rc::clone(&entity), now);
-    Ok(sound(container(target), &entity))
-}
-
-/// The file format of a target. A WAV is a WAV, whatever its samples are encoded as.
-pub(super) const fn container(target: Target) -> Container {
-    match target {
-        Target::Wav => Container::Wav,
-        Target::Mp3 => Container::Mp3,
-        Target::M4a => Container::M4a,
-        Target::Flac => Container::Flac,
-        Target::Ogg => Container::Ogg,
-        Target::WebM => Container::WebM,
-    }
+    Ok(sound(container_of(target), &entity))
 }
 
 /// What a family shows a sound as.
