@@ -309,7 +309,7 @@ fn rows_are_offered_until_they_are_durable() {
     tries.count(ip("10.0.0.1"), None, steady.now());
     assert!(tries.must_ask() && !tries.must_ask());
     let first = (true, vec![0, 10, 0, 0, 1]);
-    assert_eq!(keys(&tries), [first.clone()]);
+    assert_eq!(keys(&tries), std::slice::from_ref(&first));
     assert!(tries.must_ask(), "what comes now is another commit's");
     // The commit failed; meanwhile more came.
     tries.count(ip("::1"), Some("Anna"), steady.now());

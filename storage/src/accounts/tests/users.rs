@@ -44,7 +44,7 @@ fn names_are_unique_over_all_tenants_whatever_their_case() {
         matches!(refused, Err(AccountError::NoTenant(_))),
         "{refused:?}"
     );
-    assert_eq!(store.handle.users(), [anna.clone()]);
+    assert_eq!(store.handle.users(), std::slice::from_ref(&anna));
     assert_eq!(store.handle.user(anna.user_id), Some(anna));
     assert_eq!(store.handle.user(77), None);
 }
