@@ -36,6 +36,7 @@ mod recover;
 pub mod reindex;
 mod repair;
 mod reserve;
+pub mod scratch;
 pub mod segment;
 mod shared;
 #[cfg(test)]

@@ -78,6 +78,10 @@ pub const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Free space below which a disk that was full stays refused, in bytes, beyond the reserve.
 pub const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
+/// Free space below which nothing is uploaded, fetched or spoken, in bytes, beyond
+/// [`FREE_BYTES_MIN`]: several of the largest may be under way.
+pub const SCRATCH_FREE_MIN: u64 = 128 * 1024 * 1024;
+
 /// Size of the file that is deleted when the disk is full, so that index and seals go through.
 pub const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
 

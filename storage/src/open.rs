@@ -32,6 +32,7 @@ pub(crate) fn open(
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
     let layout = Layout::new(&options.data_dir);
     let lock = lock(&layout)?;
+    crate::scratch::sweep(&layout);
     let reserve = Arc::new(Reserve::new(layout.reserve()));
     let opener = opener.unwrap_or_else(|| {
         let reserve = Arc::clone(&reserve);

@@ -7,5 +7,6 @@ pub mod g711;
 pub mod mp3;
 pub mod pcm;
 pub mod probe;
+pub mod resample;
 pub mod target;
 pub mod wav;

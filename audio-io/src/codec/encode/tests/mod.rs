@@ -1,0 +1,1 @@
+//! Made files against their sources.
