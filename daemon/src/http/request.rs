@@ -101,6 +101,18 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     (!decoded.contains('\0')).then_some(Cow::Owned(decoded))
 }
 
+/// `?live=1` asks for what there is of a recording that goes on.
+///
+/// # Errors
+/// 400 for anything but `1`, `0`, `true` and `false`.
+pub(super) fn wants_live(parts: &Parts) -> Result<bool, Problem> {
+    match Query::of(parts).get("live")?.as_deref() {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(_) => Err(Problem::parameter("query parameter 'live' is 1 or 0")),
+    }
+}
+
 /// A path segment, decoded; `None` if it is not percent-encoded UTF-8 of a sensible length.
 pub(super) fn segment(text: &str) -> Option<Cow<'_, str>> {
     if text.len() > limits::PARAMETER_BYTES || !escapes_are_whole(text) {

@@ -11,6 +11,8 @@ use super::address::Connections;
 use super::auth::password::PasswordDesk;
 use super::failures::Failures;
 use super::metrics::HttpMetrics;
+use super::ratelimit::RateLimits;
+use super::steady::Steady;
 use super::tickets::Tickets;
 use crate::app::App;
 use crate::config::schema::Config;
@@ -60,6 +62,9 @@ pub(super) struct Site {
     pub(super) metrics: Arc<HttpMetrics>,
     pub(super) connections: Arc<Connections>,
     pub(super) failures: Failures,
+    pub(super) rates: RateLimits,
+    /// By which signed links expire.
+    pub(super) steady: Steady,
     pub(super) tickets: Tickets,
     pub(super) passwords: PasswordDesk,
     /// Makes request ids of one run differ from another's.
@@ -112,6 +117,8 @@ impl Site {
             metrics,
             connections: Connections::new(),
             failures: Failures::new(),
+            rates: RateLimits::new(),
+            steady: Steady::new(),
             tickets: Tickets::new()?,
             passwords: PasswordDesk::new(),
             run: getrandom::u32()?,

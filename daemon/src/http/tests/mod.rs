@@ -6,5 +6,6 @@ mod client;
 mod connections;
 mod cut;
 mod live;
+mod made;
 mod media;
 mod rig;
