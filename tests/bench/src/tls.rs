@@ -49,12 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     out::progress(&format!("importing a file of {} MiB", options.file_mib));
     let imported = daemon.import(options.file_mib << 20)?;
     warm(&imported.file)?;
-    let nginx = Nginx::start(
-        dir.path(),
-        &imported.file,
-        cores.server,
-        Some(&certificate),
-    )?;
+    let nginx = Nginx::start(dir.path(), &imported.file, cores.server, Some(&certificate))?;
     let [small, large] = nginx.targets(imported.target.len);
     let servers = [
         Server {

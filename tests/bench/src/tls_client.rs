@@ -13,7 +13,9 @@ use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, ConnectionTrafficSecrets, RootCertStore, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, ConnectionTrafficSecrets, RootCertStore, StreamOwned,
+};
 
 use crate::client::Target;
 use crate::error::Failure;
@@ -81,7 +83,11 @@ impl Trust {
         })
     }
 
-    fn shake_hands(&self, server: &str, mut stream: &TcpStream) -> Result<ClientConnection, Failure> {
+    fn shake_hands(
+        &self,
+        server: &str,
+        mut stream: &TcpStream,
+    ) -> Result<ClientConnection, Failure> {
         let mut connection = ClientConnection::new(Arc::clone(&self.config), self.name.clone())
             .map_err(Failure::tls("beginning a connection"))?;
         while connection.is_handshaking() || connection.wants_write() {
@@ -186,7 +192,10 @@ impl Records {
         let mut record = std::mem::take(&mut self.pending);
         let (header, sealed) = record.split_at_mut(HEADER_BYTES);
         let nonce = self.receiving.nonce();
-        let opened = self.receiving.key.open_in_place(nonce, Aad::from(header), sealed);
+        let opened = self
+            .receiving
+            .key
+            .open_in_place(nonce, Aad::from(header), sealed);
         let opened = opened.map_err(|_| target.wrong("a record that cannot be opened"))?;
         match opened.split_last() {
             Some((&APPLICATION_DATA, data)) => plain.extend_from_slice(data),
