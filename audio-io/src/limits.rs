@@ -77,10 +77,32 @@ pub const PROBE_PACKETS_MAX: u64 = 4 * 86_400 * 50;
 /// keeps nine tenths of the band. Rates without a common measure make it up to two seconds long.
 pub const RESAMPLE_BLOCK_MIN: usize = 256;
 
+/// MP3 frames in the first chunk of a file: few, so that its first bytes are made at once (3.5 s of
+/// sound at 8 kHz).
+pub const MP3_FIRST_CHUNK_FRAMES: u64 = MP3_PADDING_PERIOD;
+
+/// MP3 frames in every other chunk (18 s of sound at 8 kHz): what one range request makes at
+/// least.
+pub const MP3_CHUNK_FRAMES: u64 = 5 * MP3_PADDING_PERIOD;
+
+/// MP3 frames that are coded before a chunk and thrown away, until the encoder does what one that
+/// began earlier does.
+pub const MP3_WARM_UP_FRAMES: u64 = 8;
+
+/// Frames after which the padding of MP3 at 44.1, 22.05 and 11.025 kHz repeats: 160 bytes times
+/// the bit rate in kbit/s, divided by 49, is a frame's length (ISO 11172-3, section 2.4.3.1).
+const MP3_PADDING_PERIOD: u64 = 49;
+
 /// Peaks one sidecar may hold (per leg). Larger ones are refused when decoded.
 pub const PEAKS_MAX: u32 = 64 * 1_024 * 1_024;
 
 const _: () = {
+    assert!(MP3_FIRST_CHUNK_FRAMES.is_multiple_of(MP3_PADDING_PERIOD));
+    assert!(MP3_CHUNK_FRAMES.is_multiple_of(MP3_PADDING_PERIOD));
+    assert!(
+        MP3_WARM_UP_FRAMES >= 1 && MP3_WARM_UP_FRAMES * 20 < MP3_CHUNK_FRAMES,
+        "the warm-up is a twentieth of the work at most"
+    );
     assert!(
         BLOCK_BYTES.is_multiple_of(4),
         "a block holds whole frames of every format"

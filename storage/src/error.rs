@@ -59,9 +59,6 @@ pub enum ReadError {
     /// A prompt's row.
     #[error("the row of prompt {0} is unreadable; run 'callreel check'")]
     PromptRow(PromptId),
-    /// A key's row.
-    #[error("the row of key {0} is unreadable; run 'callreel check'")]
-    KeyRow(u64),
 }
 
 macro_rules! from_redb {
@@ -199,6 +196,12 @@ pub enum KeyError {
     /// No tenant has this id.
     #[error("no such tenant")]
     NoTenant,
+    /// No user of the tenant has this id, or the user is switched off.
+    #[error("the tenant has no user {0} that is switched on")]
+    NoUser(u64),
+    /// There is nothing left to rotate.
+    #[error("key {0} is revoked or has expired; issue a new one")]
+    Ended(u64),
     /// The system gave no random bytes.
     #[error("no random numbers from the system: {0}")]
     Random(getrandom::Error),

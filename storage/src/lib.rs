@@ -8,7 +8,6 @@
 
 pub mod account;
 mod accounts;
-mod auth;
 mod carry;
 mod changes;
 pub mod check;
@@ -39,6 +38,7 @@ pub mod reindex;
 mod repair;
 mod replace;
 mod reserve;
+pub mod scratch;
 pub mod segment;
 mod shared;
 #[cfg(test)]

@@ -178,11 +178,11 @@ const ARGUMENT: Form = Form {
 };
 const UPSTREAM: Form = Form {
     wanted: "an http or https URL of at most 1024 bytes, such as \"http://127.0.0.1:5002/speak\"",
-    fits: |text| is_words(text, 1_024) && is_url(text),
+    fits: is_url,
 };
 const VOICE: Form = Form {
     wanted: "a voice's name of 1 to 64 letters, digits or any of '-_.+', not begun with '-'",
-    fits: |text| made_of(text, 64, "-_.+") && !text.starts_with('-'),
+    fits: is_voice,
 };
 const GROUP: Form = Form {
     wanted: "a group's name of 1 to 32 letters, digits, '-', '_' or '.'",
@@ -257,17 +257,27 @@ fn is_words(text: &str, longest: usize) -> bool {
     !text.trim().is_empty() && text.len() <= longest && !text.chars().any(char::is_control)
 }
 
-/// An absolute http or https URL without user and fragment.
-fn is_url(text: &str) -> bool {
+/// Whether a text is a voice's name: 1 to 64 letters, digits or any of `-_.+`. It becomes an
+/// argument of a program, hence no `-` at its beginning.
+#[must_use]
+pub fn is_voice(text: &str) -> bool {
+    made_of(text, 64, "-_.+") && !text.starts_with('-')
+}
+
+/// Whether a text is an absolute http or https URL without user and fragment, of at most 1024
+/// bytes.
+#[must_use]
+pub fn is_url(text: &str) -> bool {
     let parsed = text.parse::<http::Uri>();
-    parsed.is_ok_and(|url| {
-        matches!(url.scheme_str(), Some("http" | "https"))
-            && url.host().is_some_and(|host| !host.is_empty())
-            && !url
-                .authority()
-                .is_some_and(|host| host.as_str().contains('@'))
-            && !text.contains('#')
-    })
+    is_words(text, 1_024)
+        && parsed.is_ok_and(|url| {
+            matches!(url.scheme_str(), Some("http" | "https"))
+                && url.host().is_some_and(|host| !host.is_empty())
+                && !url
+                    .authority()
+                    .is_some_and(|host| host.as_str().contains('@'))
+                && !text.contains('#')
+        })
 }
 
 /// A serialised origin (RFC 6454 section 6.2): scheme, host, perhaps a port, and nothing more.

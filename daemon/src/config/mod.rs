@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use fault::{Fault, LoadError, Place, Problem, Rule};
 use keys::{Key, Kind};
+pub use keys::{is_url, is_voice};
 use layer::{Layer, LineTable};
 use schema::Config;
 

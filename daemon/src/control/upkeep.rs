@@ -128,6 +128,7 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::DanglingName { id, .. }
         | Finding::Peaks { id } => Some(*id),
         Finding::Orphan { .. }
+        | Finding::AccountRow { .. }
         | Finding::PromptRow { .. }
         | Finding::MissingPrompt { .. }
         | Finding::PromptSize { .. }

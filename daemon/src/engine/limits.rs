@@ -34,6 +34,44 @@ pub(super) const LEG_WAIT: Millis = Millis(1_000);
 /// no longer fed and `/readyz` says so.
 pub(super) const PROGRESS_WITHIN: Duration = Duration::from_secs(5);
 
+/// Bytes of a URL that is fetched; longer ones are refused.
+pub(super) const FETCH_URL_BYTES: usize = 2_048;
+
+/// Redirects that one fetch follows; with more it fails.
+pub(super) const FETCH_REDIRECTS: usize = 3;
+
+/// From a URL to an encrypted connection; then the fetch fails.
+pub(super) const FETCH_CONNECT: Duration = Duration::from_secs(10);
+
+/// For a whole fetch; then it fails.
+pub(super) const FETCH_WHOLE: Duration = Duration::from_secs(30);
+
+/// Bytes of a fetched or spoken file; a longer one fails, by its `Content-Length` at once.
+pub(super) const FETCH_BYTES: u64 = 50_000_000;
+
+/// Bytes of an answer's head; a longer one fails.
+pub(super) const FETCH_HEAD_BYTES: usize = 32 * 1_024;
+
+/// Addresses of one name that are tried; more are checked and not tried.
+pub(super) const FETCH_ADDRESSES: usize = 8;
+
+/// How long a fetched file may be used unasked at most, whatever its server says.
+pub(super) const FETCH_FRESH: Duration = Duration::from_secs(24 * 3_600);
+
+/// Prompts that are fetched or spoken at once; others wait.
+pub(super) const PROMPTS_AT_ONCE: usize = 2;
+
+/// Prompts that are being made or wait; with more, making another fails at once.
+pub(super) const PROMPTS_WAITING: usize = 64;
+
+/// Bytes of a speech command's standard error that are kept for the journal.
+pub(super) const SPEECH_COMPLAINT_BYTES: usize = 1_024;
+
+/// How often a speech command's output is measured; one that is too long ends it.
+pub(super) const SPEECH_LOOK: Duration = Duration::from_millis(200);
+
+const _: () = assert!(FETCH_CONNECT.as_secs() < FETCH_WHOLE.as_secs());
+const _: () = assert!(PROMPTS_AT_ONCE < PROMPTS_WAITING);
 const _: () = assert!(
     LEG_SKEW.0 < LEG_WAIT.0,
     "skew is corrected before a leg is given up"

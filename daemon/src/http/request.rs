@@ -89,7 +89,8 @@ impl<'a> Query<'a> {
     }
 }
 
-fn decode(text: &str) -> Option<Cow<'_, str>> {
+/// A name or value of a query or form, decoded; `None` if it is not percent-encoded UTF-8 without NUL.
+pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return (!text.contains('\0')).then_some(Cow::Borrowed(text));
     }
@@ -99,6 +100,18 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8().ok()?.into_owned();
     (!decoded.contains('\0')).then_some(Cow::Owned(decoded))
+}
+
+/// `?live=1` asks for what there is of a recording that goes on.
+///
+/// # Errors
+/// 400 for anything but `1`, `0`, `true` and `false`.
+pub(super) fn wants_live(parts: &Parts) -> Result<bool, Problem> {
+    match Query::of(parts).get("live")?.as_deref() {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(_) => Err(Problem::parameter("query parameter 'live' is 1 or 0")),
+    }
 }
 
 /// A path segment, decoded; `None` if it is not percent-encoded UTF-8 of a sensible length.

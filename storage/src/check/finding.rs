@@ -62,6 +62,14 @@ pub enum Finding {
         /// Which.
         id: RecordingId,
     },
+    /// A row of a tenant, key, user, session, lock-out or signing key that cannot be read.
+    #[error("row {key} in '{table}' is unreadable; 'callreel reindex' drops it")]
+    AccountRow {
+        /// The table.
+        table: &'static str,
+        /// The row's key: a number, or bytes in hexadecimal.
+        key: String,
+    },
     /// A name that does not lead to its recording.
     #[error("recording {id}: its name {name:?} does not lead to it; 'callreel reindex'")]
     Name {

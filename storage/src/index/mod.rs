@@ -15,6 +15,7 @@ pub(crate) mod prompts;
 pub(crate) mod purged;
 pub(crate) mod read;
 pub(crate) mod replaced;
+pub(crate) mod rows;
 pub(crate) mod tables;
 pub mod values;
 

@@ -2,17 +2,15 @@
 //! when they end, is the store's business.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
-use storage::account::{Lock, SessionLimits};
+use storage::account::Lock;
 use storage::record::WallMillis;
 
-use super::Principal;
-use crate::config::schema::Access;
+use super::{Principal, refuse};
 use crate::http::api::voice_log::INVALID_TOKEN;
 use crate::http::error::Problem;
 use crate::http::limits;
@@ -38,15 +36,11 @@ pub(in crate::http) fn admit(
         (Some(value), None) => value.to_str().ok().filter(|token| has_form(token)),
         (Some(_), Some(_)) => None,
     };
-    let within = session_limits(&site.config.load().access);
+    let within = site.config.load().access.session_limits();
     let session = token.and_then(|token| site.storage.use_session(token, peer, within));
     let Some(session) = session else {
-        site.metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
-        site.storage.count_failure(peer, None);
-        return Err(match site.storage.locked(peer, None) {
-            Some(lock) => locked(&lock, site.clock.wall()),
-            None => unauthorized("The Sessionid is not valid, or has expired; log in again."),
-        });
+        let wrong = unauthorized("The Sessionid is not valid, or has expired; log in again.");
+        return Err(refuse(site, peer, wrong));
     };
     Ok(Principal {
         tenant: session.tenant,
@@ -59,15 +53,6 @@ pub(in crate::http) fn admit(
 /// The token of a request that was admitted.
 pub(in crate::http) fn token(parts: &Parts) -> Option<&str> {
     parts.headers.get(HEADER)?.to_str().ok()
-}
-
-/// How long sessions live, as configured now.
-pub(in crate::http) fn session_limits(access: &Access) -> SessionLimits {
-    SessionLimits {
-        idle_ms: access.session_idle_s.saturating_mul(1_000),
-        absolute_ms: access.session_absolute_s.saturating_mul(1_000),
-        per_user: limits::SESSIONS_A_USER,
-    }
 }
 
 /// 401 with the family's key and number.

@@ -12,7 +12,7 @@ use storage::account::{Role, UserRow};
 use super::{INVALID_INPUT, denied, expected, invalid, not_found};
 use crate::http::auth::Principal;
 use crate::http::auth::password::{self, Outcome};
-use crate::http::auth::session::{self, session_limits};
+use crate::http::auth::session;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::incoming::{self, json};
@@ -58,7 +58,7 @@ where
 }
 
 async fn open(call: &Call<'_>, user: UserRow, force: bool) -> Result<Response<Payload>, Problem> {
-    let limits = session_limits(&call.worker.site.config.load().access);
+    let limits = call.worker.site.config.load().access.session_limits();
     let from = call.connection.peer.ip();
     let opened = call
         .worker
