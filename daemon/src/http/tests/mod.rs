@@ -9,4 +9,5 @@ mod cut;
 mod live;
 mod made;
 mod media;
+mod play_audio_file;
 mod rig;
