@@ -10,3 +10,4 @@ mod live;
 mod made;
 mod media;
 mod rig;
+mod sound;
