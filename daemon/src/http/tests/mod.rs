@@ -11,3 +11,4 @@ mod made;
 mod media;
 mod play_audio_file;
 mod rig;
+mod sound;
