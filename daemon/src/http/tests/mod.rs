@@ -9,3 +9,4 @@ mod live;
 mod made;
 mod media;
 mod rig;
+mod voice_log;
