@@ -148,7 +148,7 @@ impl Work {
             self.group.push(Change::PutTenant(tenant));
         }
         self.report.keys = old.keys.len() as u64;
-        self.group.extend(old.keys.into_iter().map(Change::PutKey));
+        self.group.extend(old.keys.iter().map(Change::put_key));
         let users = old.accounts.iter();
         let users = users.filter(|row| matches!(row, RowChange::Put(RowTable::Users, ..)));
         self.report.users = users.count() as u64;

@@ -39,7 +39,7 @@ pub(crate) enum Change {
     /// A tenant's row under its known number, new or again.
     PutTenant(Tenant),
     /// A key's row, new or again.
-    PutKey(KeyRow),
+    PutKey(Box<KeyRow>),
     /// A key's row goes.
     DropKey(u64),
     /// Rows of users, sessions, locks and signing keys.
@@ -77,6 +77,11 @@ impl Change {
             Self::Discard(_, id) | Self::DropGarbage(_, id) => Some(*id),
             _ => None,
         }
+    }
+
+    /// A key's row, new or again.
+    pub(crate) fn put_key(row: &KeyRow) -> Self {
+        Self::PutKey(Box::new(row.clone()))
     }
 
     /// Whether another change asks for the same rows, so that one of them is enough.

@@ -181,7 +181,9 @@ async fn start(filled: Filled) -> Result<(Child, Group), CommandError> {
         }
         command.spawn()
     });
-    let child = started.await?.map_err(|source| CommandError::Start { program, source })?;
+    let child = started
+        .await?
+        .map_err(|source| CommandError::Start { program, source })?;
     let group = child.id().and_then(|id| i32::try_from(id).ok());
     Ok((child, Group(group.map(Pid::from_raw))))
 }

@@ -2,6 +2,7 @@
 //! server. What belongs to one file is tested beside it.
 
 mod api;
+mod call_recording;
 mod client;
 mod connections;
 mod cut;
