@@ -12,18 +12,26 @@ run,test,bench gcc links Rust programs and builds the crates' C parts
 run,test,bench libc6-dev the C library's headers
 run,test,bench pkg-config finds the sound library
 run,test,bench libasound2-dev ALSA, the sound library that callreeld records through
+run,test,bench g++ builds the AAC encoder, which is C++
+run,test,bench cmake builds the Opus codec
 run,test,bench ca-certificates lets cargo check who it fetches crates from
 run,test,bench curl asks the running daemon
 run,test jq reads the JSON answers of the command line
-run espeak-ng speaks the demo's telephone calls
+run,test espeak-ng speaks the demo's telephone calls, and the texts of the prompt library
 run,test sox brings speech to telephone quality; makes test tones
 test,bench libsqlite3-dev SQLite, which the index is measured against
 test alsa-utils plays into and records from ALSA devices
-test g++ builds the fuzzing engine, which is C++
 test libasound2-plugins connects ALSA to the tests' sound server
 test pulseaudio a sound server without hardware: the tests' real-time lines
 test pulseaudio-utils asks that sound server
-test ffmpeg makes the MP3, M4A, WebM, Ogg and FLAC files that are imported
+test ffmpeg makes files to import and looks at converted ones
+test mp3val looks for faults in MP3 files
+test mediainfo looks for faults in the other formats
+test chromium plays every format through the API, as a browser
+test python3 runs the tester of the API documents
+test python3-venv keeps that tester apart from the system
+test,bench lame decodes MP3 another way; the encoder that conversions are measured against
+bench ffmpeg converts as well: conversions are measured against it
 test strace makes system calls fail on purpose
 test util-linux gives tests file systems of their own
 test shellcheck checks the shell scripts
@@ -45,9 +53,11 @@ installed() {
 provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
-        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | strace | shellcheck)
+        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | strace | \
+            shellcheck | cmake | mp3val | mediainfo | chromium | python3 | lame)
             command -v "$1" >/dev/null
             ;;
+        python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         util-linux) command -v unshare >/dev/null ;;
         nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
         alsa-utils) command -v aplay >/dev/null && command -v arecord >/dev/null ;;

@@ -10,3 +10,4 @@ pub mod logging;
 pub mod notify;
 pub mod run;
 pub mod shutdown;
+mod spool;

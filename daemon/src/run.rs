@@ -150,7 +150,7 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals) -> Result<(), RunError> {
 }
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
-/// the allowed origins, certificates.
+/// the allowed origins, certificates, the public URL, sessions' lives and request rates.
 fn reload_hook(
     app: App,
     origin: config::Origin,
@@ -170,6 +170,8 @@ fn reload_hook(
             .allowed_origins
             .clone_from(&new.http.allowed_origins);
         in_force.http.tls.clone_from(&new.http.tls);
+        in_force.http.public_url.clone_from(&new.http.public_url);
+        in_force.access = new.access.clone();
         app.config.store(Arc::new(in_force));
         if let Err(error) = http.reload() {
             log::error!("the old certificate stays in force: {error}");

@@ -158,7 +158,7 @@ pub struct Lock {
 
 /// A secret that signs links. The newest that is not retired signs; all that are not retired
 /// verify.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningKey {
     /// Public id, part of every link.
     pub id: u32,
@@ -168,6 +168,17 @@ pub struct SigningKey {
     pub created_at: WallMillis,
     /// When links signed with it stopped being valid.
     pub retired_at: Option<WallMillis>,
+}
+
+/// The secret is left out.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .field("retired_at", &self.retired_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a key is issued with.
@@ -188,7 +199,7 @@ pub struct KeyWish {
 }
 
 /// What a user is added with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewUser {
     /// Whose.
     pub tenant: TenantId,
@@ -202,8 +213,20 @@ pub struct NewUser {
     pub allow: Vec<IpNet>,
 }
 
+/// The password is left out.
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser")
+            .field("tenant", &self.tenant)
+            .field("name", &self.name)
+            .field("role", &self.role)
+            .field("allow", &self.allow)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What is changed of a user; `None` leaves it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct UserChange {
     /// A new password; ends the user's sessions.
     pub password: Option<String>,
@@ -213,4 +236,16 @@ pub struct UserChange {
     pub allow: Option<Vec<IpNet>>,
     /// Switched off (ends the user's sessions) or on again.
     pub disabled: Option<bool>,
+}
+
+/// The password is left out.
+impl fmt::Debug for UserChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserChange")
+            .field("password", &self.password.is_some())
+            .field("role", &self.role)
+            .field("allow", &self.allow)
+            .field("disabled", &self.disabled)
+            .finish()
+    }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use audio_io::dsp::peaks::Peaks;
 
+use crate::accounts::is_readable;
 use crate::error::{CheckError, OpenError, ReadError};
 use crate::handle::StorageHandle;
 use crate::ids::{RecordingId, RecordingName, TenantId};
 use crate::index::backend::FileOpener;
 use crate::index::keys::split_recording;
+use crate::index::rows::RowTable;
 use crate::index::{Index, migrate, read};
 use crate::limits::{CHECK_ROWS, FINDINGS_MAX};
 use crate::open::{lock, open_error};
@@ -85,6 +87,14 @@ pub enum Finding {
         tenant: TenantId,
         /// Which.
         id: RecordingId,
+    },
+    /// A row of a tenant, key, user, session, lock-out or signing key that cannot be read.
+    #[error("row {key} in '{table}' is unreadable; 'callreel reindex' drops it")]
+    AccountRow {
+        /// The table.
+        table: &'static str,
+        /// The row's key: a number, or bytes in hexadecimal.
+        key: String,
     },
     /// A name that does not lead to its recording.
     #[error("recording {id}: its name {name:?} does not lead to it; 'callreel reindex'")]
@@ -225,6 +235,7 @@ fn run(
             progress(check.report.recordings, total.max(check.report.recordings));
         }
     }
+    check.accounts()?;
     for (table, id) in index.dangling_names()? {
         check.report.found(Finding::DanglingName { table, id });
     }
@@ -240,6 +251,29 @@ struct Check<'s> {
 }
 
 impl Check<'_> {
+    fn accounts(&mut self) -> Result<(), CheckError> {
+        let mut bad = |table, key| self.report.found(Finding::AccountRow { table, key });
+        for (id, row) in self.index.tenant_rows()? {
+            if row.is_err() {
+                bad("tenants", id.to_string());
+            }
+        }
+        for (id, row) in self.index.key_rows()? {
+            if row.is_err() {
+                bad("keys", id.to_string());
+            }
+        }
+        for table in RowTable::ALL {
+            for (key, value) in self.index.raw_rows(table)? {
+                if !is_readable(table, &key, &value) {
+                    let hex = key.iter().map(|byte| format!("{byte:02x}")).collect();
+                    bad(table.name(), hex);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn row(&mut self, row: &Recording) -> Result<(), CheckError> {
         self.names(row)?;
         let Some(outcome) = &row.outcome else {

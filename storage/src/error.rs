@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::limits::PASSWORD_BYTES;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
+use crate::limits::PASSWORD_BYTES;
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +56,6 @@ pub enum ReadError {
     /// A tenant's row.
     #[error("the row of tenant {0} is unreadable; run 'callreel check'")]
     TenantRow(TenantId),
-    /// A key's row.
-    #[error("the row of key {0} is unreadable; run 'callreel check'")]
-    KeyRow(u64),
 }
 
 macro_rules! from_redb {
@@ -180,6 +177,12 @@ pub enum KeyError {
     /// No tenant has this id.
     #[error("no such tenant")]
     NoTenant,
+    /// No user of the tenant has this id, or the user is switched off.
+    #[error("the tenant has no user {0} that is switched on")]
+    NoUser(u64),
+    /// There is nothing left to rotate.
+    #[error("key {0} is revoked or has expired; issue a new one")]
+    Ended(u64),
     /// The system gave no random bytes.
     #[error("no random numbers from the system: {0}")]
     Random(getrandom::Error),

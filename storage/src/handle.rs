@@ -2,25 +2,20 @@
 //! each does inside lies in the files it calls.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use audio_io::clock::Clock;
 use tokio::sync::mpsc;
 
-use crate::auth;
-use crate::error::{
-    DeleteError, ImportError, KeyError, OpenError, ReadError, TenantError, ViewError, WriteError,
-};
+pub use crate::accounts::IssuedKey;
+use crate::error::{DeleteError, ImportError, OpenError, ReadError, ViewError, WriteError};
 use crate::ids::{
-    CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId, TenantName,
+    CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId,
 };
-use crate::index::apply::{Applied, Change, NewKey, Refusal};
+use crate::index::apply::Change;
 use crate::index::commit::Job;
-use crate::limits::LABEL_MAX;
 use crate::metrics::{BOUNDS, Histogram};
-use crate::record::{
-    Container, Family, KeyRow, Recording, RecordingFacts, RecordingState, Tenant, WallMillis,
-};
+use crate::record::{Container, Recording, RecordingFacts, RecordingState, WallMillis};
 use crate::recorder::ViewRequest;
 use crate::shared::Shared;
 use crate::view::RecordingView;
@@ -146,15 +141,6 @@ pub struct ImportNames {
     pub session_uuid: Option<uuid::Uuid>,
 }
 
-/// A freshly issued key: the secret is shown once and kept nowhere.
-#[derive(Clone, Debug)]
-pub struct IssuedKey {
-    /// Its row.
-    pub row: KeyRow,
-    /// The secret.
-    pub secret: String,
-}
-
 impl StorageHandle {
     /// Opens (creates) the store, repairs what a crash left, starts index writer and work thread.
     ///
@@ -251,109 +237,6 @@ impl StorageHandle {
     /// [`DeleteError`]; only its `Io` leaves something: a file that the next start removes.
     pub fn delete(&self, tenant: TenantId, id: RecordingId) -> Result<(), DeleteError> {
         crate::delete::delete(&self.shared, tenant, id)
-    }
-
-    /// Adds a tenant.
-    ///
-    /// # Errors
-    /// [`TenantError`].
-    pub fn add_tenant(&self, name: TenantName) -> Result<Tenant, TenantError> {
-        let at = self.shared.clock.wall();
-        match self.shared.committer.commit(Change::AddTenant {
-            name: name.clone(),
-            at,
-        })? {
-            Applied::Tenant(tenant) => {
-                let mut tenants = self
-                    .shared
-                    .tenants
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                tenants.insert(tenant.id, tenant.name.clone());
-                Ok(tenant)
-            }
-            _ => Err(TenantError::Exists(name)),
-        }
-    }
-
-    /// All tenants, by number.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn tenants(&self) -> Result<Vec<Tenant>, ReadError> {
-        self.shared.index.tenants()
-    }
-
-    /// Issues a key. Labels longer than [`LABEL_MAX`] bytes are cut.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub fn issue_key(
-        &self,
-        tenant: TenantId,
-        family: Family,
-        label: &str,
-    ) -> Result<IssuedKey, KeyError> {
-        let secret = auth::new_secret(family)?;
-        let end = label
-            .char_indices()
-            .map(|(at, letter)| at + letter.len_utf8());
-        let end = end.take_while(|end| *end <= LABEL_MAX).last().unwrap_or(0);
-        let label = label[..end].to_owned();
-        let key = NewKey {
-            tenant,
-            family,
-            secret_hash: self.shared.keys.hash(&secret),
-            label,
-            at: self.shared.clock.wall(),
-        };
-        match self.shared.committer.commit(Change::AddKey(key))? {
-            Applied::Key(row) => {
-                self.shared.keys.replace(self.keys()?);
-                Ok(IssuedKey { row, secret })
-            }
-            _ => Err(KeyError::NoTenant),
-        }
-    }
-
-    /// Revokes a key; once more changes nothing.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub fn revoke_key(&self, key_id: u64) -> Result<KeyRow, KeyError> {
-        let at = self.shared.clock.wall();
-        match self
-            .shared
-            .committer
-            .commit(Change::RevokeKey { key_id, at })?
-        {
-            Applied::Key(row) => {
-                self.shared.keys.replace(self.keys()?);
-                Ok(row)
-            }
-            Applied::Refused(Refusal::Unreadable) => Err(ReadError::KeyRow(key_id).into()),
-            _ => Err(KeyError::NotFound(key_id)),
-        }
-    }
-
-    /// All keys, revoked ones included.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn keys(&self) -> Result<Vec<KeyRow>, ReadError> {
-        self.shared.index.keys()
-    }
-
-    /// Looks a secret up (keyed BLAKE3, in memory); revoked: `None`.
-    #[must_use]
-    pub fn authenticate(&self, family: Family, secret: &str) -> Option<KeyRow> {
-        self.shared.keys.find(family, secret)
-    }
-
-    /// Whether a key is known and not revoked: what was issued for it (tickets) dies with it.
-    #[must_use]
-    pub fn is_key_valid(&self, key_id: u64) -> bool {
-        self.shared.keys.is_valid(key_id)
     }
 
     /// A fresh recording id (never reused) and all its names, without touching the disk.

@@ -8,7 +8,6 @@
 
 pub mod account;
 mod accounts;
-mod auth;
 mod changes;
 pub mod check;
 mod delete;
@@ -37,6 +36,7 @@ mod recover;
 pub mod reindex;
 mod repair;
 mod reserve;
+pub mod scratch;
 pub mod segment;
 mod shared;
 #[cfg(test)]

@@ -78,6 +78,10 @@ pub const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Free space below which a disk that was full stays refused, in bytes, beyond the reserve.
 pub const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
+/// Free space below which nothing is uploaded, fetched or spoken, in bytes, beyond
+/// [`FREE_BYTES_MIN`]: several of the largest may be under way.
+pub const SCRATCH_FREE_MIN: u64 = 128 * 1024 * 1024;
+
 /// Size of the file that is deleted when the disk is full, so that index and seals go through.
 pub const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -94,7 +98,8 @@ pub const COMMIT_QUEUE_MAX: usize = 4_096;
 /// Index changes in one commit.
 pub const COMMIT_GROUP_MAX: usize = 1_024;
 
-/// How long an index change that nobody waits for may wait for company.
+/// How long an index change that nobody waits for may wait for company; twice as long when
+/// company keeps coming.
 pub const COMMIT_WINDOW: Duration = Duration::from_millis(100);
 
 /// How long the index writer waits before it tries a failed commit again.
@@ -159,3 +164,56 @@ const _: () = {
 pub const SPEECH_TEXT_MAX: usize = 10_000;
 /// Bytes of a password, least and most.
 pub const PASSWORD_BYTES: (usize, usize) = (8, 256);
+
+/// Passwords that are hashed or verified at once, 19 MiB each; more wait for their turn.
+pub const PASSWORDS_AT_ONCE: usize = 4;
+
+/// Users over all tenants; [`crate::error::AccountError::Full`] beyond.
+pub const USERS_MAX: usize = 10_000;
+
+/// Sessions of one user, whatever is asked for; the oldest ends for a new one.
+pub const SESSIONS_PER_USER_MAX: usize = 16;
+
+/// How long a session's use may be missing on disk.
+pub const SESSION_SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// How far a stored session may lie in the future, because the clock was set back while the
+/// store was closed; one that lies farther ahead has ended.
+pub const SESSION_AHEAD_MAX: Duration = Duration::from_secs(60);
+
+/// Keys with an end that are issued on one user's behalf; the oldest goes for a new one.
+pub const USER_KEYS_MAX: usize = 64;
+
+/// Signing keys that are remembered, retired ones included; the oldest retired one is forgotten
+/// for a new one, or the oldest of all where none is retired.
+pub const SIGNING_KEYS_MAX: usize = 64;
+
+/// Addresses and names whose failures are remembered; beyond it the one whose last failure is
+/// longest ago is forgotten.
+pub const LOCK_SUBJECTS_MAX: usize = 65_536;
+
+/// Bytes of a name whose failures are counted; longer ones are cut.
+pub const LOCK_NAME_MAX: usize = 64;
+
+/// Failures of an address within [`LOCK_TRIES_SPAN`] that lock it.
+pub const LOCK_ADDRESS_TRIES: usize = 20;
+
+/// Failures of a name within [`LOCK_TRIES_SPAN`] that lock it.
+pub const LOCK_USER_TRIES: usize = 5;
+
+/// How long a failure counts towards a lock.
+pub const LOCK_TRIES_SPAN: Duration = Duration::from_secs(10 * 60);
+
+/// Failures of an address within [`LOCK_BLOCK_SPAN`] that block it for [`LOCK_BLOCKED`].
+pub const LOCK_BLOCK_TRIES: usize = 100;
+
+/// How long a failure counts towards a block.
+pub const LOCK_BLOCK_SPAN: Duration = Duration::from_secs(60 * 60);
+
+/// How long an address is blocked.
+pub const LOCK_BLOCKED: Duration = Duration::from_secs(24 * 60 * 60);
+
+const _: () = {
+    assert!(LOCK_USER_TRIES < LOCK_ADDRESS_TRIES && LOCK_ADDRESS_TRIES < LOCK_BLOCK_TRIES);
+    assert!(PASSWORD_BYTES.0 <= PASSWORD_BYTES.1);
+};

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use audio_io::clock::Clock;
 use tokio::sync::mpsc;
 
-use crate::auth::Keys;
+use crate::accounts::Accounts;
 use crate::changes::Changes;
 use crate::error::{OpenError, ReadError};
 use crate::handle::{RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
@@ -32,6 +32,7 @@ pub(crate) fn open(
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
     let layout = Layout::new(&options.data_dir);
     let lock = lock(&layout)?;
+    crate::scratch::sweep(&layout);
     let reserve = Arc::new(Reserve::new(layout.reserve()));
     let opener = opener.unwrap_or_else(|| {
         let reserve = Arc::clone(&reserve);
@@ -53,6 +54,7 @@ pub(crate) fn open(
     if !reserve.hold() {
         log::warn!("there is no room for a reserve: a full disk will stop the index too");
     }
+    let accounts = Accounts::load(&index, hash_secret, Arc::clone(&clock))?;
     let metrics = Arc::new(Metrics::default());
     let changes = Arc::new(Changes::default());
     let committer = Committer::spawn(Parts {
@@ -62,8 +64,6 @@ pub(crate) fn open(
         changes: Arc::clone(&changes),
         reserve: Arc::clone(&reserve),
     })?;
-    let keys = Keys::new(hash_secret, index.keys().map_err(open_error)?);
-    let tenants = index.tenants().map_err(open_error)?;
     let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
     let shared = Arc::new(Shared {
         layout,
@@ -75,8 +75,7 @@ pub(crate) fn open(
         changes,
         metrics,
         reserve,
-        keys,
-        tenants: RwLock::new(tenants.into_iter().map(|row| (row.id, row.name)).collect()),
+        accounts,
         views,
         syncfs_reports: syncfs_reports(),
         _lock: lock,
@@ -127,6 +126,5 @@ pub(crate) fn open_error(error: ReadError) -> OpenError {
         ReadError::Index(error) => OpenError::Index(error),
         ReadError::Row(_) => OpenError::Meta("recordings"),
         ReadError::TenantRow(_) => OpenError::Meta("tenants"),
-        ReadError::KeyRow(_) => OpenError::Meta("keys"),
     }
 }

@@ -41,6 +41,10 @@ impl Layout {
         self.root.join("journal")
     }
 
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+
     pub(crate) fn recordings(&self) -> PathBuf {
         self.root.join("recordings")
     }

@@ -5,7 +5,7 @@ use audio_io::format::StreamFormat;
 use audio_io::units::{Frames, WallMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PromptId, TenantId};
+use crate::ids::{PromptId, RecordingId, TenantId};
 use crate::record::Container;
 
 /// Where a prompt's sound comes from.
@@ -17,6 +17,8 @@ pub enum PromptOrigin {
     Url(String),
     /// A text that is spoken when it is first played.
     Speech(Speech),
+    /// A copy of a recording's sound, as it was stored then.
+    Recording(RecordingId),
 }
 
 /// A text and how it is spoken.

@@ -1,21 +1,23 @@
-//! Rebuilds the index from the files alone. Tenants and keys are carried over where the old index
-//! can still be read. Only when the new one is complete does it take the old one's place.
+//! Rebuilds the index from the files alone. Tenants, users, keys and what belongs to them are
+//! carried over where the old index can still be read. Only when the new one is complete does it take the old one's place.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::accounts::carried_over;
 use crate::check::OFFLINE_CACHE;
 use crate::error::{CheckError, OpenError, ReindexError};
 use crate::ids::{TenantId, TenantName};
 use crate::import::{plain_sound, row_of};
 use crate::index::apply::Change;
 use crate::index::backend::FileOpener;
+use crate::index::rows::{RowChange, RowTable};
 use crate::index::{Index, migrate};
 use crate::limits::COMMIT_GROUP_MAX;
 use crate::open::lock;
 use crate::paths::{Layout, facts_of, sync_dir, unlink_if_there};
-use crate::record::{Recording, Tenant, WallMillis};
+use crate::record::{KeyRow, Recording, Tenant, WallMillis};
 use crate::reserve::Reserve;
 use crate::segment::facts::{FactsError, StoredFacts};
 use crate::segment::sealed::{self, SealedError};
@@ -31,7 +33,9 @@ pub struct ReindexReport {
     pub tenants: u64,
     /// Keys carried over.
     pub keys: u64,
-    /// The old index could not be read: its keys are gone and must be issued anew.
+    /// Users carried over, with their sessions, the lock-outs and the keys that sign links.
+    pub users: u64,
+    /// The old index could not be read: its users and keys are gone and must be made anew.
     pub old_unreadable: bool,
     /// Files that could not be taken in, and why.
     pub skipped: Vec<(PathBuf, SealedError)>,
@@ -89,7 +93,8 @@ struct Old {
     hash_secret: Option<[u8; 32]>,
     id_high: u64,
     tenants: Vec<Tenant>,
-    keys: Vec<crate::record::KeyRow>,
+    keys: Vec<KeyRow>,
+    accounts: Vec<RowChange>,
     live: Vec<Recording>,
 }
 
@@ -114,11 +119,17 @@ impl Old {
             readable: true,
             hash_secret: Some(migrate::migrate(&index)?),
             id_high: index.id_high().map_err(read)?,
-            tenants: index.tenants().map_err(read)?,
-            keys: index.keys().map_err(read)?,
+            tenants: whole(index.tenant_rows().map_err(read)?),
+            keys: whole(index.key_rows().map_err(read)?),
+            accounts: carried_over(&index).map_err(read)?,
             live: index.live().map_err(read)?,
         })
     }
+}
+
+/// The rows that can be read.
+fn whole<I, T, E>(rows: Vec<(I, Result<T, E>)>) -> Vec<T> {
+    rows.into_iter().filter_map(|(_, row)| row.ok()).collect()
 }
 
 struct Work {
@@ -134,11 +145,14 @@ impl Work {
         self.group.push(Change::ReserveIds { below: old.id_high });
         for tenant in old.tenants {
             self.tenants.insert(tenant.id, tenant.name.clone());
-            self.group.push(Change::RestoreTenant(tenant));
+            self.group.push(Change::PutTenant(tenant));
         }
         self.report.keys = old.keys.len() as u64;
-        self.group
-            .extend(old.keys.into_iter().map(Change::RestoreKey));
+        self.group.extend(old.keys.iter().map(Change::put_key));
+        let users = old.accounts.iter();
+        let users = users.filter(|row| matches!(row, RowChange::Put(RowTable::Users, ..)));
+        self.report.users = users.count() as u64;
+        self.group.push(Change::Rows(old.accounts));
         // What was open is sealed by the next start, which finds it by these rows.
         self.group
             .extend(old.live.into_iter().map(|row| Change::Put(Box::new(row))));
@@ -181,7 +195,7 @@ impl Work {
             let name = free.unwrap_or_else(|| TenantName::made(format!("tenant-{id}")));
             self.tenants.insert(id, name.clone());
             let created_at = WallMillis(row.facts.started_at.0);
-            self.group.push(Change::RestoreTenant(Tenant {
+            self.group.push(Change::PutTenant(Tenant {
                 id,
                 name,
                 created_at,

@@ -84,7 +84,7 @@ pub(crate) fn free_wanted(path: &Path) -> u64 {
     clippy::useless_conversion,
     reason = "the types are narrower on 32-bit targets"
 )]
-fn share_of(path: &Path, wanted: u64) -> u64 {
+pub(crate) fn share_of(path: &Path, wanted: u64) -> u64 {
     let size = nix::sys::statvfs::statvfs(path).map_or(u64::MAX, |stat| {
         u64::from(stat.blocks()).saturating_mul(u64::from(stat.fragment_size()))
     });

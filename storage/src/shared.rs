@@ -1,14 +1,13 @@
 //! What the handle, the recorder and the threads of one open store have in common.
 
-use std::collections::HashMap;
 use std::fs::File;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use audio_io::clock::Clock;
 use tokio::sync::mpsc;
 
-use crate::auth::Keys;
+use crate::accounts::Accounts;
 use crate::changes::Changes;
 use crate::ids::{TenantId, TenantName};
 use crate::index::Index;
@@ -32,8 +31,7 @@ pub(crate) struct Shared {
     pub(crate) changes: Arc<Changes>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) reserve: Arc<Reserve>,
-    pub(crate) keys: Keys,
-    pub(crate) tenants: RwLock<HashMap<TenantId, TenantName>>,
+    pub(crate) accounts: Accounts,
     pub(crate) views: mpsc::Sender<ViewRequest>,
     /// Whether `syncfs` tells of failed writes (Linux 5.8 and later).
     pub(crate) syncfs_reports: bool,
@@ -65,11 +63,8 @@ impl Shared {
     }
 
     pub(crate) fn tenant_name(&self, tenant: TenantId) -> Option<TenantName> {
-        self.tenants
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&tenant)
-            .cloned()
+        let tenants = self.accounts.tenants.load();
+        tenants.get(&tenant).map(|row| row.name.clone())
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Setup {
     lines: String,
     http: String,
     storage: String,
+    tables: String,
     small_disk_mib: Option<u32>,
     prefix: Vec<String>,
 }
@@ -53,6 +54,7 @@ impl Setup {
             lines: String::new(),
             http: String::new(),
             storage: String::new(),
+            tables: String::new(),
             small_disk_mib: None,
             prefix: Vec::new(),
         }
@@ -92,6 +94,13 @@ impl Setup {
     #[must_use]
     pub fn storage(mut self, toml: &str) -> Self {
         let _ = writeln!(self.storage, "{toml}");
+        self
+    }
+
+    /// More tables of the configuration.
+    #[must_use]
+    pub fn toml(mut self, tables: &str) -> Self {
+        let _ = writeln!(self.tables, "{tables}");
         self
     }
 
@@ -138,13 +147,14 @@ impl Setup {
              [http.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n\
              [control]\nsocket = \"{}\"\n\n\
              [realtime]\npriority = 0\nlock_memory = false\n\n\
-             [log]\nlevel = \"debug\"\n\n{}",
+             [log]\nlevel = \"debug\"\n\n{}\n{}",
             data.display(),
             self.storage,
             self.http,
             certificate.certificate.display(),
             certificate.key.display(),
             folder.join("control.sock").display(),
+            self.tables,
             self.lines
         );
         std::fs::write(&config, text).expect("callreel.toml");

@@ -11,6 +11,7 @@
 //! A test that cannot go on panics with what it wanted and what it got.
 
 pub mod alsa;
+pub mod chromium;
 pub mod cli;
 pub mod daemon;
 pub mod golden;

@@ -146,12 +146,34 @@ impl Guarded {
         kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {}: {error}", self.name));
     }
 
-    /// Kills it at once, as a power cut of the process would, and waits for its end.
+    /// Kills it at once, as a power cut of the process would, and waits for its end. What it
+    /// started goes with it: a tracer's or a wrapper's death would leave the daemon running.
     pub fn kill(&mut self) {
+        for child in descendants(self.child.id()) {
+            // An error means that it has ended already, which is what is wanted.
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        }
         // An error means that it has ended already, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The processes that a process started, and those that these started.
+fn descendants(id: u32) -> Vec<i32> {
+    let mut found = Vec::new();
+    let mut unseen = vec![id.to_string()];
+    while let Some(parent) = unseen.pop() {
+        let tasks = std::fs::read_dir(format!("/proc/{parent}/task"));
+        for task in tasks.into_iter().flatten().flatten() {
+            let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            for child in text.split_whitespace() {
+                found.extend(child.parse::<i32>());
+                unseen.push(child.to_owned());
+            }
+        }
+    }
+    found
 }
 
 impl Drop for Guarded {

@@ -133,9 +133,6 @@ fn a_failing_sync_is_told_and_survived() {
         "--output=/dev/null",
         "--trace=fdatasync",
         "--inject=fdatasync:error=EIO:when=40+",
-        // The daemon must not outlive the tracer that the test ends.
-        "setpriv",
-        "--pdeathsig=KILL",
     ]);
     let samples = setup.folder().join("known.raw");
     std::fs::write(&samples, sound::to_bytes(&sound::noise(600 * 8_000))).expect("known.raw");

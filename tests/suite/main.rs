@@ -2,15 +2,22 @@
 //! module a subject. How to start and ask a daemon is the harness's business.
 
 mod alsa_loop;
+mod browser;
+mod call_recording;
 mod check;
 mod cli;
 mod conditionals;
 mod config;
+mod conversions;
 mod crash;
 mod disk;
+mod families;
 mod import;
 mod limits;
 mod live;
+mod matrix;
+mod openapi;
+mod play_audio_file;
 mod ranges;
 mod shutdown;
 mod support;
@@ -18,3 +25,4 @@ mod task_audio;
 mod task_auth;
 mod tidy;
 mod truncated;
+mod voice_log;

@@ -1,12 +1,18 @@
 //! The command line of `callreel`: commands, options, help and examples. What they do is in the
 //! files of their names.
 
+mod access;
+mod prompts;
+mod values;
+
 use std::path::PathBuf;
 
+pub use access::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use prompts::*;
 use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
-use storage::record::Family;
 use uuid::Uuid;
+pub use values::*;
 
 const EXIT_CODES: &str = "EXIT CODES
   0  done
@@ -61,15 +67,40 @@ pub enum Command {
     /// List calls in progress
     #[command(after_help = "EXAMPLE\n  callreel calls")]
     Calls,
-    /// Add and list tenants, the owners of recordings and keys
+    /// Add, list and change tenants, the owners of recordings, keys and users
     #[command(subcommand, after_help = "EXAMPLE\n  callreel tenant add acme")]
     Tenant(TenantCommand),
-    /// Issue, list and revoke keys of the API
+    /// Issue, list, rotate and revoke keys of the API
     #[command(
         subcommand,
         after_help = "EXAMPLE\n  callreel key issue --tenant acme --family task-audio"
     )]
     Key(KeyCommand),
+    /// List, rotate and retire the keys that sign links to recordings
+    ///
+    /// The newest one signs; all that are not retired open links. 'callreel key' is about keys of
+    /// the API.
+    #[command(
+        subcommand,
+        name = "signing-key",
+        after_help = "EXAMPLE\n  callreel signing-key rotate"
+    )]
+    SigningKey(SigningKeyCommand),
+    /// Add, change and log out users, who log in with a name and a password
+    #[command(
+        subcommand,
+        after_help = "EXAMPLE\n  callreel user add boss@acme --tenant acme --role supervisor"
+    )]
+    User(UserCommand),
+    /// List and clear lock-outs after too many wrong keys, tokens or passwords
+    #[command(subcommand, after_help = "EXAMPLE\n  callreel lock list")]
+    Lock(LockCommand),
+    /// The prompt library: sounds and texts that tenants play
+    #[command(
+        subcommand,
+        after_help = "EXAMPLE\n  callreel prompt say --tenant acme --name closed We are closed."
+    )]
+    Prompt(PromptCommand),
     /// Start and stop recordings by hand
     #[command(
         subcommand,
@@ -112,89 +143,6 @@ pub enum Command {
     /// Make the daemon read its configuration again
     #[command(after_help = "EXAMPLE\n  callreel reload")]
     Reload,
-}
-
-/// `tenant`
-#[derive(Debug, Subcommand)]
-pub enum TenantCommand {
-    /// Add a tenant
-    #[command(after_help = "EXAMPLE\n  callreel tenant add acme")]
-    Add {
-        /// 1 to 64 letters, digits, '-' or '_'
-        name: TenantName,
-    },
-    /// List tenants
-    #[command(after_help = "EXAMPLE\n  callreel tenant list")]
-    List,
-}
-
-/// `key`
-#[derive(Debug, Subcommand)]
-pub enum KeyCommand {
-    /// Issue a key and show its secret, this once
-    #[command(
-        after_help = "EXAMPLE\n  callreel key issue --tenant acme --family task-audio --label crm"
-    )]
-    Issue {
-        /// Whose recordings it opens
-        #[arg(long)]
-        tenant: TenantName,
-        /// Which family of the API it opens
-        #[arg(long, value_enum)]
-        family: FamilyArg,
-        /// A note for your own lists
-        #[arg(long, default_value = "", hide_default_value = true)]
-        label: String,
-    },
-    /// List keys, without their secrets
-    #[command(after_help = "EXAMPLE\n  callreel key list --tenant acme")]
-    List {
-        /// Only this tenant's
-        #[arg(long)]
-        tenant: Option<TenantName>,
-    },
-    /// Revoke a key at once and for good
-    #[command(after_help = "EXAMPLE\n  callreel key revoke 3")]
-    Revoke {
-        /// The key's id, from 'callreel key list'
-        #[arg(value_name = "KEY_ID")]
-        id: u64,
-    },
-}
-
-/// The families of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FamilyArg {
-    /// `/api/v2/PlayAudioFile.php`
-    #[value(alias = "play_audio_file")]
-    PlayAudioFile,
-    /// `/api/v1/sessions`
-    #[value(alias = "session_commands")]
-    SessionCommands,
-    /// `/api/calls`
-    #[value(alias = "call_recording")]
-    CallRecording,
-    /// `/ameyorestapi`
-    #[value(alias = "voice_log")]
-    VoiceLog,
-    /// `/api/v1/tasks` and `/api/v1/sse/audio`
-    #[value(alias = "task_audio")]
-    TaskAudio,
-    /// `/api/supervisor`
-    Supervisor,
-}
-
-impl From<FamilyArg> for Family {
-    fn from(family: FamilyArg) -> Self {
-        match family {
-            FamilyArg::PlayAudioFile => Self::PlayAudioFile,
-            FamilyArg::SessionCommands => Self::SessionCommands,
-            FamilyArg::CallRecording => Self::CallRecording,
-            FamilyArg::VoiceLog => Self::VoiceLog,
-            FamilyArg::TaskAudio => Self::TaskAudio,
-            FamilyArg::Supervisor => Self::Supervisor,
-        }
-    }
 }
 
 /// `record`

@@ -65,6 +65,19 @@ impl Client {
         whole(self.send(Method::POST, path, body.into()).await?).await
     }
 
+    /// Changes something.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        value: &impl Serialize,
+    ) -> Result<T, CliError> {
+        let body = serde_json::to_vec(value).map_err(CliError::NotJson)?;
+        whole(self.send(Method::PATCH, path, body.into()).await?).await
+    }
+
     /// Removes something.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use storage::limits::PASSWORD_BYTES;
+
 use super::exit::Exit;
 use crate::config::LoadError;
 use crate::control::wire::{ErrorBody, ErrorCode};
@@ -68,6 +70,25 @@ pub enum CliError {
     /// Nobody to ask.
     #[error("there is no terminal to ask on; give --yes to go ahead, or --dry-run to look")]
     NoTerminal,
+    /// Nobody to ask for a password.
+    #[error("there is no terminal to ask for the password on; give --password-stdin or --generate")]
+    NoPassword,
+    /// Two different ones were typed.
+    #[error("the two passwords differ; nothing was changed")]
+    PasswordsDiffer,
+    /// Too short, or too long.
+    #[error("a password has {} to {} bytes; nothing was changed",
+            PASSWORD_BYTES.0, PASSWORD_BYTES.1)]
+    PasswordLength,
+    /// Ctrl-C at a question.
+    #[error("cancelled; nothing was changed")]
+    Cancelled,
+    /// Standard input or the terminal.
+    #[error("cannot read: {0}")]
+    Input(#[source] std::io::Error),
+    /// No random bytes.
+    #[error("no random numbers from the system: {0}")]
+    Random(getrandom::Error),
     /// An option that names one recording, with several files.
     #[error("{0} names a single recording; give one FILE with it")]
     SingleOnly(&'static str),
@@ -102,7 +123,12 @@ impl CliError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::NoTerminal | Self::SingleOnly(_) => Exit::Usage,
+            Self::Config(_)
+            | Self::NoTerminal
+            | Self::NoPassword
+            | Self::PasswordsDiffer
+            | Self::PasswordLength
+            | Self::SingleOnly(_) => Exit::Usage,
             Self::NotRunning { .. } => Exit::NotRunning,
             Self::Denied(_) => Exit::Denied,
             Self::Exists(_) | Self::DaemonRuns(_) => Exit::Conflict,

@@ -79,21 +79,9 @@ pub(super) async fn import(context: &Context, wish: ImportArgs) -> Result<(), Cl
     Ok(())
 }
 
-/// The request for one file. The daemon has another working folder, hence the absolute path.
+/// The request for one file.
 fn wire(wish: &ImportArgs, file: &Path) -> Result<Import, CliError> {
-    let absolute = std::fs::canonicalize(file).map_err(|source| CliError::File {
-        what: "open",
-        path: file.to_owned(),
-        source,
-    })?;
-    let path = absolute
-        .into_os_string()
-        .into_string()
-        .map_err(|path| CliError::File {
-            what: "name in JSON",
-            path: path.into(),
-            source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is not UTF-8"),
-        })?;
+    let path = absolute(file)?;
     Ok(Import {
         path,
         tenant: wish.tenant.clone(),
@@ -108,4 +96,21 @@ fn wire(wish: &ImportArgs, file: &Path) -> Result<Import, CliError> {
         to: wish.to.clone(),
         started_at: wish.start.clone(),
     })
+}
+
+/// A file's path as the daemon, which has another working folder, can use it.
+pub(super) fn absolute(file: &Path) -> Result<String, CliError> {
+    let absolute = std::fs::canonicalize(file).map_err(|source| CliError::File {
+        what: "open",
+        path: file.to_owned(),
+        source,
+    })?;
+    absolute
+        .into_os_string()
+        .into_string()
+        .map_err(|path| CliError::File {
+            what: "name in JSON",
+            path: path.into(),
+            source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is not UTF-8"),
+        })
 }

@@ -2,9 +2,9 @@
 //! `reindex` and `devices` also work without a daemon.
 //!
 //! ```text
-//!  args.rs ──▶ run ──▶ status.rs, access.rs, recordings.rs, import.rs ──▶ client.rs ──▶ daemon
-//!                 ├──▶ upkeep.rs ──▶ daemon, or the data folder
-//!                 └──▶ devices.rs ──▶ ALSA                    all ──▶ output.rs ──▶ terminal
+//!  args ──▶ run ──▶ status, access, users, prompts, recordings, import ──▶ client.rs ──▶ daemon
+//!              ├──▶ upkeep.rs ──▶ daemon, or the data folder
+//!              └──▶ devices.rs ──▶ ALSA                      all ──▶ output.rs ──▶ terminal
 //! ```
 
 mod access;
@@ -15,11 +15,15 @@ pub mod error;
 pub mod exit;
 mod import;
 pub mod output;
+mod partial;
+mod password;
+mod prompts;
 mod recordings;
 mod status;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod users;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -126,6 +130,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Command::Reload => status::reload(&context).await,
             Command::Tenant(command) => access::tenant(&context, command).await,
             Command::Key(command) => access::key(&context, command).await,
+            Command::SigningKey(command) => access::signing_key(&context, command).await,
+            Command::User(command) => users::run(&context, command).await,
+            Command::Lock(command) => users::lock(&context, command).await,
+            Command::Prompt(command) => prompts::run(&context, command).await,
             Command::Record(command) => recordings::record(&context, command).await,
             Command::Recordings(command) => recordings::run(&context, command).await,
             Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,

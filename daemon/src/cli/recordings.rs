@@ -1,7 +1,5 @@
 //! `record` and `recordings`, importing apart.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Context;
@@ -9,6 +7,7 @@ use super::args::{ListArgs, NameArgs, RecordCommand, RecordingsCommand};
 use super::client::{escaped, query};
 use super::error::CliError;
 use super::output::{length, or_dash, size, table, write_bytes};
+use super::partial::Partial;
 use super::{import, output};
 use crate::control::wire::{Deleted, Page, Recording, StartRecording, StopRecording};
 
@@ -251,68 +250,6 @@ async fn export(
             target.display()
         )
     })
-}
-
-/// A file that appears under its name only when it is whole.
-struct Partial {
-    file: File,
-    partial: PathBuf,
-    target: PathBuf,
-}
-
-impl Partial {
-    fn create(target: PathBuf, force: bool) -> Result<Self, CliError> {
-        if !force && target.exists() {
-            return Err(CliError::Exists(target));
-        }
-        let mut partial = target.clone().into_os_string();
-        partial.push(".part");
-        let partial = PathBuf::from(partial);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&partial);
-        let file = file.map_err(|source| failed("create", &partial, source))?;
-        Ok(Self {
-            file,
-            partial,
-            target,
-        })
-    }
-
-    fn write(&mut self, piece: &[u8]) -> Result<(), CliError> {
-        self.file
-            .write_all(piece)
-            .map_err(|source| failed("write", &self.partial, source))
-    }
-
-    fn publish(mut self, force: bool) -> Result<PathBuf, CliError> {
-        self.file
-            .sync_all()
-            .map_err(|source| failed("write", &self.partial, source))?;
-        if !force && self.target.exists() {
-            return Err(CliError::Exists(std::mem::take(&mut self.target)));
-        }
-        std::fs::rename(&self.partial, &self.target)
-            .map_err(|source| failed("rename", &self.partial, source))?;
-        Ok(std::mem::take(&mut self.target))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // Gone already when it was published; otherwise it is of no use to anyone.
-        let _ = std::fs::remove_file(&self.partial);
-    }
-}
-
-fn failed(what: &'static str, path: &Path, source: std::io::Error) -> CliError {
-    CliError::File {
-        what,
-        path: path.to_owned(),
-        source,
-    }
 }
 
 async fn delete(

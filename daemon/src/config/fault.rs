@@ -180,6 +180,25 @@ pub enum Rule {
     /// `*` beside named origins.
     #[error("\"*\" allows every origin; remove it or all the others")]
     StarAndOthers,
+    /// A session would end before it could be idle.
+    #[error("{idle} is above session_absolute_s = {absolute}; make it at most that")]
+    IdleAboveAbsolute {
+        /// `session_idle_s`
+        idle: u64,
+        /// `session_absolute_s`
+        absolute: u64,
+    },
+    /// A network that nothing may be fetched from.
+    #[error(
+        "{network} can never be fetched from: it is unspecified, link-local or multicast; remove it"
+    )]
+    NeverFetched {
+        /// The network.
+        network: ipnet::IpNet,
+    },
+    /// Nothing could speak.
+    #[error("is empty, and there is no speech.url; give one of the two")]
+    NoSpeech,
 }
 
 struct Nearest(Option<&'static str>);

@@ -58,6 +58,10 @@ pub(super) const ROOT: &[Key] = &[
     optional("control", Kind::Table(CONTROL)),
     optional("realtime", Kind::Table(REALTIME)),
     optional("log", Kind::Table(LOG)),
+    optional("access", Kind::Table(ACCESS)),
+    optional("convert", Kind::Table(CONVERT)),
+    optional("fetch", Kind::Table(FETCH)),
+    optional("speech", Kind::Table(SPEECH)),
     optional("line", Kind::Tables(LINE)),
 ];
 
@@ -75,6 +79,7 @@ const HTTP: &[Key] = &[
     optional("allowed_origins", Kind::List(ORIGIN)),
     optional("max_connections", Kind::Integer(1, 1_000_000)),
     optional("page", Kind::Bool),
+    optional("public_url", Kind::Text(PUBLIC_URL)),
 ];
 
 const TLS: &[Key] = &[
@@ -97,6 +102,28 @@ const LOG: &[Key] = &[optional(
     "level",
     Kind::Choice(&["error", "warn", "info", "debug"]),
 )];
+
+const ACCESS: &[Key] = &[
+    optional("session_idle_s", Kind::Integer(60, DAY_S)),
+    optional("session_absolute_s", Kind::Integer(300, 30 * DAY_S)),
+    optional("requests_per_credential", Kind::Integer(0, 1_000_000)),
+    optional("requests_per_address", Kind::Integer(0, 1_000_000)),
+    optional("media_per_credential", Kind::Integer(0, 1_000_000)),
+];
+
+const CONVERT: &[Key] = &[
+    optional("cache_mib", Kind::Integer(16, 1_048_576)),
+    optional("workers", Kind::Integer(0, 256)),
+];
+
+const FETCH: &[Key] = &[optional("allow", Kind::List(NETWORK))];
+
+const SPEECH: &[Key] = &[
+    optional("command", Kind::List(ARGUMENT)),
+    optional("url", Kind::Text(UPSTREAM)),
+    optional("voice", Kind::Text(VOICE)),
+    optional("timeout_s", Kind::Integer(1, 300)),
+];
 
 const LINE: &[Key] = &[
     required("name", Kind::Text(LINE_NAME)),
@@ -126,7 +153,8 @@ const VOX: &[Key] = &[
     optional("hang_ms", Kind::Integer(20, 600_000)),
 ];
 
-const WEEK_S: i64 = 7 * 24 * 3_600;
+const DAY_S: i64 = 24 * 3_600;
+const WEEK_S: i64 = 7 * DAY_S;
 
 const ADDRESS: Form = Form {
     wanted: "an address and port such as \"127.0.0.1:8080\" or \"[::]:8443\"",
@@ -135,6 +163,26 @@ const ADDRESS: Form = Form {
 const ORIGIN: Form = Form {
     wanted: "\"*\" or an origin such as \"https://example.org\" or \"http://host:8080\"",
     fits: is_origin,
+};
+const PUBLIC_URL: Form = Form {
+    wanted: "a scheme, host and perhaps a port without a path, such as \"https://example.org\"",
+    fits: |text| text != "*" && is_origin(text),
+};
+const NETWORK: Form = Form {
+    wanted: "a network such as \"10.1.0.0/16\" or \"fd00::/8\"",
+    fits: |text| text.parse::<ipnet::IpNet>().is_ok(),
+};
+const ARGUMENT: Form = Form {
+    wanted: "a program or an argument of 1 to 1024 bytes without control characters",
+    fits: |text| is_words(text, 1_024),
+};
+const UPSTREAM: Form = Form {
+    wanted: "an http or https URL of at most 1024 bytes, such as \"http://127.0.0.1:5002/speak\"",
+    fits: is_url,
+};
+const VOICE: Form = Form {
+    wanted: "a voice's name of 1 to 64 letters, digits or any of '-_.+', not begun with '-'",
+    fits: is_voice,
 };
 const GROUP: Form = Form {
     wanted: "a group's name of 1 to 32 letters, digits, '-', '_' or '.'",
@@ -205,6 +253,33 @@ fn made_of(text: &str, longest: usize, extra: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
+fn is_words(text: &str, longest: usize) -> bool {
+    !text.trim().is_empty() && text.len() <= longest && !text.chars().any(char::is_control)
+}
+
+/// Whether a text is a voice's name: 1 to 64 letters, digits or any of `-_.+`. It becomes an
+/// argument of a program, hence no `-` at its beginning.
+#[must_use]
+pub fn is_voice(text: &str) -> bool {
+    made_of(text, 64, "-_.+") && !text.starts_with('-')
+}
+
+/// Whether a text is an absolute http or https URL without user and fragment, of at most 1024
+/// bytes.
+#[must_use]
+pub fn is_url(text: &str) -> bool {
+    let parsed = text.parse::<http::Uri>();
+    is_words(text, 1_024)
+        && parsed.is_ok_and(|url| {
+            matches!(url.scheme_str(), Some("http" | "https"))
+                && url.host().is_some_and(|host| !host.is_empty())
+                && !url
+                    .authority()
+                    .is_some_and(|host| host.as_str().contains('@'))
+                && !text.contains('#')
+        })
+}
+
 /// A serialised origin (RFC 6454 section 6.2): scheme, host, perhaps a port, and nothing more.
 fn is_origin(text: &str) -> bool {
     if text == "*" {
@@ -232,7 +307,26 @@ fn is_origin(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_origin;
+    use super::{is_origin, is_url};
+
+    #[test]
+    fn upstreams_are_absolute_urls_without_a_user() {
+        for good in ["http://127.0.0.1:5002/speak?v=1", "https://tts.example.org"] {
+            assert!(is_url(good), "{good}");
+        }
+        for bad in [
+            "",
+            "/speak",
+            "tts.example.org/speak",
+            "ftp://tts.example.org",
+            "http://",
+            "http://user:secret@tts.example.org/",
+            "http://tts.example.org/#part",
+            "http://a b/",
+        ] {
+            assert!(!is_url(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn origins_are_scheme_host_and_port_only() {

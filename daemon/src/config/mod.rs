@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use fault::{Fault, LoadError, Place, Problem, Rule};
 use keys::{Key, Kind};
+pub use keys::{is_url, is_voice};
 use layer::{Layer, LineTable};
 use schema::Config;
 
@@ -84,7 +85,8 @@ pub fn load(origin: &Origin) -> Result<Loaded, LoadError> {
 /// What a new configuration changes, by section, and whether that needs a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `line`.
+    /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `access`,
+    /// `convert`, `fetch`, `speech`, `line`.
     pub sections: Vec<&'static str>,
 }
 
@@ -100,6 +102,10 @@ impl Changes {
             ("control", differs(&old.control, &new.control)),
             ("realtime", differs(&old.realtime, &new.realtime)),
             ("log", differs(&old.log, &new.log)),
+            ("access", differs(&old.access, &new.access)),
+            ("convert", differs(&old.convert, &new.convert)),
+            ("fetch", differs(&old.fetch, &new.fetch)),
+            ("speech", differs(&old.speech, &new.speech)),
             ("line", differs(&old.lines, &new.lines)),
         ];
         let changed = sections.into_iter().filter(|(_, differs)| *differs);

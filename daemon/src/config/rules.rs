@@ -6,13 +6,27 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use audio_io::format::Channels;
+use ipnet::IpNet;
 
 use super::fault::{Fault, Place, Problem, Rule};
 use super::layer::LineTable;
-use super::schema::{Config, Http, Line};
+use super::schema::{Access, Config, Fetch, Http, Line, Speech};
 
 /// alsa-lib's PCM that is no device: any number of lines may use it.
 const NULL_PCM: &str = "null";
+
+/// Networks that nothing is ever fetched from: unspecified, link-local (where clouds keep their
+/// metadata), multicast and broadcast The fetcher refuses their addresses
+/// within larger networks too.
+const NEVER_FETCHED: [&str; 7] = [
+    "0.0.0.0/8",
+    "169.254.0.0/16",
+    "224.0.0.0/4",
+    "255.255.255.255/32",
+    "::/128",
+    "fe80::/10",
+    "ff00::/8",
+];
 
 /// Checks a whole configuration. `lines` are the tables that `config.lines` came from, in order.
 pub(super) fn check(
@@ -23,6 +37,9 @@ pub(super) fn check(
 ) {
     let mut rules = Rules { places, problems };
     rules.http(&config.http);
+    rules.access(&config.access);
+    rules.fetch(&config.fetch);
+    rules.speech(&config.speech);
     let mut names = HashMap::new();
     let mut captures = HashMap::new();
     let mut playbacks = HashMap::new();
@@ -94,6 +111,44 @@ impl Rules<'_> {
         if http.allowed_origins.len() > 1 && http.allowed_origins.iter().any(|o| o == "*") {
             let key = "http.allowed_origins";
             self.blame(self.place_of(key), key, Rule::StarAndOthers);
+        }
+    }
+
+    fn access(&mut self, access: &Access) {
+        let (idle, absolute) = (access.session_idle_s, access.session_absolute_s);
+        if idle > absolute {
+            let key = self.given("access.session_idle_s", "access.session_absolute_s");
+            let rule = Rule::IdleAboveAbsolute { idle, absolute };
+            self.blame(self.place_of(key), "access.session_idle_s", rule);
+        }
+    }
+
+    fn fetch(&mut self, fetch: &Fetch) {
+        for network in &fetch.allow {
+            let inside = |never: &&str| {
+                let never = never.parse::<IpNet>();
+                never.is_ok_and(|never| never.contains(network))
+            };
+            if NEVER_FETCHED.iter().any(|never| inside(&never)) {
+                let rule = Rule::NeverFetched { network: *network };
+                self.blame(self.place_of("fetch.allow"), "fetch.allow", rule);
+            }
+        }
+    }
+
+    fn speech(&mut self, speech: &Speech) {
+        if speech.command.is_empty() && speech.url.is_none() {
+            let key = "speech.command";
+            self.blame(self.place_of(key), key, Rule::NoSpeech);
+        }
+    }
+
+    /// The first of two keys, unless only the second was given.
+    fn given(&self, first: &'static str, second: &'static str) -> &'static str {
+        if !self.places.contains_key(first) && self.places.contains_key(second) {
+            second
+        } else {
+            first
         }
     }
 

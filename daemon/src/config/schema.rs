@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use audio_io::format::{Channels, Encoding};
 use audio_io::units::{Millis, SampleRate};
 use serde::Deserialize;
+use storage::account::SessionLimits;
 use storage::ids::{LineName, TenantName};
+
+use crate::http::limits;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -207,6 +210,18 @@ impl Default for Access {
             requests_per_credential: 100,
             requests_per_address: 200,
             media_per_credential: 0,
+        }
+    }
+}
+
+impl Access {
+    /// How long sessions live, and how many a user has.
+    #[must_use]
+    pub const fn session_limits(&self) -> SessionLimits {
+        SessionLimits {
+            idle_ms: self.session_idle_s.saturating_mul(1_000),
+            absolute_ms: self.session_absolute_s.saturating_mul(1_000),
+            per_user: limits::SESSIONS_A_USER,
         }
     }
 }

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use bad::BAD_FILES;
+
 use super::keys::{self, Key, Kind};
 use super::schema::{Config, StorageIo, Trigger};
 use super::*;
+
+mod bad;
 
 const REFERENCE: &str = include_str!("../../../packaging/callreel.toml");
 
@@ -29,93 +33,6 @@ fn load_files(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Co
         .map(|loaded| loaded.config)
         .map_err(|error| error.to_string().replace(&base, ""))
 }
-
-/// Bad files, and what their refusal must hold.
-const BAD_FILES: &[(&str, &[&str])] = &[
-    (
-        "[storage]\ndata_dri = '/x'\n",
-        &[":2: storage.data_dri", "did you mean 'data_dir'"],
-    ),
-    ("\n\n[strage]\n", &[":3: strage", "did you mean 'storage'"]),
-    (
-        "[http]\nlisten = 'x'\n",
-        &[":2: http.listen", "is text; it must be a list"],
-    ),
-    (
-        "[http]\nlisten = [\n '127.0.0.1:1',\n 'x',\n]\n",
-        &[":4: http.listen", "\"x\""],
-    ),
-    (
-        "[http]\nworkers = -1\n",
-        &[":2: http.workers", "-1", "0 to 256"],
-    ),
-    (
-        "[http]\nworkers = '2'\n",
-        &[":2: http.workers", "is text", "whole number"],
-    ),
-    (
-        "[http]\nlisten_tls = ['0.0.0.0:1']\n",
-        &[":2: http.listen_tls", "[http.tls]"],
-    ),
-    (
-        "[http.tls]\nkey = '/nope'\n",
-        &["http.tls.certificate", "is missing"],
-    ),
-    (
-        "[http.tls]\nkey = '/nope'\ncertificate='/nope'",
-        &[":2: http.tls.key", ":3: http.tls.cert", "no file '/nope'"],
-    ),
-    (
-        "[http]\nallowed_origins = ['a/b']\n",
-        &[":2: http.allowed_origins", "https://"],
-    ),
-    (
-        "[http]\nallowed_origins = ['*', 'http://a']\n",
-        &[":2: http.allowed_origins", "*"],
-    ),
-    (
-        "[http]\nlisten = ['[::1]:80', '[::1]:80']\n",
-        &[":2: http.listen", "twice"],
-    ),
-    (
-        "[realtime]\npriority = 100\n",
-        &[":2: realtime.priority", "0 to 99"],
-    ),
-    (
-        "[realtime]\nring_ms = 499\n",
-        &[":2: realtime.ring_ms", "500 to 10000"],
-    ),
-    (
-        "[realtime]\nring_ms = 10001\n",
-        &[":2: realtime.ring_ms", "500 to 10000"],
-    ),
-    (
-        "[storage]\nindex_cache_mib = 7\n",
-        &[":2: storage.index_cache_mib", "8 to 4096"],
-    ),
-    ("[storage]\nio = 'aio'\n", &[":2: storage.io", "\"uring\""]),
-    ("[log]\nlevel = 'loud'\n", &[":2: log.level", "\"debug\""]),
-    ("[http]\npage = 1\n", &[":2: http.page", "true or false"]),
-    ("[line]\nname = 'a'\n", &[":1: line", "[[line]]"]),
-    (
-        "[[line]]\nname = 'a b'\n",
-        &[":2: line.name", ":1: line.tenant", "line.trigger"],
-    ),
-    ("[storage\n", &[":1: is not valid TOML"]),
-    (
-        "[http]\nworkers = 1\nworkers = 2\n",
-        &[":3: is not valid TOML"],
-    ),
-    ("storage = 3\n", &[":1: storage", "must be a table"]),
-    (
-        "[storage]\ndata_dir = ''\n",
-        &[":2: storage.data_dir", "path"],
-    ),
-    (
-        "[http]\nworkers = 99999999999999999999\n",
-        &[":2: http.workers", "0 to 256"],
-    ),
-];
 
 #[test]
 fn each_bad_file_is_refused_with_line_key_and_remedy() {
@@ -234,6 +151,8 @@ fn later_layers_win_and_lines_add_up() {
             ("CALLREEL__HTTP__LISTEN", "127.0.0.1:1, [::1]:2"),
             ("CALLREEL__REALTIME__LOCK_MEMORY", "false"),
             ("CALLREEL__CONTROL__GROUP", "42"),
+            ("CALLREEL__FETCH__ALLOW", "10.0.0.0/8,fd00::/8"),
+            ("CALLREEL__SPEECH__COMMAND", "piper, --stdin"),
             ("CALLREELD_OTHER", "x"),
         ],
     )
@@ -244,6 +163,8 @@ fn later_layers_win_and_lines_add_up() {
     assert_eq!(config.http.listen.len(), 2);
     assert!(!config.realtime.lock_memory);
     assert_eq!(config.control.group.as_deref(), Some("42"));
+    assert_eq!(config.fetch.allow.len(), 2);
+    assert_eq!(config.speech.command, ["piper", "--stdin"]);
     let names: Vec<_> = config.lines.iter().map(|line| line.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(config.lines[0].trigger, Trigger::Api);
@@ -388,6 +309,10 @@ fn the_table_of_keys_and_the_schema_name_the_same_keys() {
         ("control", "[control]\nzz = 1"),
         ("realtime", "[realtime]\nzz = 1"),
         ("log", "[log]\nzz = 1"),
+        ("access", "[access]\nzz = 1"),
+        ("convert", "[convert]\nzz = 1"),
+        ("fetch", "[fetch]\nzz = 1"),
+        ("speech", "[speech]\nzz = 1"),
         ("line", "[[line]]\nzz = 1"),
         ("line.vox", "[[line]]\n[line.vox]\nzz = 1"),
     ];
@@ -414,6 +339,13 @@ fn changes_are_told_by_section() {
     new.http.workers = 3;
     new.log.level = schema::LogLevel::Debug;
     assert_eq!(Changes::between(&old, &new).sections, ["http", "log"]);
+    new = old.clone();
+    new.access.session_idle_s = 60;
+    new.convert.workers = 2;
+    new.fetch.allow = vec!["10.0.0.0/8".parse().unwrap()];
+    new.speech.voice = "es".into();
+    let sections = Changes::between(&old, &new).sections;
+    assert_eq!(sections, ["access", "convert", "fetch", "speech"]);
 }
 
 #[test]

@@ -10,10 +10,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
-use storage::error::{DeleteError, ImportError, KeyError, ReadError, TenantError, ViewError};
+use storage::error::{
+    AccountError, DeleteError, ImportError, KeyError, PromptError, ReadError, TenantError,
+    ViewError,
+};
 use tokio::sync::mpsc;
 
 use super::wire::{ErrorAnswer, ErrorBody, ErrorCode};
+use crate::engine::prompts::PromptFailure;
 use crate::engine::{StartError, StopError};
 
 /// The body of every answer.
@@ -107,10 +111,49 @@ impl From<TenantError> for Refusal {
 impl From<KeyError> for Refusal {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::NotFound(_) | KeyError::NoTenant => {
+            KeyError::NotFound(_) | KeyError::NoTenant | KeyError::NoUser(_) => {
                 Self::new(ErrorCode::NotFound, error.to_string())
             }
+            KeyError::Ended(_) => Self::new(ErrorCode::Conflict, error.to_string()),
             other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        let code = match error {
+            AccountError::UserExists(_) | AccountError::Full(_) => ErrorCode::Conflict,
+            AccountError::NoUser(_) | AccountError::NoTenant(_) | AccountError::NoSigningKey(_) => {
+                ErrorCode::NotFound
+            }
+            AccountError::Password => ErrorCode::BadRequest,
+            other => return Self::internal(&other),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PromptError> for Refusal {
+    fn from(error: PromptError) -> Self {
+        let code = match &error {
+            PromptError::NotFound(_) | PromptError::NoTenant(_) => ErrorCode::NotFound,
+            PromptError::Name => ErrorCode::BadRequest,
+            PromptError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                ErrorCode::Unavailable
+            }
+            other => return Self::internal(other),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PromptFailure> for Refusal {
+    fn from(error: PromptFailure) -> Self {
+        match error {
+            PromptFailure::Store(error) => error.into(),
+            // A URL or an engine that fails is the operator's business, who is told why.
+            told => Self::new(ErrorCode::Unusable, told.to_string()),
         }
     }
 }

@@ -3,7 +3,9 @@
 use audio_io::format::StreamFormat;
 use audio_io::units::WallMillis;
 use serde::Serialize;
+use storage::account::{Lock, LockSubject, SessionRow, SigningKey, UserRow};
 use storage::ids::Names;
+use storage::prompt::{PromptOrigin, PromptRow};
 use storage::record::{
     KeyRow, Recording, RecordingFacts, RecordingOutcome, RecordingState, Tenant,
 };
@@ -162,10 +164,17 @@ pub(super) fn tenant(tenant: &Tenant, recordings: u64) -> wire::Tenant {
         name: tenant.name.to_string(),
         created_at: rfc3339(tenant.created_at),
         recordings,
+        keep_as: tenant.keep_as.extension().into(),
+        disabled_at: tenant.disabled_at.map(rfc3339),
     }
 }
 
-pub(super) fn key(row: &KeyRow, tenants: &[Tenant]) -> wire::Key {
+/// A key; `users` are looked up for the name of the one it was issued for.
+pub(super) fn key(row: &KeyRow, tenants: &[Tenant], users: &[UserRow]) -> wire::Key {
+    let name = |id: u64| {
+        let user = users.iter().find(|user| user.user_id == id);
+        user.map_or_else(|| format!("#{id}"), |user| user.name.to_string())
+    };
     wire::Key {
         key_id: row.key_id.to_string(),
         tenant: tenant_name(row.tenant, tenants),
@@ -173,6 +182,88 @@ pub(super) fn key(row: &KeyRow, tenants: &[Tenant]) -> wire::Key {
         label: row.label.clone(),
         created_at: rfc3339(row.created_at),
         revoked_at: row.revoked_at.map(rfc3339),
+        expires_at: row.expires_at.map(rfc3339),
+        allow: row.allow.clone(),
+        user: row.user_id.map(name),
+    }
+}
+
+pub(super) fn user(row: &UserRow, tenants: &[Tenant]) -> wire::User {
+    wire::User {
+        user_id: row.user_id.to_string(),
+        name: row.name.to_string(),
+        tenant: tenant_name(row.tenant, tenants),
+        role: row.role,
+        allow: row.allow.clone(),
+        created_at: rfc3339(row.created_at),
+        disabled_at: row.disabled_at.map(rfc3339),
+    }
+}
+
+pub(super) fn session(row: &SessionRow, tenants: &[Tenant]) -> wire::Session {
+    wire::Session {
+        session_id: row.session_id.to_string(),
+        user: row.user.to_string(),
+        tenant: tenant_name(row.tenant, tenants),
+        role: row.role,
+        from: row.from.to_string(),
+        created_at: rfc3339(row.created_at),
+        used_at: rfc3339(row.used_at),
+    }
+}
+
+pub(super) fn lock(lock: &Lock) -> wire::Lock {
+    let kind = match lock.subject {
+        LockSubject::Address(_) => "address",
+        LockSubject::User(_) => "user",
+    };
+    wire::Lock {
+        kind: kind.into(),
+        subject: lock.subject.to_string(),
+        cause: lock.cause,
+        until: rfc3339(lock.until),
+    }
+}
+
+/// All signing keys: the newest that is not retired signs.
+pub(super) fn signing_keys(keys: &[SigningKey]) -> Vec<wire::SigningKey> {
+    let active = keys.iter().filter(|key| key.retired_at.is_none());
+    let signing = active.map(|key| key.id).max();
+    let key = |key: &SigningKey| wire::SigningKey {
+        id: key.id,
+        signs: signing == Some(key.id),
+        created_at: rfc3339(key.created_at),
+        retired_at: key.retired_at.map(rfc3339),
+    };
+    keys.iter().map(key).collect()
+}
+
+pub(super) fn prompt(row: &PromptRow, tenants: &[Tenant]) -> wire::Prompt {
+    let sound = row.sound.as_ref().map(|sound| wire::PromptSound {
+        container: sound.container.extension().into(),
+        duration_ms: sound.format.rate.duration_of(sound.frames).0,
+        size_bytes: sound.size_bytes,
+        stored_at: rfc3339(sound.stored_at),
+    });
+    wire::Prompt {
+        prompt_id: row.id.to_string(),
+        tenant: tenant_name(row.tenant, tenants),
+        name: row.name.clone(),
+        origin: match &row.origin {
+            PromptOrigin::Upload => wire::PromptSource::Upload,
+            PromptOrigin::Url(url) => wire::PromptSource::Url { url: url.clone() },
+            PromptOrigin::Speech(speech) => wire::PromptSource::Speech {
+                text: speech.text.clone(),
+                voice: speech.voice.clone(),
+            },
+            PromptOrigin::Recording(recid) => wire::PromptSource::Recording {
+                recid: recid.to_string(),
+            },
+        },
+        sound,
+        created_at: rfc3339(row.created_at),
+        expires_at: row.expires_at.map(rfc3339),
+        deleted_at: row.deleted_at.map(rfc3339),
     }
 }
 

@@ -6,17 +6,18 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use audio_io::codec::probe::{self, Kind, Probed};
+use audio_io::codec::probe::{self, Probed};
 use storage::handle::{ImportNames, ImportRequest, StorageHandle};
 use storage::ids::RecordingId;
-use storage::record::{Container, Recording, WallMillis};
+use storage::record::{Recording, WallMillis};
 
 use super::answer::{Answer, Refusal};
 use super::convert::{self, parse_time};
 use super::jobs::Teller;
-use super::recordings::tenant_id;
 use super::serve::Desk;
+use super::tenants;
 use super::wire::{ErrorCode, Import, Progress};
+use crate::engine::sound_file;
 
 pub(super) async fn import(desk: &Desk, wish: Import) -> Result<Answer, Refusal> {
     let storage = desk.app.storage.clone();
@@ -38,7 +39,7 @@ fn carry_out(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recording, Refusal> {
     let source = PathBuf::from(&wish.path);
-    let tenant = tenant_id(storage, &wish.tenant)?;
+    let tenant = tenants::id_of(storage, &wish.tenant)?;
     let recid = wish.recid.as_deref().map(parse_recid).transpose()?;
     progress(Progress {
         stage: "probing".into(),
@@ -54,7 +55,7 @@ fn carry_out(
     };
     let request = ImportRequest {
         tenant,
-        container: container(probed.kind),
+        container: sound_file::container(probed.kind),
         format: probed.format,
         frames: probed.frames,
         names: ImportNames {
@@ -83,7 +84,7 @@ fn carry_out(
 }
 
 /// Finds out what a file is.
-fn probe(source: &Path) -> Result<Probed, Refusal> {
+pub(super) fn probe(source: &Path) -> Result<Probed, Refusal> {
     if source.is_relative() {
         let message = format!(
             "path: '{}' is relative; give an absolute path",
@@ -136,15 +137,4 @@ fn last_change(source: &Path) -> Option<WallMillis> {
     let changed = std::fs::metadata(source).ok()?.modified().ok()?;
     let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok().map(WallMillis)
-}
-
-const fn container(kind: Kind) -> Container {
-    match kind {
-        Kind::Wav => Container::Wav,
-        Kind::Mp3 => Container::Mp3,
-        Kind::M4a => Container::M4a,
-        Kind::WebM => Container::WebM,
-        Kind::Ogg => Container::Ogg,
-        Kind::Flac => Container::Flac,
-    }
 }

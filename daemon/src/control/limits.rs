@@ -20,6 +20,9 @@ pub(super) const PAGE_MAX: usize = 500;
 /// Recordings on one page of a list when the request names no number.
 pub(super) const PAGE_DEFAULT: usize = 50;
 
+/// Networks in one list of where something may be used from. More are refused.
+pub(super) const NETWORKS_MAX: usize = 64;
+
 /// Pieces of a streamed answer that wait for a slow reader. When full, the producer waits.
 pub(super) const PIECES_MAX: usize = 8;
 

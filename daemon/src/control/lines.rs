@@ -4,6 +4,7 @@ use super::answer::{Answer, Refusal, ok};
 use super::convert;
 use super::recordings::{self, Wanted};
 use super::serve::{Desk, blocking};
+use super::tenants;
 use super::wire::{Items, LineCounts, StartRecording, Status, StopRecording};
 use crate::logging::rfc3339;
 
@@ -72,7 +73,7 @@ pub(super) fn calls(desk: &Desk) -> Result<Answer, Refusal> {
 
 pub(super) async fn start(desk: &Desk, wish: StartRecording) -> Result<Answer, Refusal> {
     let facts = desk.app.engine.start(wish.line, wish.from, wish.to).await?;
-    let tenants = recordings::tenants(desk).await?;
+    let tenants = tenants::all(desk).await?;
     ok(&convert::live(
         &facts,
         &convert::tenant_name(facts.tenant, &tenants),
@@ -80,7 +81,7 @@ pub(super) async fn start(desk: &Desk, wish: StartRecording) -> Result<Answer, R
 }
 
 pub(super) async fn stop(desk: &Desk, wish: StopRecording) -> Result<Answer, Refusal> {
-    let tenants = recordings::tenants(desk).await?;
+    let tenants = tenants::all(desk).await?;
     let live = desk
         .app
         .engine

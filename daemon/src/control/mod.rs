@@ -17,13 +17,16 @@ mod keys;
 mod limits;
 mod lines;
 mod peer;
+mod prompts;
 mod recordings;
 mod route;
 mod serve;
 mod socket;
+mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
 mod upkeep;
+mod users;
 pub mod wire;
 
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! Listing, showing, deleting and exporting recordings, by any of their names.
 
 use bytes::Bytes;
-use storage::handle::{Cursor, ListFilter, Page, StorageHandle};
+use storage::handle::{Cursor, ListFilter, Page};
 use storage::ids::{CallSid, ExternalId, RecordingId, RecordingName, TenantId, TenantName};
-use storage::record::{Recording, RecordingState, Tenant, WallMillis};
+use storage::record::{Recording, RecordingState, WallMillis};
 use storage::view::RecordingView;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::convert::parse_time;
 use super::limits::{PAGE_DEFAULT, PAGE_MAX, PIECE_BYTES, PIECES_MAX};
 use super::serve::{Desk, blocking};
 use super::wire::{self, Deleted, ErrorCode};
-use super::{convert, keys};
+use super::{convert, tenants};
 
 /// A recording as someone named it.
 #[derive(Clone, Debug)]
@@ -49,12 +49,6 @@ impl Wanted {
     }
 }
 
-/// All tenants.
-pub(super) async fn tenants(desk: &Desk) -> Result<Vec<Tenant>, Refusal> {
-    let storage = desk.app.storage.clone();
-    blocking(move || storage.tenants()).await
-}
-
 /// Finds a recording and its tenant's name.
 ///
 /// # Errors
@@ -64,7 +58,7 @@ pub(super) async fn find(desk: &Desk, wanted: Wanted) -> Result<(Recording, Stri
     blocking(move || {
         let tenants = storage.tenants()?;
         let searched = match &wanted.tenant {
-            Some(name) => std::slice::from_ref(keys::by_name(&tenants, name)?),
+            Some(name) => std::slice::from_ref(tenants::by_name(&tenants, name)?),
             None => tenants.as_slice(),
         };
         for reading in wanted.readings() {
@@ -149,7 +143,7 @@ pub(super) async fn list(desk: &Desk, query: Option<&str>) -> Result<Answer, Ref
     let page = blocking(move || {
         let tenants = storage.tenants()?;
         let listed = match &wish.tenant {
-            Some(name) => std::slice::from_ref(keys::by_name(&tenants, name)?),
+            Some(name) => std::slice::from_ref(tenants::by_name(&tenants, name)?),
             None => tenants.as_slice(),
         };
         let page = |tenant: TenantId| storage.list(tenant, &wish.filter, wish.after, wish.limit);
@@ -225,7 +219,11 @@ pub(super) async fn audio(
     query: Option<&str>,
 ) -> Result<Answer, Refusal> {
     let (recording, _) = find(desk, Wanted::parse(name, query)?).await?;
-    let view = desk.app.storage.view(&recording).await?;
+    Ok(stream(desk.app.storage.view(&recording).await?))
+}
+
+/// An answer with the bytes of a view, its length told first.
+pub(super) fn stream(view: RecordingView) -> Answer {
     let (pieces, receiver) = mpsc::channel(PIECES_MAX);
     let media_type = view.container().media_type();
     let length = view.len();
@@ -234,7 +232,7 @@ pub(super) async fn audio(
     answer
         .headers_mut()
         .insert(hyper::header::CONTENT_LENGTH, length.into());
-    Ok(answer)
+    answer
 }
 
 /// Reads a recording piece by piece until its end, an error, or nobody listens.
@@ -265,11 +263,6 @@ fn copy(view: &RecordingView, pieces: &mpsc::Sender<std::io::Result<Bytes>>) {
             return;
         }
     }
-}
-
-/// Whether a store knows a tenant; adds nothing.
-pub(super) fn tenant_id(storage: &StorageHandle, name: &TenantName) -> Result<TenantId, Refusal> {
-    Ok(keys::by_name(&storage.tenants()?, name)?.id)
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The paths of the control socket as one enum, so that a path without a handler does not compile.
 
+use std::str::FromStr;
+
 use hyper::Method;
 use percent_encoding::percent_decode_str;
+use storage::ids::{NameError, PromptId, TenantName, UserName};
 
 use super::answer::Refusal;
 use super::wire::{ErrorCode, PREFIX};
@@ -14,9 +17,27 @@ pub(super) enum Route {
     Calls,
     Tenants,
     AddTenant,
+    SetTenant(TenantName),
     Keys,
     IssueKey,
+    RotateKey(u64),
     RevokeKey(u64),
+    SigningKeys,
+    RotateSigningKey,
+    RetireSigningKey(u32),
+    Users,
+    AddUser,
+    SetUser(UserName),
+    RemoveUser(UserName),
+    Sessions,
+    LogOut(UserName),
+    Locks,
+    ClearLock(String),
+    Prompts,
+    AddPrompt,
+    Prompt(PromptId),
+    DeletePrompt(PromptId),
+    PromptAudio(PromptId),
     Recordings,
     Recording(String),
     DeleteRecording(String),
@@ -44,11 +65,6 @@ impl Route {
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.strip_prefix('/'));
         let parts: Vec<&str> = rest.ok_or_else(nowhere)?.split('/').collect();
-        let name = |text: &str| {
-            let decoded = percent_decode_str(text).decode_utf8();
-            let bad = |_| Refusal::new(ErrorCode::BadRequest, "the path is not UTF-8");
-            decoded.map(|name| name.into_owned()).map_err(bad)
-        };
         let choices: Vec<(Method, Self)> = match parts.as_slice() {
             ["status"] => vec![(Method::GET, Self::Status)],
             ["lines"] => vec![(Method::GET, Self::Lines)],
@@ -57,8 +73,14 @@ impl Route {
                 (Method::GET, Self::Tenants),
                 (Method::POST, Self::AddTenant),
             ],
+            ["tenants", text] => vec![(Method::PATCH, Self::SetTenant(parsed(text)?))],
             ["keys"] => vec![(Method::GET, Self::Keys), (Method::POST, Self::IssueKey)],
-            ["keys", id] => vec![(Method::DELETE, Self::RevokeKey(key_id(id)?))],
+            ["keys", id] => vec![(Method::DELETE, Self::RevokeKey(number(id, "a key's id")?))],
+            ["keys", id, "rotate"] => {
+                vec![(Method::POST, Self::RotateKey(number(id, "a key's id")?))]
+            }
+            ["signing-keys" | "users" | "sessions" | "locks", ..] => Self::of_accounts(&parts)?,
+            ["prompts", ..] => Self::of_prompts(&parts)?,
             ["recordings"] => vec![(Method::GET, Self::Recordings)],
             ["recordings", "import"] => vec![(Method::POST, Self::Import)],
             ["recordings", text] => {
@@ -73,8 +95,11 @@ impl Route {
             ["record", "stop"] => vec![(Method::POST, Self::StopRecording)],
             ["check"] => vec![(Method::POST, Self::Check)],
             ["reload"] => vec![(Method::POST, Self::Reload)],
-            _ => return Err(nowhere()),
+            _ => Vec::new(),
         };
+        if choices.is_empty() {
+            return Err(nowhere());
+        }
         let known = choices
             .iter()
             .map(|(method, _)| method.as_str())
@@ -89,14 +114,69 @@ impl Route {
                 Refusal::new(ErrorCode::MethodNotAllowed, message)
             })
     }
+
+    /// What there is below the paths of users and what belongs to them.
+    fn of_accounts(parts: &[&str]) -> Result<Vec<(Method, Self)>, Refusal> {
+        Ok(match parts {
+            ["signing-keys"] => vec![
+                (Method::GET, Self::SigningKeys),
+                (Method::POST, Self::RotateSigningKey),
+            ],
+            ["signing-keys", id] => {
+                let id = number(id, "a signing key's number")?;
+                vec![(Method::DELETE, Self::RetireSigningKey(id))]
+            }
+            ["users"] => vec![(Method::GET, Self::Users), (Method::POST, Self::AddUser)],
+            ["users", text] => {
+                let name: UserName = parsed(text)?;
+                vec![
+                    (Method::PATCH, Self::SetUser(name.clone())),
+                    (Method::DELETE, Self::RemoveUser(name)),
+                ]
+            }
+            ["users", text, "sessions"] => vec![(Method::DELETE, Self::LogOut(parsed(text)?))],
+            ["sessions"] => vec![(Method::GET, Self::Sessions)],
+            ["locks"] => vec![(Method::GET, Self::Locks)],
+            ["locks", text] => vec![(Method::DELETE, Self::ClearLock(name(text)?))],
+            _ => Vec::new(),
+        })
+    }
+
+    /// What there is below `/prompts`.
+    fn of_prompts(parts: &[&str]) -> Result<Vec<(Method, Self)>, Refusal> {
+        let id = |text: &str| number(text, "a prompt's id").map(PromptId);
+        Ok(match parts {
+            ["prompts"] => vec![
+                (Method::GET, Self::Prompts),
+                (Method::POST, Self::AddPrompt),
+            ],
+            ["prompts", text] => vec![
+                (Method::GET, Self::Prompt(id(text)?)),
+                (Method::DELETE, Self::DeletePrompt(id(text)?)),
+            ],
+            ["prompts", text, "audio"] => vec![(Method::GET, Self::PromptAudio(id(text)?))],
+            _ => Vec::new(),
+        })
+    }
 }
 
-fn key_id(text: &str) -> Result<u64, Refusal> {
+/// A part of a path, decoded.
+fn name(text: &str) -> Result<String, Refusal> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    let bad = |_| Refusal::new(ErrorCode::BadRequest, "the path is not UTF-8");
+    decoded.map(|name| name.into_owned()).map_err(bad)
+}
+
+/// A part of a path that has a form.
+fn parsed<T: FromStr<Err = NameError>>(text: &str) -> Result<T, Refusal> {
+    let bad = |error: NameError| Refusal::new(ErrorCode::BadRequest, error.to_string());
+    name(text)?.parse().map_err(bad)
+}
+
+fn number<T: FromStr>(text: &str, what: &str) -> Result<T, Refusal> {
     text.parse().map_err(|_| {
-        Refusal::new(
-            ErrorCode::BadRequest,
-            format!("'{text}' is not a key's id; it is a number"),
-        )
+        let message = format!("'{text}' is not {what}; it is a number");
+        Refusal::new(ErrorCode::BadRequest, message)
     })
 }
 
@@ -185,6 +265,23 @@ mod tests {
             Err(ErrorCode::MethodNotAllowed)
         );
         assert_eq!(code(Method::DELETE, "/keys/x"), Err(ErrorCode::BadRequest));
+        assert_eq!(
+            find(Method::PATCH, "/users/a%40b").expect("known"),
+            Route::SetUser(UserName::new("a@b").expect("a name"))
+        );
+        assert_eq!(
+            find(Method::GET, "/prompts/7/audio").expect("known"),
+            Route::PromptAudio(PromptId(7))
+        );
+        for (method, path) in [
+            (Method::PATCH, "/users/a%20b"),
+            (Method::DELETE, "/signing-keys/-1"),
+            (Method::GET, "/prompts/x"),
+            (Method::PATCH, "/tenants/%2e%2e%2f"),
+        ] {
+            assert_eq!(code(method, path), Err(ErrorCode::BadRequest), "{path}");
+        }
+        assert_eq!(code(Method::GET, "/users/a/b"), Err(ErrorCode::NotFound));
         assert_eq!(
             code(Method::GET, "/recordings/%FF"),
             Err(ErrorCode::BadRequest)

@@ -23,7 +23,7 @@ use super::peer::{Admission, Peer};
 use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
-use super::{ReloadHook, import, jobs, keys, lines, recordings};
+use super::{ReloadHook, import, jobs, keys, lines, prompts, recordings, tenants, users};
 use crate::app::App;
 
 /// What every request has at hand.
@@ -159,11 +159,29 @@ async fn dispatch(
         Route::Calls => lines::calls(&desk),
         Route::StartRecording => lines::start(&desk, body(request).await?).await,
         Route::StopRecording => lines::stop(&desk, body(request).await?).await,
-        Route::Tenants => keys::tenants(&desk).await,
-        Route::AddTenant => keys::add_tenant(&desk, body(request).await?).await,
+        Route::Tenants => tenants::list(&desk).await,
+        Route::AddTenant => tenants::add(&desk, body(request).await?).await,
+        Route::SetTenant(name) => tenants::set(&desk, name, body(request).await?).await,
         Route::Keys => keys::list(&desk).await,
         Route::IssueKey => keys::issue(&desk, body(request).await?).await,
+        Route::RotateKey(id) => keys::rotate(&desk, id, body(request).await?).await,
         Route::RevokeKey(id) => keys::revoke(&desk, id).await,
+        Route::SigningKeys => keys::signing_keys(&desk),
+        Route::RotateSigningKey => keys::rotate_signing_key(&desk, body(request).await?).await,
+        Route::RetireSigningKey(id) => keys::retire_signing_key(&desk, id).await,
+        Route::Users => users::list(&desk).await,
+        Route::AddUser => users::add(&desk, body(request).await?).await,
+        Route::SetUser(name) => users::set(&desk, name, body(request).await?).await,
+        Route::RemoveUser(name) => users::remove(&desk, name).await,
+        Route::Sessions => users::sessions(&desk).await,
+        Route::LogOut(name) => users::log_out(&desk, name).await,
+        Route::Locks => users::locks(&desk),
+        Route::ClearLock(subject) => users::clear_lock(&desk, subject).await,
+        Route::Prompts => prompts::list(&desk, query).await,
+        Route::AddPrompt => prompts::add(&desk, body(request).await?).await,
+        Route::Prompt(id) => prompts::show(&desk, id).await,
+        Route::DeletePrompt(id) => prompts::delete(&desk, id).await,
+        Route::PromptAudio(id) => prompts::audio(&desk, id).await,
         Route::Recordings => recordings::list(&desk, query).await,
         Route::Recording(name) => recordings::show(&desk, name, query).await,
         Route::DeleteRecording(name) => recordings::delete(&desk, name, query).await,

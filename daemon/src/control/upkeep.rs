@@ -127,6 +127,6 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::Name { id, .. }
         | Finding::DanglingName { id, .. }
         | Finding::Peaks { id } => Some(*id),
-        Finding::Orphan { .. } => None,
+        Finding::Orphan { .. } | Finding::AccountRow { .. } => None,
     }
 }

@@ -34,6 +34,44 @@ pub(super) const LEG_WAIT: Millis = Millis(1_000);
 /// no longer fed and `/readyz` says so.
 pub(super) const PROGRESS_WITHIN: Duration = Duration::from_secs(5);
 
+/// Bytes of a URL that is fetched; longer ones are refused.
+pub(super) const FETCH_URL_BYTES: usize = 2_048;
+
+/// Redirects that one fetch follows; with more it fails.
+pub(super) const FETCH_REDIRECTS: usize = 3;
+
+/// From a URL to an encrypted connection; then the fetch fails.
+pub(super) const FETCH_CONNECT: Duration = Duration::from_secs(10);
+
+/// For a whole fetch; then it fails.
+pub(super) const FETCH_WHOLE: Duration = Duration::from_secs(30);
+
+/// Bytes of a fetched or spoken file; a longer one fails, by its `Content-Length` at once.
+pub(super) const FETCH_BYTES: u64 = 50_000_000;
+
+/// Bytes of an answer's head; a longer one fails.
+pub(super) const FETCH_HEAD_BYTES: usize = 32 * 1_024;
+
+/// Addresses of one name that are tried; more are checked and not tried.
+pub(super) const FETCH_ADDRESSES: usize = 8;
+
+/// How long a fetched file may be used unasked at most, whatever its server says.
+pub(super) const FETCH_FRESH: Duration = Duration::from_secs(24 * 3_600);
+
+/// Prompts that are fetched or spoken at once; others wait.
+pub(super) const PROMPTS_AT_ONCE: usize = 2;
+
+/// Prompts that are being made or wait; with more, making another fails at once.
+pub(super) const PROMPTS_WAITING: usize = 64;
+
+/// Bytes of a speech command's standard error that are kept for the journal.
+pub(super) const SPEECH_COMPLAINT_BYTES: usize = 1_024;
+
+/// How often a speech command's output is measured; one that is too long ends it.
+pub(super) const SPEECH_LOOK: Duration = Duration::from_millis(200);
+
+const _: () = assert!(FETCH_CONNECT.as_secs() < FETCH_WHOLE.as_secs());
+const _: () = assert!(PROMPTS_AT_ONCE < PROMPTS_WAITING);
 const _: () = assert!(
     LEG_SKEW.0 < LEG_WAIT.0,
     "skew is corrected before a leg is given up"
@@ -41,4 +79,67 @@ const _: () = assert!(
 const _: () = assert!(
     LEG_WAIT.0 < DEVICE_LOST_AFTER.0,
     "one lost leg never ends a recording first"
+);
+
+/// Pieces of MP3 files that wait for a conversion thread: one a connection at most. When full, a
+/// reader is told `Busy`.
+pub(super) const PIECES_WAITING_MAX: usize = 4_096;
+
+/// Pieces made ahead of their readers that wait. When full, none is made ahead.
+pub(super) const PIECES_AHEAD_MAX: usize = 64;
+
+/// Whole conversions that wait for a thread. When full, whoever asks for another is told `Busy`.
+pub(super) const CONVERSIONS_WAITING_MAX: usize = 64;
+
+/// Conversions to tenants' stored formats that wait; their keeper asks for no more than there are
+/// threads.
+pub(super) const KEEPING_WAITING_MAX: usize = CONVERT_WORKERS_MAX;
+
+/// Conversion threads; a configuration asking for more gets this many.
+pub(super) const CONVERT_WORKERS_MAX: usize = 64;
+
+/// MP3 files that stay open while nobody reads them, so that what was made of them is not made
+/// again; the least recently asked for is forgotten beyond.
+pub(super) const MP3_OPEN_MAX: usize = 64;
+
+/// Pieces of one open MP3 file that are kept in memory; the oldest goes beyond.
+pub(super) const MP3_PIECES_IN_MEMORY: usize = 4;
+
+/// Idle decoders of one open MP3 file's source; more are closed.
+pub(super) const MP3_SOURCES_IDLE_MAX: usize = 2;
+
+/// Bytes of an MP3 piece that are handed out at once.
+pub(super) const MP3_READ_MAX: u64 = 64 * 1024;
+
+/// How often sealed recordings are looked for that their tenant keeps in another format.
+pub(super) const KEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Recordings noticed as sealed and not yet looked at; when more, all rows are looked through
+/// again.
+pub(super) const KEEP_NOTICED_MAX: usize = 4_096;
+
+/// Rows that are read at once when all are looked through.
+pub(super) const KEEP_PAGE: usize = 256;
+
+/// Recordings that could not be converted and are tried again; of more the last are forgotten
+/// until the next time that all rows are looked through.
+pub(super) const KEEP_FAILURES_MAX: usize = 1_024;
+
+/// The pause before a recording that could not be converted is tried again; it doubles with each
+/// failure.
+pub(super) const KEEP_RETRY_MIN: Duration = Duration::from_secs(60);
+
+/// The longest such pause.
+pub(super) const KEEP_RETRY_MAX: Duration = Duration::from_secs(6 * 3_600);
+
+/// How long nothing is converted for keeping once the disk was nearly full.
+pub(super) const KEEP_SPACE_PAUSE: Duration = Duration::from_secs(60);
+
+/// How much longer or shorter than the recording a file may be that takes its place: encoders'
+/// frames are up to 128 ms long.
+pub(super) const KEEP_LENGTH_SLACK: Millis = Millis(150);
+
+const _: () = assert!(
+    KEEP_RETRY_MIN.as_secs() < KEEP_RETRY_MAX.as_secs(),
+    "pauses grow"
 );

@@ -43,6 +43,8 @@ pub(super) struct Activity {
     /// When any answer's body was last asked for more.
     moved: Cell<Instant>,
     multiplexed: Cell<bool>,
+    /// Requests whose answers this side is working on: their clients have nothing to take.
+    working: Cell<u32>,
 }
 
 impl Activity {
@@ -59,6 +61,7 @@ impl Activity {
             closing_since: Cell::new(None),
             moved: Cell::new(now),
             multiplexed: Cell::new(false),
+            working: Cell::new(0),
         })
     }
 
@@ -137,7 +140,7 @@ impl Activity {
             );
         }
         if self.in_flight.get() > 0 {
-            if self.multiplexed.get() {
+            if self.multiplexed.get() && self.working.get() == 0 {
                 let due = Verdict::Cut("the client stopped reading all its streams");
                 return after(self.moved.get(), limits::WRITE_STALL, due);
             }
@@ -162,10 +165,29 @@ impl Activity {
     }
 }
 
+/// Work on an answer that the client cannot but wait for. While there is any on a connection, its
+/// client is not taken for one that stopped reading.
+pub(super) struct Working(Rc<Activity>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.working.set(self.0.working.get().saturating_sub(1));
+        if self.0.multiplexed.get() {
+            self.0.moved.set(Instant::now());
+        }
+    }
+}
+
 /// A request in flight, from its head to the end of its answer's body.
 pub(super) struct InFlight(Rc<Activity>);
 
 impl InFlight {
+    /// Work on the answer begins; it lasts until the guard is dropped.
+    pub(super) fn works(&self) -> Working {
+        self.0.working.set(self.0.working.get() + 1);
+        Working(Rc::clone(&self.0))
+    }
+
     /// The answer's body was asked for more bytes.
     pub(super) fn moves(&self) {
         if self.0.multiplexed.get() {

@@ -1,5 +1,6 @@
 //! The bytes of an answer. A recording is handed out in windows, each waited for until it is in
-//! memory, so that neither the disk nor one fast client holds the thread.
+//! memory, so that neither the disk nor one fast client holds the thread. What is made as it is
+//! read comes from `made_body.rs`.
 //!
 //! ```text
 //!  plain HTTP/1.1   mapped slice ──▶ hyper's queue ──▶ socket.rs: sendfile / writev
@@ -19,11 +20,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use storage::view::RecordingView;
 
-use super::activity::InFlight;
+use super::activity::{InFlight, Working};
 use super::buffers::Buffer;
+use super::made_body::MadeBody;
 use super::metrics::HttpMetrics;
 use super::prefault::Prefault;
 use super::{limits, mappings};
+use crate::engine::transcode::ConvertError;
 
 /// How a connection takes bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,12 @@ pub(super) enum BodyError {
     /// The disk failed.
     #[error("reading the recording's file: {0}")]
     Disk(#[source] io::Error),
+    /// The conversion failed.
+    #[error(transparent)]
+    Made(ConvertError),
+    /// The conversion gave no bytes where there must be some.
+    #[error("the conversion is shorter than it said")]
+    Short,
 }
 
 /// An answer's body.
@@ -53,6 +62,8 @@ pub(super) enum Payload {
     Text(Option<Bytes>),
     /// Parts of a recording.
     Media(Box<MediaBody>),
+    /// Parts of something that is made as it is read.
+    Made(Box<MadeBody>),
 }
 
 impl Payload {
@@ -72,6 +83,7 @@ impl Payload {
             Self::Empty | Self::Text(None) => 0,
             Self::Text(Some(text)) => text.len() as u64,
             Self::Media(media) => media.remaining,
+            Self::Made(made) => made.remaining(),
         }
     }
 }
@@ -80,12 +92,18 @@ impl Payload {
 pub(super) struct AnswerBody {
     payload: Payload,
     in_flight: InFlight,
+    /// Held while a piece is being made: the client is not the one to wait for.
+    working: Option<Working>,
 }
 
 impl AnswerBody {
     /// Keeps the request in flight until the body is dropped.
     pub(super) fn new(payload: Payload, in_flight: InFlight) -> Self {
-        Self { payload, in_flight }
+        Self {
+            payload,
+            in_flight,
+            working: None,
+        }
     }
 }
 
@@ -105,6 +123,11 @@ impl Body for AnswerBody {
             Payload::Media(media) => media
                 .poll_next(cx)
                 .map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            Payload::Made(made) => {
+                let next = made.poll_next(cx);
+                this.working = next.is_pending().then(|| this.in_flight.works());
+                next.map(|next| next.map(|bytes| bytes.map(Frame::data)))
+            }
         }
     }
 

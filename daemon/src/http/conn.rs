@@ -37,10 +37,19 @@ pub(super) async fn run(
     let activity = Activity::new();
     let metrics = Arc::clone(&worker.site.metrics);
     let mut socket = Socket::new(stream, Rc::clone(&activity));
+    let secure = tls.is_some();
+    let connection = move |transport| {
+        Rc::new(Connection {
+            peer,
+            secure,
+            transport,
+            activity,
+        })
+    };
     let ended = match tls {
         None => match timeout(limits::REQUEST_HEADERS, socket.speaks_h2()).await {
-            Ok(Ok(true)) => h2(worker, socket, peer, activity, stop).await,
-            Ok(Ok(false)) => h1(worker, socket, peer, activity, Transport::Mapped, stop).await,
+            Ok(Ok(true)) => h2(worker, socket, connection(Transport::Copied), stop).await,
+            Ok(Ok(false)) => h1(worker, socket, connection(Transport::Mapped), stop).await,
             Ok(Err(error)) => Err(End::Io(error)),
             Err(_) => Err(End::Timeout("no request came")),
         },
@@ -49,9 +58,9 @@ pub(super) async fn run(
             match timeout(limits::TLS_HANDSHAKE, accept).await {
                 Ok(Ok(secure)) => {
                     if secure.get_ref().1.alpn_protocol() == Some(ALPN_H2) {
-                        h2(worker, secure, peer, activity, stop).await
+                        h2(worker, secure, connection(Transport::Copied), stop).await
                     } else {
-                        h1(worker, secure, peer, activity, Transport::Copied, stop).await
+                        h1(worker, secure, connection(Transport::Copied), stop).await
                     }
                 }
                 Ok(Err(error)) => {
@@ -94,19 +103,13 @@ enum End {
 async fn h1<I>(
     worker: Rc<Worker>,
     io: I,
-    peer: SocketAddr,
-    activity: Rc<Activity>,
-    transport: Transport,
+    connection: Rc<Connection>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), End>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let connection = Rc::new(Connection {
-        peer,
-        transport,
-        activity: Rc::clone(&activity),
-    });
+    let activity = Rc::clone(&connection.activity);
     let service = hyper::service::service_fn(move |request| {
         serve(Rc::clone(&worker), Rc::clone(&connection), request)
     });
@@ -123,20 +126,14 @@ where
 async fn h2<I>(
     worker: Rc<Worker>,
     io: I,
-    peer: SocketAddr,
-    activity: Rc<Activity>,
+    connection: Rc<Connection>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), End>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    activity.is_multiplexed();
-    let transport = Transport::Copied;
-    let connection = Rc::new(Connection {
-        peer,
-        transport,
-        activity: Rc::clone(&activity),
-    });
+    connection.activity.is_multiplexed();
+    let activity = Rc::clone(&connection.activity);
     let service = hyper::service::service_fn(move |request| {
         serve(Rc::clone(&worker), Rc::clone(&connection), request)
     });

@@ -11,14 +11,15 @@ const EXPOSED: HeaderValue =
     HeaderValue::from_static("Content-Range, Accept-Ranges, ETag, Content-Length, X-Request-Id");
 /// What scripts may send.
 const ALLOWED: HeaderValue = HeaderValue::from_static(
-    "X-API-Key, X-Organization-Id, Sessionid, Authorization, Content-Type, Range, If-Range, If-Match, If-None-Match, \
-     If-Modified-Since, If-Unmodified-Since",
+    "X-API-Key, X-Organization-Id, Sessionid, Authorization, Content-Type, Range, If-Range, \
+     If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since",
 );
 /// How long a browser may keep a preflight's answer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// Marks an answer for the origin of the request, if it is on the list. `*` on the list lets any
-/// origin in; credentials of the browser's own (cookies) are never allowed along.
+/// origin in, `null` (files, sandboxed frames) included, which cannot be listed by itself;
+/// credentials of the browser's own (cookies) are never allowed along.
 pub(super) fn mark(request: &HeaderMap, allowed: &[String], answer: &mut HeaderMap) -> bool {
     if allowed.is_empty() {
         return false;
@@ -27,7 +28,8 @@ pub(super) fn mark(request: &HeaderMap, allowed: &[String], answer: &mut HeaderM
     if !any {
         answer.append(VARY, HeaderValue::from_static("Origin"));
     }
-    let Some(origin) = request.get(ORIGIN) else {
+    let mut origins = request.get_all(ORIGIN).iter();
+    let (Some(origin), None) = (origins.next(), origins.next()) else {
         return false;
     };
     let listed = || {
@@ -95,16 +97,25 @@ mod tests {
 
     #[test]
     fn a_star_lets_everybody_in_without_credentials() {
-        let mut answer = HeaderMap::new();
-        assert!(mark(
-            &from("https://x.example"),
-            &["*".to_owned()],
-            &mut answer
-        ));
-        assert_eq!(
-            answer.get(ACCESS_CONTROL_ALLOW_ORIGIN),
-            Some(&HeaderValue::from_static("*"))
-        );
-        assert!(!answer.contains_key("access-control-allow-credentials"));
+        for origin in ["https://x.example", "null"] {
+            let mut answer = HeaderMap::new();
+            assert!(mark(&from(origin), &["*".to_owned()], &mut answer));
+            assert_eq!(
+                answer.get(ACCESS_CONTROL_ALLOW_ORIGIN),
+                Some(&HeaderValue::from_static("*"))
+            );
+            assert!(!answer.contains_key("access-control-allow-credentials"));
+        }
+    }
+
+    #[test]
+    fn two_origins_are_none() {
+        let mut twice = from("https://a.example");
+        twice.append(ORIGIN, HeaderValue::from_static("https://a.example"));
+        for list in ["https://a.example", "*"] {
+            let mut answer = HeaderMap::new();
+            assert!(!mark(&twice, &[list.to_owned()], &mut answer), "{list}");
+            assert!(!answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+        }
     }
 }

@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 
 use super::body::Payload;
 use super::error::Problem;
-use super::metrics_text;
+use super::metrics_text::{self, Conversions};
 use super::service::Call;
 
 /// `/healthz`: the process answers. It touches neither disk nor index, so that a slow disk does
@@ -56,13 +56,19 @@ pub(super) async fn metrics(call: &Call<'_>) -> Result<Response<Payload>, Proble
     let figures = call
         .worker
         .recordings
-        .off_loop(|storage| storage.metrics())
+        .off_loop(|storage| (storage.metrics(), storage.derived_usage()))
         .await;
-    let figures = figures.map_err(Problem::internal)?;
+    let (figures, (kept_bytes, kept_files)) = figures.map_err(Problem::internal)?;
+    let conversions = Conversions {
+        made: site.transcoder.metrics(),
+        kept_bytes,
+        kept_files,
+    };
     let text = metrics_text::render(
         &site.engine.lines(),
         site.engine.totals(),
         &figures,
+        &conversions,
         &site.metrics,
         site.connections.open(),
     );

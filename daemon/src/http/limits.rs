@@ -82,6 +82,12 @@ pub const KNOWN_MAPPINGS: usize = 1_024;
 
 /// Opened recordings a worker keeps; the least recently used is closed.
 pub const OPEN_RECORDINGS: usize = 256;
+/// Conversions of one recording that a worker keeps open with it; the least recently used is
+/// closed.
+pub const OPEN_CONVERSIONS: usize = 2;
+/// An open conversion is asked for anew after this long, so that the store knows it is used and a
+/// file that the store gave up does not stay on the disk for long.
+pub const OPEN_CONVERSION_LIFE: Duration = Duration::from_secs(60);
 /// Blocking look-ups a worker has under way at once; more wait their turn.
 pub const BLOCKING_AT_ONCE: usize = 16;
 
@@ -101,6 +107,11 @@ pub const AUTH_FAILURE_FORGIVEN: Duration = Duration::from_secs(6);
 /// Addresses with failures that are remembered; the most forgiven one is forgotten.
 pub const AUTH_ADDRESSES: usize = 4_096;
 
+/// Addresses whose requests are counted at once; the quietest one is forgotten.
+pub const RATE_ADDRESSES: usize = 4_096;
+/// Credentials whose requests are counted at once; the quietest one is forgotten.
+pub const RATE_CREDENTIALS: usize = 4_096;
+
 /// Argon2id checks at once over all workers (19 MiB each); others wait their turn.
 pub const PASSWORD_CHECKS: usize = 2;
 /// Argon2id checks that wait; past it, 503.
@@ -109,6 +120,25 @@ pub const PASSWORD_CHECKS_WAITING: usize = 64;
 pub const FORM_BODY_BYTES: usize = 64 * 1_024;
 /// Bytes of an uploaded prompt; 413.
 pub const UPLOAD_BYTES: u64 = 50_000_000;
+/// For a whole upload, however steadily it comes; then 408.
+pub const UPLOAD_WHOLE: Duration = Duration::from_secs(600);
+/// Uploads at once over all workers; more are 503.
+pub const UPLOADS: usize = 4;
+/// Prompts of a list of seed 000 where the request names no number.
+pub const AUDIOS_DEFAULT: usize = 100;
+/// Most prompts of such a list; 400.
+pub const AUDIOS: usize = 1_000;
+
+/// From a public link's issue to its end (seed 002).
+pub const LINK_LIFE: Duration = Duration::from_secs(3_600);
+/// The same of the links that downloads are answered through (seed 002).
+pub const DOWNLOAD_LINK_LIFE: Duration = Duration::from_secs(300);
+/// Sessions of one user of seed 003; with one more the oldest ends.
+pub const SESSIONS_A_USER: usize = 16;
+/// Bytes of a session's token (a user's name of 64 and its letters); a longer one is not valid.
+pub const SESSION_TOKEN_BYTES: usize = 256;
+/// Bytes of the parameter `filters` of seed 003 as it is sent; 400.
+pub const FILTERS_BYTES: usize = 4 * PARAMETER_BYTES;
 
 /// Rows of a page where the request names no limit.
 pub const PAGE_ROWS_DEFAULT: usize = 50;
@@ -120,4 +150,7 @@ const _: () = assert!(HEADER_FIELDS < HEAD_BUFFER_FIELDS);
 const _: () = assert!(HEAD_BUFFER_BYTES >= 8_192, "hyper's smallest buffer");
 const _: () = assert!(SENDFILE_MIN_BYTES < WRITE_TURN_BYTES);
 const _: () = assert!(COPIED_WINDOW_BYTES <= H2_SEND_BUFFER_BYTES);
+const _: () = assert!(DOWNLOAD_LINK_LIFE.as_secs() <= LINK_LIFE.as_secs());
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);
+const _: () = assert!(AUDIOS_DEFAULT <= AUDIOS);
+const _: () = assert!(REQUEST_BODY.as_secs() < UPLOAD_WHOLE.as_secs());

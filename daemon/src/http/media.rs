@@ -12,17 +12,28 @@ use http::header::{
 };
 use http::{Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use storage::record::WallMillis;
 use storage::view::RecordingView;
 
 use super::body::{MediaBody, Part, Payload, Transport};
 use super::conditional::{self, Outcome, Validators};
+use super::made_body::MadeBody;
 use super::metrics::HttpMetrics;
 use super::multipart;
 use super::range::{self, Selection};
+use crate::engine::transcode::Made;
 
-/// A recording that is ready to be answered with, and its validators as header values.
+/// Where an entity's bytes come from.
+enum Source {
+    /// A file.
+    View(RecordingView),
+    /// They are made as they are read.
+    Made(Arc<dyn Made>),
+}
+
+/// Sound that is ready to be answered with, and its validators as header values.
 pub(super) struct Entity {
-    view: RecordingView,
+    source: Source,
     etag: String,
     etag_value: HeaderValue,
     last_modified: SystemTime,
@@ -32,13 +43,23 @@ pub(super) struct Entity {
 impl Entity {
     /// Wraps a view; `None` if its entity tag is not one (RFC 9110 section 8.8.3).
     pub(super) fn new(view: RecordingView) -> Option<Self> {
-        let etag = format!("\"{}\"", view.etag());
+        let (etag, changed) = (format!("\"{}\"", view.etag()), view.last_modified());
+        Self::of(Source::View(view), etag, changed)
+    }
+
+    /// Wraps something that is made as it is read; `None` if its entity tag is not one.
+    pub(super) fn made(made: Arc<dyn Made>) -> Option<Self> {
+        let (etag, changed) = (format!("\"{}\"", made.etag()), made.last_modified());
+        Self::of(Source::Made(made), etag, changed)
+    }
+
+    fn of(source: Source, etag: String, changed: WallMillis) -> Option<Self> {
         let etag_value = HeaderValue::from_str(&etag).ok()?;
-        let last_modified = conditional::whole_seconds(view.last_modified());
+        let last_modified = conditional::whole_seconds(changed);
         let date = httpdate::fmt_http_date(last_modified);
         let last_modified_value = HeaderValue::from_str(&date).ok()?;
         Some(Self {
-            view,
+            source,
             etag,
             etag_value,
             last_modified,
@@ -55,18 +76,68 @@ impl Entity {
 
     /// Whether the file is shorter than when it was opened; a cheap `fstat`.
     fn is_cut(&self) -> bool {
-        let (header, start) = self.view.layout();
-        let wanted = self.view.len().saturating_sub(header).saturating_add(start);
-        self.view
-            .mapping()
+        let Source::View(view) = &self.source else {
+            return false;
+        };
+        let (header, start) = view.layout();
+        let wanted = view.len().saturating_sub(header).saturating_add(start);
+        view.mapping()
             .file()
             .metadata()
             .map_or(true, |found| found.len() < wanted)
     }
 
-    /// The view.
-    pub(super) fn view(&self) -> &RecordingView {
-        &self.view
+    /// Length of the whole in bytes.
+    pub(super) fn size_bytes(&self) -> u64 {
+        match &self.source {
+            Source::View(view) => view.len(),
+            Source::Made(made) => made.size_bytes(),
+        }
+    }
+
+    /// Whether this is a snapshot of a recording that still grows.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(&self.source, Source::View(view) if view.is_live())
+    }
+
+    /// A body of one range.
+    fn range(
+        &self,
+        range: Range<u64>,
+        transport: Transport,
+        metrics: &Arc<HttpMetrics>,
+    ) -> Payload {
+        match &self.source {
+            Source::View(view) => {
+                let body = MediaBody::range(view.clone(), range, transport, Arc::clone(metrics));
+                Payload::Media(Box::new(body))
+            }
+            Source::Made(_) => {
+                let length = range.end - range.start;
+                self.parts([Part::Range(range)].into(), length, transport, metrics)
+            }
+        }
+    }
+
+    /// A body of parts with texts between them, `length` bytes in all.
+    fn parts(
+        &self,
+        parts: VecDeque<Part>,
+        length: u64,
+        transport: Transport,
+        metrics: &Arc<HttpMetrics>,
+    ) -> Payload {
+        let metrics = Arc::clone(metrics);
+        match &self.source {
+            Source::View(view) => {
+                let body = MediaBody::parts(view.clone(), parts, length, transport, metrics);
+                Payload::Media(Box::new(body))
+            }
+            Source::Made(made) => {
+                let body = MadeBody::new(Arc::clone(made), parts, length, metrics);
+                Payload::Made(Box::new(body))
+            }
+        }
     }
 }
 
@@ -156,18 +227,14 @@ pub(super) fn answer(
     if entity.is_cut() {
         return Err(Refusal::Cut);
     }
-    let size = entity.view.len();
+    let size = entity.size_bytes();
     let mut response = Response::new(Payload::Empty);
     let headers = response.headers_mut();
     describe(headers, entity, shown);
     if shown.ranges {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     }
-    let body = |range: Range<u64>| {
-        let view = entity.view.clone();
-        let media = MediaBody::range(view, range, request.transport, Arc::clone(metrics));
-        Payload::Media(Box::new(media))
-    };
+    let body = |range: Range<u64>| entity.range(range, request.transport, metrics);
     match selection(entity, request, shown, size) {
         Selection::Unsatisfiable => return Err(Refusal::Unsatisfiable { size_bytes: size }),
         Selection::Whole => {
@@ -245,15 +312,7 @@ fn many(
         parts.push_back(Part::Range(range));
     }
     parts.push_back(Part::Text(layout.end));
-    let view = entity.view.clone();
-    let body = MediaBody::parts(
-        view,
-        parts,
-        layout.length,
-        request.transport,
-        Arc::clone(metrics),
-    );
-    Payload::Media(Box::new(body))
+    entity.parts(parts, layout.length, request.transport, metrics)
 }
 
 fn content_range(range: &Range<u64>, size: u64) -> String {
@@ -274,6 +333,15 @@ pub(super) fn insert_text(headers: &mut HeaderMap, name: http::HeaderName, text:
 /// `Content-Disposition: attachment` with the file's name, and its exact form in UTF-8 where that
 /// differs (RFC 6266 section 4.3, RFC 8187).
 pub(super) fn attachment(file_name: &str) -> HeaderValue {
+    disposition("attachment", file_name)
+}
+
+/// `Content-Disposition: inline`, likewise.
+pub(super) fn inline(file_name: &str) -> HeaderValue {
+    disposition("inline", file_name)
+}
+
+fn disposition(kind: &'static str, file_name: &str) -> HeaderValue {
     let plain: String = file_name
         .chars()
         .map(|c| match c {
@@ -282,12 +350,12 @@ pub(super) fn attachment(file_name: &str) -> HeaderValue {
             _ => '_',
         })
         .collect();
-    let mut text = format!("attachment; filename=\"{plain}\"");
+    let mut text = format!("{kind}; filename=\"{plain}\"");
     if plain != file_name {
         text.push_str("; filename*=UTF-8''");
         text.extend(utf8_percent_encode(file_name, RFC_8187));
     }
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(kind))
 }
 
 /// Everything but RFC 8187's `attr-char`.
@@ -327,6 +395,8 @@ mod tests {
             ),
         ] {
             assert_eq!(attachment(name), expected, "{name:?}");
+            let expected = expected.replacen("attachment", "inline", 1);
+            assert_eq!(inline(name), expected, "{name:?}");
         }
     }
 }

@@ -84,9 +84,13 @@ pub struct HttpMetrics {
     pub timed_out: AtomicU64,
     /// Wrong credentials.
     pub auth_failures: AtomicU64,
+    /// Requests refused because their address asked too often.
+    pub limited_address: AtomicU64,
+    /// Requests refused because their credential was used too often.
+    pub limited_credential: AtomicU64,
     /// Bytes of recordings handed to connections.
     pub media_bytes: AtomicU64,
-    /// Media answers that ended early because the file was cut or the disk failed.
+    /// Media answers that ended early: the file was cut, or the disk or a conversion failed.
     pub media_cut: AtomicU64,
     /// Windows of recordings that had to be waited for.
     pub prefaults: AtomicU64,

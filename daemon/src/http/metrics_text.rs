@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use storage::handle::{Latency, StorageMetrics};
 
 use super::metrics::{Group, HttpMetrics};
+use crate::engine::transcode::TranscodeMetrics;
 use crate::engine::{EngineTotals, LineSnapshot};
 
 /// Renders everything there is to count.
@@ -13,6 +14,7 @@ pub(super) fn render(
     lines: &[LineSnapshot],
     totals: EngineTotals,
     store: &StorageMetrics,
+    conversions: &Conversions,
     http: &HttpMetrics,
     connections: usize,
 ) -> String {
@@ -20,8 +22,71 @@ pub(super) fn render(
     render_lines(&mut text, lines);
     render_recordings(&mut text, totals, store);
     render_store(&mut text, store);
+    render_conversions(&mut text, conversions);
     render_http(&mut text, http, connections);
     text.0
+}
+
+/// What there is to tell of recordings in other formats.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Conversions {
+    /// What was made.
+    pub(super) made: TranscodeMetrics,
+    /// Bytes of conversions that are kept.
+    pub(super) kept_bytes: u64,
+    /// How many they are.
+    pub(super) kept_files: u64,
+}
+
+fn render_conversions(text: &mut Text, conversions: &Conversions) {
+    let Conversions {
+        made,
+        kept_bytes,
+        kept_files,
+    } = *conversions;
+    let name = "callreel_conversions_total";
+    text.head(name, "counter", "Conversions, by what came of them.");
+    for (outcome, count) in [
+        ("made", made.made),
+        ("failed", made.failed),
+        ("found", made.cache_hits),
+    ] {
+        text.sample(name, &format!("{{outcome=\"{outcome}\"}}"), count);
+    }
+    for (name, kind, help, value) in [
+        (
+            "callreel_mp3_pieces_total",
+            "counter",
+            "Pieces of MP3 made.",
+            made.pieces,
+        ),
+        (
+            "callreel_conversions_waiting",
+            "gauge",
+            "Conversions waiting or under way.",
+            made.waiting,
+        ),
+        (
+            "callreel_recordings_replaced_total",
+            "counter",
+            "Recordings converted to their tenant's stored format.",
+            made.replaced,
+        ),
+        (
+            "callreel_conversions_kept_bytes",
+            "gauge",
+            "Size of the conversions that are kept.",
+            kept_bytes,
+        ),
+        (
+            "callreel_conversions_kept",
+            "gauge",
+            "Conversions that are kept.",
+            kept_files,
+        ),
+    ] {
+        text.one(name, kind, help, value);
+    }
 }
 
 /// Name, kind, help and value of a figure that every line has.
@@ -194,6 +259,14 @@ fn render_http(text: &mut Text, http: &HttpMetrics, connections: usize) {
     );
     text.sample(name, "{limit=\"total\"}", get(&http.refused_total));
     text.sample(name, "{limit=\"address\"}", get(&http.refused_address));
+    let name = "callreel_http_rate_limited_total";
+    text.head(
+        name,
+        "counter",
+        "Requests refused because there were too many, by what they were counted for.",
+    );
+    text.sample(name, "{of=\"address\"}", get(&http.limited_address));
+    text.sample(name, "{of=\"credential\"}", get(&http.limited_credential));
     for (name, help, value) in http_counters(http) {
         text.one(name, "counter", help, get(value));
     }
@@ -277,7 +350,17 @@ mod tests {
         store.journal_sync.count = 13;
         let http = HttpMetrics::new();
         http.count(Group::TaskAudio, StatusCode::PARTIAL_CONTENT);
-        let text = render(&[], EngineTotals::default(), &store, &http, 3);
+        http.limited_address.fetch_add(4, Ordering::Relaxed);
+        let conversions = Conversions {
+            made: TranscodeMetrics {
+                made: 7,
+                ..TranscodeMetrics::default()
+            },
+            kept_bytes: 8,
+            kept_files: 9,
+        };
+        let totals = EngineTotals::default();
+        let text = render(&[], totals, &store, &conversions, &http, 3);
         let mut typed = Vec::new();
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("# TYPE ") {
@@ -299,5 +382,9 @@ mod tests {
             text.contains("callreel_http_requests_total{family=\"task_audio\",status=\"206\"} 1\n")
         );
         assert!(text.contains("callreel_http_connections 3\n"));
+        assert!(text.contains("callreel_http_rate_limited_total{of=\"address\"} 4\n"));
+        assert!(text.contains("callreel_conversions_total{outcome=\"made\"} 7\n"));
+        assert!(text.contains("callreel_conversions_kept_bytes 8\n"));
+        assert!(text.contains("callreel_conversions_kept 9\n"));
     }
 }

@@ -4,6 +4,7 @@ use http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, X_FRAME_OPTIONS,
 };
 use http::{Response, StatusCode};
+use storage::record::Family;
 
 use super::body::Payload;
 use super::error::Problem;
@@ -30,16 +31,38 @@ const STYLE: Document = Document {
     content_type: "text/css; charset=utf-8",
     bytes: include_bytes!("../../web/style.css"),
 };
-/// The description of family `task_audio`.
-const TASK_AUDIO_OPENAPI: Document = Document {
-    content_type: "application/json",
-    bytes: include_bytes!("openapi/task_audio.json"),
+const DOCS_INDEX: Document = Document {
+    content_type: "text/html; charset=utf-8",
+    bytes: include_bytes!("../../web/docs/index.html"),
 };
+const DOCS_SCRIPT: Document = Document {
+    content_type: "text/javascript; charset=utf-8",
+    bytes: include_bytes!("../../web/docs/app.js"),
+};
+const DOCS_STYLE: Document = Document {
+    content_type: "text/css; charset=utf-8",
+    bytes: include_bytes!("../../web/docs/style.css"),
+};
+
+/// The OpenAPI document of a family, where it has one.
+fn openapi(family: Family) -> Option<Document> {
+    let bytes: &'static [u8] = match family {
+        Family::PlayAudioFile => include_bytes!("openapi/play_audio_file.json"),
+        Family::CallRecording => include_bytes!("openapi/call_recording.json"),
+        Family::VoiceLog => include_bytes!("openapi/voice_log.json"),
+        Family::TaskAudio => include_bytes!("openapi/task_audio.json"),
+        Family::SessionCommands | Family::Supervisor => return None,
+    };
+    Some(Document {
+        content_type: "application/json",
+        bytes,
+    })
+}
 
 /// Only what the page itself consists of may load, nothing may frame it, nothing runs inline.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     media-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
+     media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
 
@@ -56,11 +79,7 @@ pub(super) fn answer(call: &Call<'_>, route: Route<'_>) -> Result<Response<Paylo
         Route::PageStyle => STYLE,
         _ => INDEX,
     };
-    let mut response = document(call, what);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    Ok(response)
+    Ok(guarded(document(call, what)))
 }
 
 /// The API documents and the page to browse them.
@@ -68,12 +87,25 @@ pub(super) fn answer(call: &Call<'_>, route: Route<'_>) -> Result<Response<Paylo
 /// # Errors
 /// 404 where there is none.
 pub(super) fn docs(call: &Call<'_>, route: Route<'_>) -> Result<Response<Payload>, Problem> {
-    match route {
-        Route::OpenApi(storage::record::Family::TaskAudio) => {
-            Ok(document(call, TASK_AUDIO_OPENAPI))
+    let what = match route {
+        Route::OpenApi(family) => {
+            let what = openapi(family).ok_or_else(Problem::no_route)?;
+            return Ok(document(call, what));
         }
-        _ => Err(Problem::no_route()),
-    }
+        _ if !call.worker.site.config.load().http.page => return Err(Problem::no_route()),
+        Route::DocsScript => DOCS_SCRIPT,
+        Route::DocsStyle => DOCS_STYLE,
+        _ => DOCS_INDEX,
+    };
+    Ok(guarded(document(call, what)))
+}
+
+/// A page's part, with the rules that keep it to itself.
+fn guarded(mut response: Response<Payload>) -> Response<Payload> {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
 }
 
 /// A compiled-in file: asked for again each time, sent again only after an update.

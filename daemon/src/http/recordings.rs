@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use audio_io::codec::target::Target;
 use storage::error::{ReadError, ViewError};
 use storage::handle::StorageHandle;
 use storage::ids::{RecordingName, TenantId};
@@ -26,9 +28,49 @@ use super::metrics::HttpMetrics;
 /// A recording with its open file.
 pub(super) struct Opened {
     /// Its row.
-    pub(super) recording: Recording,
+    pub(super) recording: Rc<Recording>,
     /// Its bytes.
-    pub(super) entity: Entity,
+    pub(super) entity: Rc<Entity>,
+    /// The same sound in other formats, the least recently used first. They go with the entry.
+    converted: RefCell<Vec<Conversion>>,
+}
+
+/// A recording in another format, open.
+struct Conversion {
+    target: Target,
+    entity: Rc<Entity>,
+    /// When it is to be asked for anew, in monotonic time.
+    until: Duration,
+}
+
+impl Opened {
+    /// The sound in another format, if it is open at `now` (monotonic time).
+    pub(super) fn converted(&self, target: Target, now: Duration) -> Option<Rc<Entity>> {
+        let mut converted = self.converted.borrow_mut();
+        let at = converted.iter().position(|it| it.target == target)?;
+        let conversion = converted.remove(at);
+        if conversion.until <= now {
+            return None;
+        }
+        let entity = Rc::clone(&conversion.entity);
+        converted.push(conversion);
+        Some(entity)
+    }
+
+    /// Keeps the sound in another format open from `now` on.
+    pub(super) fn keep_converted(&self, target: Target, entity: Rc<Entity>, now: Duration) {
+        let mut converted = self.converted.borrow_mut();
+        converted.retain(|it| it.target != target && it.until > now);
+        if converted.len() >= limits::OPEN_CONVERSIONS {
+            converted.remove(0);
+        }
+        let until = now + limits::OPEN_CONVERSION_LIFE;
+        converted.push(Conversion {
+            target,
+            entity,
+            until,
+        });
+    }
 }
 
 /// What a name stands for.
@@ -134,6 +176,7 @@ impl Recordings {
         match recording.state {
             RecordingState::Live => Ok(Found::Live(Box::new(recording))),
             RecordingState::Absent => Ok(Found::Absent),
+            RecordingState::Failed if !has_sound(&recording) => Ok(Found::Absent),
             RecordingState::Stored | RecordingState::Failed => {
                 if let Some(opened) = self
                     .table
@@ -142,8 +185,12 @@ impl Recordings {
                 {
                     return Ok(Found::Opened(opened));
                 }
-                let entity = self.open(&recording).await?;
-                let opened = Rc::new(Opened { recording, entity });
+                let entity = Rc::new(self.open(&recording).await?);
+                let opened = Rc::new(Opened {
+                    recording: Rc::new(recording),
+                    entity,
+                    converted: RefCell::default(),
+                });
                 self.table
                     .borrow_mut()
                     .put(key, Rc::clone(&opened), generation);
@@ -165,6 +212,33 @@ impl Recordings {
     pub(super) fn forget(&self, tenant: TenantId, name: RecordingName) {
         self.table.borrow_mut().entries.remove(&(tenant, name));
     }
+
+    /// Closes the recordings that this entity is the sound of, in whatever format. It looks through
+    /// the whole table: it is for files that are not what they were.
+    pub(super) fn forget_entity(&self, entity: &Entity) {
+        let is = |other: &Rc<Entity>| std::ptr::eq(Rc::as_ptr(other), entity);
+        self.table.borrow_mut().entries.retain(|_, entry| {
+            let converted = entry.opened.converted.borrow();
+            !is(&entry.opened.entity) && !converted.iter().any(|it| is(&it.entity))
+        });
+    }
+
+    /// Closes the conversions whose time is over, used or not.
+    pub(super) fn sweep(&self, now: Duration) {
+        for entry in self.table.borrow().entries.values() {
+            entry
+                .opened
+                .converted
+                .borrow_mut()
+                .retain(|it| it.until > now);
+        }
+    }
+}
+
+/// Whether anything of a recording that could not be written whole reached the disk.
+fn has_sound(recording: &Recording) -> bool {
+    let outcome = recording.outcome.as_ref();
+    outcome.is_some_and(|outcome| outcome.size_bytes > 0)
 }
 
 impl Table {
@@ -196,7 +270,7 @@ impl Table {
         generation: u64,
     ) -> Option<Rc<Opened>> {
         let entry = self.entries.get_mut(key)?;
-        if entry.opened.recording != *recording {
+        if *entry.opened.recording != *recording {
             self.entries.remove(key);
             return None;
         }

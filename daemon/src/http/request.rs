@@ -18,8 +18,9 @@ pub(super) enum QueryError {
     /// Not percent-encoded UTF-8, or with a NUL in it.
     #[error("the query is not percent-encoded UTF-8 without NUL; encode it as RFC 3986 says")]
     Encoding,
-    /// A parameter that is used is longer than [`limits::PARAMETER_BYTES`].
-    #[error("query parameter '{0}' is longer than {most} bytes", most = limits::PARAMETER_BYTES)]
+    /// A parameter that is used is longer than [`limits::PARAMETER_BYTES`], or than it may be.
+    #[error("query parameter '{0}' is too long; most have at most {most} bytes",
+            most = limits::PARAMETER_BYTES)]
     TooLong(&'static str),
     /// A parameter that is used occurs twice.
     #[error("query parameter '{0}' is given twice; give it once")]
@@ -47,6 +48,26 @@ impl<'a> Query<'a> {
     /// # Errors
     /// [`QueryError`].
     pub(super) fn get(self, name: &'static str) -> Result<Option<Cow<'a, str>>, QueryError> {
+        let Some(value) = self.raw(name, usize::MAX)? else {
+            return Ok(None);
+        };
+        let value = decode(value).ok_or(QueryError::Encoding)?;
+        if value.len() > limits::PARAMETER_BYTES {
+            return Err(QueryError::TooLong(name));
+        }
+        Ok(Some(value))
+    }
+
+    /// One parameter's value as it was sent, of at most `longest` bytes: for parameters whose
+    /// family has its own rules of encoding.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub(super) fn raw(
+        self,
+        name: &'static str,
+        longest: usize,
+    ) -> Result<Option<&'a str>, QueryError> {
         let mut found = None;
         let pairs = self.0.split('&').filter(|pair| !pair.is_empty());
         for (count, pair) in pairs.enumerate() {
@@ -57,8 +78,7 @@ impl<'a> Query<'a> {
             if decode(key).is_none_or(|key| key != name) {
                 continue;
             }
-            let value = decode(value).ok_or(QueryError::Encoding)?;
-            if value.len() > limits::PARAMETER_BYTES {
+            if value.len() > longest {
                 return Err(QueryError::TooLong(name));
             }
             if found.replace(value).is_some() {
@@ -69,7 +89,8 @@ impl<'a> Query<'a> {
     }
 }
 
-fn decode(text: &str) -> Option<Cow<'_, str>> {
+/// A name or value of a query or form, decoded; `None` if it is not percent-encoded UTF-8 without NUL.
+pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return (!text.contains('\0')).then_some(Cow::Borrowed(text));
     }
@@ -79,6 +100,18 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8().ok()?.into_owned();
     (!decoded.contains('\0')).then_some(Cow::Owned(decoded))
+}
+
+/// `?live=1` asks for what there is of a recording that goes on.
+///
+/// # Errors
+/// 400 for anything but `1`, `0`, `true` and `false`.
+pub(super) fn wants_live(parts: &Parts) -> Result<bool, Problem> {
+    match Query::of(parts).get("live")?.as_deref() {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(_) => Err(Problem::parameter("query parameter 'live' is 1 or 0")),
+    }
 }
 
 /// A path segment, decoded; `None` if it is not percent-encoded UTF-8 of a sensible length.
@@ -156,6 +189,9 @@ mod tests {
         assert_eq!(query.get("h"), Ok(Some("8".into())));
         let long = format!("a={}", "x".repeat(limits::PARAMETER_BYTES + 1));
         assert_eq!(Query(&long).get("a"), Err(QueryError::TooLong("a")));
+        assert_eq!(query.raw("d", 3), Ok(Some("%ff")));
+        assert_eq!(query.raw("d", 2), Err(QueryError::TooLong("d")));
+        assert_eq!(query.raw("f", 9), Err(QueryError::Twice("f")));
         let many = "z=1&".repeat(limits::PARAMETERS + 1);
         assert_eq!(Query(&many).get("a"), Err(QueryError::TooMany));
     }

@@ -92,6 +92,17 @@ pub(super) enum Access {
     Password,
 }
 
+/// What a request counts as for the rate limits (`ratelimit.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charge {
+    /// Nothing: who watches over the daemon asks as often as need be.
+    Nothing,
+    /// A request.
+    Request,
+    /// A request that is answered with sound.
+    Media,
+}
+
 /// What holds for all requests to a route.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Policy {
@@ -103,6 +114,8 @@ pub(super) struct Policy {
     pub(super) access: Access,
     /// Reuse of successful answers, where the endpoint itself does not decide.
     pub(super) cache: Cache,
+    /// What its requests count as.
+    pub(super) charge: Charge,
 }
 
 const READ: &str = "GET, HEAD, OPTIONS";
@@ -249,6 +262,38 @@ impl<'a> Route<'a> {
             allow,
             access,
             cache,
+            charge: self.charge(),
+        }
+    }
+
+    const fn charge(&self) -> Charge {
+        match self {
+            Self::Healthz | Self::Readyz | Self::Metrics => Charge::Nothing,
+            Self::TaskPlay(_)
+            | Self::TaskExport(_)
+            | Self::PlayAudioFile
+            | Self::CallDownload(_)
+            | Self::SignedMedia(_)
+            | Self::VoiceLogDownload => Charge::Media,
+            Self::PageIndex
+            | Self::PageScript
+            | Self::PageStyle
+            | Self::DocsIndex
+            | Self::DocsScript
+            | Self::DocsStyle
+            | Self::OpenApi(_)
+            | Self::TaskList
+            | Self::TaskShow(_)
+            | Self::TicketIssue
+            | Self::GetUserId
+            | Self::GetAudiosList
+            | Self::CreateAudioFile
+            | Self::GetCallStatus
+            | Self::CallStream(_)
+            | Self::UserLogin
+            | Self::UserLogout
+            | Self::KeepAlive
+            | Self::TerminateSessions => Charge::Request,
         }
     }
 

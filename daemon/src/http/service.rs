@@ -20,8 +20,9 @@ use super::api::{call_recording, play_audio_file, task_audio, voice_log};
 use super::body::{AnswerBody, Payload, Transport};
 use super::error::Problem;
 use super::log_line::Line;
+use super::ratelimit::{self, Credential};
 use super::recordings::Recordings;
-use super::route::{Policy, Route};
+use super::route::{Charge, Policy, Route};
 use super::site::Site;
 use super::{auth, cors, health, page, request};
 
@@ -34,6 +35,8 @@ pub(super) struct Worker {
 /// What is known of a connection.
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
+    /// Whether it is encrypted.
+    pub(super) secure: bool,
     pub(super) transport: Transport,
     pub(super) activity: Rc<Activity>,
 }
@@ -54,7 +57,7 @@ pub(super) async fn serve<B>(
     request: Request<B>,
 ) -> Result<Response<AnswerBody>, Infallible>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let in_flight = connection.activity.begin();
@@ -78,7 +81,9 @@ where
                 policy: route.policy(),
                 request_id: &request_id,
             };
-            dispatch(&call, route, body).await
+            // Until there is an answer the client has nothing to take.
+            let _working = in_flight.works();
+            guarded(&call, route, body).await
         }
     };
     let (mut response, problem) = match outcome {
@@ -101,18 +106,51 @@ where
     Ok(response.map(|payload| AnswerBody::new(payload, in_flight)))
 }
 
+/// Dispatches within the limits of the client's address: what is not answered with sound counts
+/// against it beforehand, and so does what was refused for want of a credential.
+async fn guarded<B>(
+    call: &Call<'_>,
+    route: Route<'_>,
+    body: B,
+) -> Result<Response<Payload>, Problem>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if call.parts.method == Method::OPTIONS {
+        return Ok(options(call.policy));
+    }
+    let (site, peer) = (&call.worker.site, call.connection.peer.ip());
+    match call.policy.charge {
+        Charge::Nothing => dispatch(call, route, body).await,
+        Charge::Request => {
+            ratelimit::charge_address(site, peer)?;
+            dispatch(call, route, body).await
+        }
+        Charge::Media => {
+            let answer = dispatch(call, route, body).await;
+            if let Err(problem) = &answer
+                && matches!(
+                    problem.status,
+                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+                )
+            {
+                ratelimit::charge_address(site, peer)?;
+            }
+            answer
+        }
+    }
+}
+
 async fn dispatch<B>(
     call: &Call<'_>,
     route: Route<'_>,
     body: B,
 ) -> Result<Response<Payload>, Problem>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if call.parts.method == Method::OPTIONS {
-        return Ok(options(call.policy));
-    }
     if !call.policy.allows(&call.parts.method) {
         return Err(Problem::method(call.policy.allow));
     }
@@ -125,6 +163,9 @@ where
     let site = &call.worker.site;
     let peer = call.connection.peer.ip();
     let principal = auth::admit(site, call.policy.access, call.parts, peer, task)?;
+    if let Some(principal) = &principal {
+        ratelimit::charge_credential(call, Credential::of(principal))?;
+    }
     // Routes that need a principal have been refused above without one.
     let known = || principal.ok_or_else(|| Problem::internal("a route without a principal"));
     match route {

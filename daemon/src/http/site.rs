@@ -6,10 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use audio_io::clock::Clock;
 use storage::handle::StorageHandle;
+use tokio::sync::Semaphore;
 
 use super::address::Connections;
+use super::auth::password::PasswordDesk;
 use super::failures::Failures;
+use super::limits;
 use super::metrics::HttpMetrics;
+use super::ratelimit::RateLimits;
+use super::steady::Steady;
 use super::tickets::Tickets;
 use crate::app::App;
 use crate::config::schema::Config;
@@ -59,7 +64,13 @@ pub(super) struct Site {
     pub(super) metrics: Arc<HttpMetrics>,
     pub(super) connections: Arc<Connections>,
     pub(super) failures: Failures,
+    pub(super) rates: RateLimits,
+    /// By which signed links expire.
+    pub(super) steady: Steady,
     pub(super) tickets: Tickets,
+    pub(super) passwords: PasswordDesk,
+    /// A permit for each file that may be under way.
+    pub(super) uploads: Semaphore,
     /// Makes request ids of one run differ from another's.
     run: u32,
     requests: AtomicU64,
@@ -110,7 +121,11 @@ impl Site {
             metrics,
             connections: Connections::new(),
             failures: Failures::new(),
+            rates: RateLimits::new(),
+            steady: Steady::new(),
             tickets: Tickets::new()?,
+            passwords: PasswordDesk::new(),
+            uploads: Semaphore::new(limits::UPLOADS),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
         }))

@@ -1,14 +1,17 @@
 //! What a change does to the tables. Each change is checked whole before it touches anything, so
 //! a refused one leaves its group's other changes alone.
 
+use std::sync::Arc;
+
 use redb::{ReadableTable as _, StorageError};
 
 use super::keys;
+use super::rows::{self, LateRows, RowChange};
 use super::tables::{Tables, meta};
 use super::values;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
 use crate::limits::ID_MAX;
-use crate::record::{Family, KeyRow, Recording, RecordingState, Tenant, WallMillis};
+use crate::record::{KeyRow, Recording, RecordingState, Tenant, WallMillis};
 
 /// A change to the index.
 #[derive(Clone, Debug)]
@@ -33,25 +36,18 @@ pub(crate) enum Change {
         name: TenantName,
         at: WallMillis,
     },
-    /// A tenant under a known number, for reindexing.
-    RestoreTenant(Tenant),
-    AddKey(NewKey),
-    /// A key as it was, for reindexing.
-    RestoreKey(KeyRow),
-    RevokeKey {
-        key_id: u64,
-        at: WallMillis,
-    },
-}
-
-/// A key to be issued; its id is given at commit.
-#[derive(Clone, Debug)]
-pub(crate) struct NewKey {
-    pub(crate) tenant: TenantId,
-    pub(crate) family: Family,
-    pub(crate) secret_hash: [u8; 32],
-    pub(crate) label: String,
-    pub(crate) at: WallMillis,
+    /// A tenant's row under its known number, new or again.
+    PutTenant(Tenant),
+    /// A key's row, new or again.
+    PutKey(Box<KeyRow>),
+    /// A key's row goes.
+    DropKey(u64),
+    /// Rows of users, sessions, locks and signing keys.
+    Rows(Vec<RowChange>),
+    /// The same, asked for when the commit is made.
+    Late(Arc<dyn LateRows>),
+    /// Several changes, none of which can be refused, in one commit.
+    All(Vec<Change>),
 }
 
 /// What a change came to.
@@ -59,7 +55,6 @@ pub(crate) struct NewKey {
 pub(crate) enum Applied {
     Done,
     Tenant(Tenant),
-    Key(KeyRow),
     Discarded(Box<Recording>),
     Refused(Refusal),
 }
@@ -69,8 +64,6 @@ pub(crate) enum Applied {
 pub(crate) enum Refusal {
     NameTaken(RecordingName),
     TenantExists,
-    NoTenant,
-    NoKey,
     NoRecording,
     StillLive,
     Unreadable,
@@ -83,6 +76,28 @@ impl Change {
             Self::Put(row) | Self::Import(row) => Some(row.facts.id),
             Self::Discard(_, id) | Self::DropGarbage(_, id) => Some(*id),
             _ => None,
+        }
+    }
+
+    /// A key's row, new or again.
+    pub(crate) fn put_key(row: &KeyRow) -> Self {
+        Self::PutKey(Box::new(row.clone()))
+    }
+
+    /// Whether another change asks for the same rows, so that one of them is enough.
+    pub(crate) fn is_asked_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Late(mine), Self::Late(theirs)) => Arc::ptr_eq(mine, theirs),
+            _ => false,
+        }
+    }
+
+    /// Tells those who gather rows that theirs are durable.
+    pub(crate) fn committed(&self) {
+        match self {
+            Self::Late(rows) => rows.committed(),
+            Self::All(changes) => changes.iter().for_each(Self::committed),
+            _ => {}
         }
     }
 
@@ -102,10 +117,20 @@ impl Change {
             Self::PruneTombstones { below } => prune(tables, *below),
             Self::ReserveIds { below } => raise(tables, meta::ID_HIGH, *below),
             Self::AddTenant { name, at } => add_tenant(tables, name, *at),
-            Self::RestoreTenant(tenant) => restore_tenant(tables, tenant),
-            Self::AddKey(key) => add_key(tables, key),
-            Self::RestoreKey(row) => restore_key(tables, row),
-            Self::RevokeKey { key_id, at } => revoke_key(tables, *key_id, *at),
+            Self::PutTenant(tenant) => put_tenant(tables, tenant),
+            Self::PutKey(row) => put_key(tables, row),
+            Self::DropKey(key_id) => {
+                tables.keys.remove(&key_id.to_be_bytes())?;
+                Ok(Applied::Done)
+            }
+            Self::Rows(changes) => rows::apply(tables, changes),
+            Self::Late(rows) => rows::apply(tables, &rows.rows()),
+            Self::All(changes) => {
+                for change in changes {
+                    change.apply(tables)?;
+                }
+                Ok(Applied::Done)
+            }
         }
     }
 }
@@ -278,7 +303,7 @@ fn count(
 }
 
 /// Raises a u64 of the book-keeping; it never sinks.
-fn raise(tables: &mut Tables<'_>, name: &str, to: u64) -> Result<Applied, StorageError> {
+pub(super) fn raise(tables: &mut Tables<'_>, name: &str, to: u64) -> Result<Applied, StorageError> {
     if read_u64(tables, name)? < to {
         tables.meta.insert(name, to.to_be_bytes().as_slice())?;
     }
@@ -311,10 +336,10 @@ fn add_tenant(
         disabled_at: None,
         keep_as: crate::record::Container::Wav,
     };
-    restore_tenant(tables, &tenant)
+    put_tenant(tables, &tenant)
 }
 
-fn restore_tenant(tables: &mut Tables<'_>, tenant: &Tenant) -> Result<Applied, StorageError> {
+fn put_tenant(tables: &mut Tables<'_>, tenant: &Tenant) -> Result<Applied, StorageError> {
     let number = tenant.id.0;
     tables.tenants.insert(
         &number.to_be_bytes(),
@@ -333,50 +358,10 @@ fn restore_tenant(tables: &mut Tables<'_>, tenant: &Tenant) -> Result<Applied, S
     Ok(Applied::Tenant(tenant.clone()))
 }
 
-fn add_key(tables: &mut Tables<'_>, key: &NewKey) -> Result<Applied, StorageError> {
-    if tables.tenants.get(&key.tenant.0.to_be_bytes())?.is_none() {
-        return Ok(Applied::Refused(Refusal::NoTenant));
-    }
-    let row = KeyRow {
-        key_id: read_u64(tables, meta::KEY_HIGH)? + 1,
-        tenant: key.tenant,
-        family: key.family,
-        secret_hash: key.secret_hash,
-        label: key.label.clone(),
-        created_at: key.at,
-        revoked_at: None,
-        expires_at: None,
-        allow: Vec::new(),
-        user_id: None,
-    };
-    restore_key(tables, &row)
-}
-
-fn restore_key(tables: &mut Tables<'_>, row: &KeyRow) -> Result<Applied, StorageError> {
+fn put_key(tables: &mut Tables<'_>, row: &KeyRow) -> Result<Applied, StorageError> {
     tables.keys.insert(
         &row.key_id.to_be_bytes(),
         values::encode_key(row).as_slice(),
     )?;
-    raise(tables, meta::KEY_HIGH, row.key_id)?;
-    Ok(Applied::Key(row.clone()))
-}
-
-fn revoke_key(
-    tables: &mut Tables<'_>,
-    key_id: u64,
-    at: WallMillis,
-) -> Result<Applied, StorageError> {
-    let key = key_id.to_be_bytes();
-    let row = match tables.keys.get(&key)? {
-        Some(bytes) => values::decode_key(bytes.value()),
-        None => return Ok(Applied::Refused(Refusal::NoKey)),
-    };
-    let Ok(mut row) = row else {
-        return Ok(Applied::Refused(Refusal::Unreadable));
-    };
-    row.revoked_at.get_or_insert(at);
-    tables
-        .keys
-        .insert(&key, values::encode_key(&row).as_slice())?;
-    Ok(Applied::Key(row))
+    raise(tables, meta::KEY_HIGH, row.key_id)
 }

@@ -1,9 +1,9 @@
 //! The file under redb. Space is allocated before it is used, so that a full disk shows when the
 //! file grows and never in the middle of a commit; the reserve is given up for it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,8 @@ pub(crate) trait Witness: Send + Sync {
     fn synced(&self);
 }
 
-/// The plain file.
+/// The plain file. It holds the secrets that sign links and key hashes: nobody but its owner
+/// reads it.
 pub(crate) struct FileOpener {
     pub(crate) reserve: Arc<Reserve>,
 }
@@ -37,7 +38,12 @@ impl Opener for FileOpener {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path)?;
+        let mode = file.metadata()?.permissions().mode();
+        if mode & 0o077 != 0 {
+            file.set_permissions(Permissions::from_mode(mode & 0o700))?;
+        }
         Ok(IndexFile::new(file, Arc::clone(&self.reserve), None))
     }
 }

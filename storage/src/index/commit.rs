@@ -112,7 +112,7 @@ impl Writer {
         loop {
             let mut group = std::mem::take(&mut self.kept);
             let open = if group.is_empty() {
-                gather(jobs, &mut group)
+                gather(jobs, &mut group, &*self.parts.clock)
             } else {
                 wait_for_retry(jobs, &mut group)
             };
@@ -139,6 +139,7 @@ impl Writer {
                 let touched = group.iter().filter_map(|job| job.change.recording());
                 self.parts.changes.committed(touched);
                 for (job, outcome) in group.into_iter().zip(outcomes) {
+                    job.change.committed();
                     if let Some(reply) = job.reply {
                         reply(Ok(outcome));
                     }
@@ -178,7 +179,13 @@ impl Writer {
         }
         for job in group {
             if job.keep {
-                self.kept.push(job);
+                let held = self
+                    .kept
+                    .iter()
+                    .any(|kept| job.change.is_asked_by(&kept.change));
+                if !held {
+                    self.kept.push(job);
+                }
             } else if let Some(reply) = job.reply {
                 reply(Err(WriteError::Index(describe(error))));
             }
@@ -186,16 +193,19 @@ impl Writer {
     }
 }
 
-/// Waits for a first change and for its company. False when no more will come.
-fn gather(jobs: &Receiver<Job>, group: &mut Vec<Job>) -> bool {
+/// Waits for a first change and for its company, which a steady trickle does not draw out. False
+/// when no more will come.
+fn gather(jobs: &Receiver<Job>, group: &mut Vec<Job>, clock: &dyn Clock) -> bool {
     let Ok(first) = jobs.recv() else { return false };
+    let end = clock.monotonic() + 2 * COMMIT_WINDOW;
     let mut urgent = first.urgent;
     group.push(first);
     while group.len() < COMMIT_GROUP_MAX {
         let next = if urgent {
             jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout)
         } else {
-            jobs.recv_timeout(COMMIT_WINDOW)
+            let left = end.saturating_sub(clock.monotonic());
+            jobs.recv_timeout(COMMIT_WINDOW.min(left))
         };
         match next {
             Ok(job) => {

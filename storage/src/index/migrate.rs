@@ -7,8 +7,9 @@ use super::keys::be32;
 use super::tables::{Tables, meta};
 use crate::error::OpenError;
 
-/// The schema this version writes.
-pub(crate) const SCHEMA: u32 = 1;
+/// The schema this version writes. 1 had no users, sessions, locks and signing keys; its rows of
+/// keys and tenants are read as they are and written anew when they change.
+pub(crate) const SCHEMA: u32 = 2;
 
 /// Makes sure that every table is there, that the schema is ours and that the secret that keys
 /// the hashes of issued keys exists. Returns that secret.
@@ -67,6 +68,8 @@ fn current(index: &Index) -> Result<Option<[u8; 32]>, OpenError> {
             found,
             known: SCHEMA,
         }),
+        // The tables that are missing are made beside those that are there.
+        Some(found) if found < SCHEMA => Ok(None),
         Some(_) => {
             let held = table
                 .get(meta::HASH_SECRET)?

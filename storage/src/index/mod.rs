@@ -12,6 +12,7 @@ pub(crate) mod commit;
 pub mod keys;
 pub(crate) mod migrate;
 pub(crate) mod read;
+pub(crate) mod rows;
 pub(crate) mod tables;
 pub mod values;
 

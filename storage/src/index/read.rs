@@ -69,24 +69,37 @@ impl Index {
     }
 
     pub(crate) fn tenants(&self) -> Result<Vec<Tenant>, ReadError> {
+        let rows = self.tenant_rows()?.into_iter();
+        rows.map(|(id, row)| row.map_err(|_| ReadError::TenantRow(id)))
+            .collect()
+    }
+
+    /// All tenants' rows, those that cannot be read as their number alone.
+    #[allow(clippy::type_complexity, reason = "numbers and what they lead to")]
+    pub(crate) fn tenant_rows(
+        &self,
+    ) -> Result<Vec<(TenantId, Result<Tenant, values::ValueError>)>, ReadError> {
         let table = self.begin_read()?.open_table(tables::TENANTS)?;
         let mut all = Vec::new();
         for entry in table.iter()? {
             let (key, bytes) = entry?;
             let tenant = TenantId(u32::from_be_bytes(*key.value()));
-            let row = values::decode_tenant(bytes.value());
-            all.push(row.map_err(|_| ReadError::TenantRow(tenant))?);
+            all.push((tenant, values::decode_tenant(bytes.value())));
         }
         Ok(all)
     }
 
-    pub(crate) fn keys(&self) -> Result<Vec<KeyRow>, ReadError> {
+    /// All keys' rows, those that cannot be read as their number alone.
+    #[allow(clippy::type_complexity, reason = "numbers and what they lead to")]
+    pub(crate) fn key_rows(
+        &self,
+    ) -> Result<Vec<(u64, Result<KeyRow, values::ValueError>)>, ReadError> {
         let table = self.begin_read()?.open_table(tables::KEYS)?;
         let mut all = Vec::new();
         for entry in table.iter()? {
             let (key, bytes) = entry?;
             let id = u64::from_be_bytes(*key.value());
-            all.push(values::decode_key(bytes.value()).map_err(|_| ReadError::KeyRow(id))?);
+            all.push((id, values::decode_key(bytes.value())));
         }
         Ok(all)
     }

@@ -33,6 +33,14 @@ pub(crate) const TENANTS: Definition<&[u8; 4], Bytes> = TableDefinition::new("te
 pub(crate) const TENANT_NAMES: Definition<&str, u32> = TableDefinition::new("tenant_names");
 /// key id (8, big-endian) → row.
 pub(crate) const KEYS: Definition<&[u8; 8], Bytes> = TableDefinition::new("keys");
+/// user id (8, big-endian) → row.
+pub(crate) const USERS: Definition<Bytes, Bytes> = TableDefinition::new("users");
+/// Keyed BLAKE3 of a session's token (32) → row.
+pub(crate) const USER_SESSIONS: Definition<Bytes, Bytes> = TableDefinition::new("user_sessions");
+/// kind (1), address or name → failures.
+pub(crate) const LOCKS: Definition<Bytes, Bytes> = TableDefinition::new("locks");
+/// signing key id (4, big-endian) → row.
+pub(crate) const SIGNING_KEYS: Definition<Bytes, Bytes> = TableDefinition::new("signing_keys");
 /// tenant, id → row of a recording whose files are being removed.
 pub(crate) const GARBAGE: Definition<&RecordingKey, Bytes> = TableDefinition::new("garbage");
 /// id (8, big-endian) of deleted recordings that the journal may still know.
@@ -48,6 +56,14 @@ pub(crate) mod meta {
     pub(crate) const TENANT_HIGH: &str = "tenant_high";
     /// u64, big-endian: the highest key id ever issued.
     pub(crate) const KEY_HIGH: &str = "key_high";
+    /// u64, big-endian: the highest user id ever given.
+    pub(crate) const USER_HIGH: &str = "user_high";
+    /// u64, big-endian: the highest session id ever given.
+    pub(crate) const SESSION_HIGH: &str = "session_high";
+    /// u64, big-endian: the highest signing key id ever given.
+    pub(crate) const SIGNING_HIGH: &str = "signing_high";
+    /// 4 hexadecimal digits that session tokens of this store begin with.
+    pub(crate) const TOKEN_PREFIX: &str = "token_prefix";
     /// 32 bytes: keys the hashes of issued secrets.
     pub(crate) const HASH_SECRET: &str = "hash_secret";
 }
@@ -67,6 +83,10 @@ pub(crate) struct Tables<'t> {
     pub(crate) tenants: Table<'t, &'static [u8; 4], Bytes>,
     pub(crate) tenant_names: Table<'t, &'static str, u32>,
     pub(crate) keys: Table<'t, &'static [u8; 8], Bytes>,
+    pub(crate) users: Table<'t, Bytes, Bytes>,
+    pub(crate) user_sessions: Table<'t, Bytes, Bytes>,
+    pub(crate) locks: Table<'t, Bytes, Bytes>,
+    pub(crate) signing_keys: Table<'t, Bytes, Bytes>,
     pub(crate) garbage: Table<'t, &'static RecordingKey, Bytes>,
     pub(crate) tombstones: Table<'t, &'static [u8; 8], ()>,
 }
@@ -88,6 +108,10 @@ impl<'t> Tables<'t> {
             tenants: transaction.open_table(TENANTS)?,
             tenant_names: transaction.open_table(TENANT_NAMES)?,
             keys: transaction.open_table(KEYS)?,
+            users: transaction.open_table(USERS)?,
+            user_sessions: transaction.open_table(USER_SESSIONS)?,
+            locks: transaction.open_table(LOCKS)?,
+            signing_keys: transaction.open_table(SIGNING_KEYS)?,
             garbage: transaction.open_table(GARBAGE)?,
             tombstones: transaction.open_table(TOMBSTONES)?,
         })

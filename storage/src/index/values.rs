@@ -1,13 +1,18 @@
 //! The index's rows: one version byte, then the row in postcard. A version is never changed, only
 //! followed by another; `tests/golden` keeps a stored sample of each.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::record::{KeyRow, Recording, Tenant};
+use crate::account::{SessionRow, SigningKey, UserRow};
+use crate::ids::{TenantId, TenantName};
+use crate::record::{Container, Family, KeyRow, Recording, Tenant, WallMillis};
 
-/// The version that new rows are written with.
+/// The version that new rows are written with, where there has been no other.
 pub const VERSION: u8 = 1;
+
+/// The version that tenants' and keys' rows are written with.
+pub const ACCOUNT_VERSION: u8 = 2;
 
 /// A row that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +21,7 @@ pub enum ValueError {
     #[error("the row is empty")]
     Empty,
     /// A version this program does not know.
-    #[error("the row has version {0}, known is {VERSION}")]
+    #[error("the row has version {0}, which this program does not know")]
     Version(u8),
     /// Bytes that are no row of this version.
     #[error("the row is damaged")]
@@ -40,41 +45,161 @@ pub fn decode_recording(bytes: &[u8]) -> Result<Recording, ValueError> {
 /// A tenant's row as bytes.
 #[must_use]
 pub fn encode_tenant(row: &Tenant) -> Vec<u8> {
-    encode(row)
+    encode_as(ACCOUNT_VERSION, row)
 }
 
-/// A tenant's row from bytes.
+/// A tenant's row from bytes, of version 1 or 2.
 ///
 /// # Errors
 /// [`ValueError`]; never panics, whatever the bytes are.
 pub fn decode_tenant(bytes: &[u8]) -> Result<Tenant, ValueError> {
-    decode(bytes)
+    if bytes.first() != Some(&1) {
+        return decode_as(ACCOUNT_VERSION, bytes);
+    }
+    let row: TenantV1 = decode_as(1, bytes)?;
+    Ok(Tenant {
+        id: row.id,
+        name: row.name,
+        created_at: row.created_at,
+        disabled_at: None,
+        keep_as: Container::Wav,
+    })
 }
 
 /// A key's row as bytes.
 #[must_use]
 pub fn encode_key(row: &KeyRow) -> Vec<u8> {
-    encode(row)
+    encode_as(ACCOUNT_VERSION, row)
 }
 
-/// A key's row from bytes.
+/// A key's row from bytes, of version 1 or 2.
 ///
 /// # Errors
 /// [`ValueError`]; never panics, whatever the bytes are.
 pub fn decode_key(bytes: &[u8]) -> Result<KeyRow, ValueError> {
+    if bytes.first() != Some(&1) {
+        return decode_as(ACCOUNT_VERSION, bytes);
+    }
+    let row: KeyRowV1 = decode_as(1, bytes)?;
+    Ok(KeyRow {
+        key_id: row.key_id,
+        tenant: row.tenant,
+        family: row.family,
+        secret_hash: row.secret_hash,
+        label: row.label,
+        created_at: row.created_at,
+        revoked_at: row.revoked_at,
+        expires_at: None,
+        allow: Vec::new(),
+        user_id: None,
+    })
+}
+
+/// A user's row as bytes.
+#[must_use]
+pub fn encode_user(row: &UserRow) -> Vec<u8> {
+    encode(row)
+}
+
+/// A user's row from bytes.
+///
+/// # Errors
+/// [`ValueError`]; never panics, whatever the bytes are.
+pub fn decode_user(bytes: &[u8]) -> Result<UserRow, ValueError> {
     decode(bytes)
 }
 
+/// A session's row as bytes.
+#[must_use]
+pub fn encode_session(row: &SessionRow) -> Vec<u8> {
+    encode(row)
+}
+
+/// A session's row from bytes.
+///
+/// # Errors
+/// [`ValueError`]; never panics, whatever the bytes are.
+pub fn decode_session(bytes: &[u8]) -> Result<SessionRow, ValueError> {
+    decode(bytes)
+}
+
+/// A signing key's row as bytes.
+#[must_use]
+pub fn encode_signing_key(row: &SigningKey) -> Vec<u8> {
+    encode(row)
+}
+
+/// A signing key's row from bytes.
+///
+/// # Errors
+/// [`ValueError`]; never panics, whatever the bytes are.
+pub fn decode_signing_key(bytes: &[u8]) -> Result<SigningKey, ValueError> {
+    decode(bytes)
+}
+
+/// An address's or a name's failures as bytes.
+#[must_use]
+pub fn encode_tries(row: &TriesRow) -> Vec<u8> {
+    encode(row)
+}
+
+/// An address's or a name's failures from bytes.
+///
+/// # Errors
+/// [`ValueError`]; never panics, whatever the bytes are.
+pub fn decode_tries(bytes: &[u8]) -> Result<TriesRow, ValueError> {
+    decode(bytes)
+}
+
+/// What is remembered of an address or a name that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriesRow {
+    /// When, oldest first, in milliseconds of wall time; only as many as a lock needs.
+    pub failures: Vec<u64>,
+    /// When a block began.
+    pub blocked_at: Option<u64>,
+}
+
+/// Version 1 of a tenant's row.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+struct TenantV1 {
+    id: TenantId,
+    name: TenantName,
+    created_at: WallMillis,
+}
+
+/// Version 1 of a key's row.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+struct KeyRowV1 {
+    key_id: u64,
+    tenant: TenantId,
+    family: Family,
+    secret_hash: [u8; 32],
+    label: String,
+    created_at: WallMillis,
+    revoked_at: Option<WallMillis>,
+}
+
 fn encode<T: Serialize>(row: &T) -> Vec<u8> {
-    // Serialising plain structs into memory has no way to fail; an empty row would be refused
-    // by every reader.
-    postcard::to_extend(row, vec![VERSION]).unwrap_or_default()
+    encode_as(VERSION, row)
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
+    decode_as(VERSION, bytes)
+}
+
+fn encode_as<T: Serialize>(version: u8, row: &T) -> Vec<u8> {
+    // Serialising plain structs into memory has no way to fail; an empty row would be refused
+    // by every reader.
+    postcard::to_extend(row, vec![version]).unwrap_or_default()
+}
+
+fn decode_as<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Result<T, ValueError> {
     match bytes.split_first() {
         None => Err(ValueError::Empty),
-        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
+        Some((&found, rest)) if found == version => match postcard::take_from_bytes(rest) {
             Ok((row, [])) => Ok(row),
             _ => Err(ValueError::Damaged),
         },
@@ -84,7 +209,11 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
 
 #[cfg(test)]
 mod tests {
+    use ipnet::IpNet;
+
     use super::*;
+    use crate::account::Role;
+    use crate::ids::UserName;
     use crate::testing::{a_recording, sealed};
     use proptest::prelude::*;
 
@@ -94,6 +223,10 @@ mod tests {
             let _ = decode_recording(&bytes);
             let _ = decode_tenant(&bytes);
             let _ = decode_key(&bytes);
+            let _ = decode_user(&bytes);
+            let _ = decode_session(&bytes);
+            let _ = decode_signing_key(&bytes);
+            let _ = decode_tries(&bytes);
         }
 
         #[test]
@@ -121,8 +254,156 @@ mod tests {
         assert_eq!(encode_recording(&row), stored);
     }
 
+    fn a_key() -> KeyRow {
+        KeyRow {
+            key_id: 77,
+            tenant: TenantId(3),
+            family: Family::TaskAudio,
+            secret_hash: [0x5A; 32],
+            label: "web page".into(),
+            created_at: WallMillis(1_763_700_000_000),
+            revoked_at: Some(WallMillis(1_763_700_100_000)),
+            expires_at: None,
+            allow: Vec::new(),
+            user_id: None,
+        }
+    }
+
+    fn a_tenant() -> Tenant {
+        Tenant {
+            id: TenantId(3),
+            name: TenantName::new("acme").unwrap(),
+            created_at: WallMillis(1_763_700_000_000),
+            disabled_at: None,
+            keep_as: Container::Wav,
+        }
+    }
+
+    fn nets(list: &[&str]) -> Vec<IpNet> {
+        list.iter().map(|net| net.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn version_1_of_keys_and_tenants_reads_with_what_it_meant() {
+        let (key, tenant) = (a_key(), a_tenant());
+        let old = KeyRowV1 {
+            key_id: key.key_id,
+            tenant: key.tenant,
+            family: key.family,
+            secret_hash: key.secret_hash,
+            label: key.label.clone(),
+            created_at: key.created_at,
+            revoked_at: key.revoked_at,
+        };
+        let stored = include_bytes!("../../golden/key_v1.row");
+        assert_eq!(encode_as(1, &old), stored);
+        assert_eq!(decode_key(stored), Ok(key));
+        let old = TenantV1 {
+            id: tenant.id,
+            name: tenant.name.clone(),
+            created_at: tenant.created_at,
+        };
+        let stored = include_bytes!("../../golden/tenant_v1.row");
+        assert_eq!(encode_as(1, &old), stored);
+        assert_eq!(decode_tenant(stored), Ok(tenant));
+    }
+
+    #[test]
+    fn version_2_of_keys_and_tenants_reads_as_ever() {
+        let key = KeyRow {
+            expires_at: Some(WallMillis(1_763_800_000_000)),
+            allow: nets(&["10.1.2.0/24", "2001:db8::/32"]),
+            user_id: Some(9),
+            ..a_key()
+        };
+        let stored = include_bytes!("../../golden/key_v2.row");
+        assert_eq!(decode_key(stored), Ok(key.clone()));
+        assert_eq!(encode_key(&key), stored);
+        let tenant = Tenant {
+            disabled_at: Some(WallMillis(1_763_700_100_000)),
+            keep_as: Container::M4a,
+            ..a_tenant()
+        };
+        let stored = include_bytes!("../../golden/tenant_v2.row");
+        assert_eq!(decode_tenant(stored), Ok(tenant.clone()));
+        assert_eq!(encode_tenant(&tenant), stored);
+    }
+
+    fn a_user() -> UserRow {
+        UserRow {
+            user_id: 9,
+            tenant: TenantId(3),
+            name: UserName::new("supervisor@acme").unwrap(),
+            role: Role::Supervisor,
+            password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+            allow: nets(&["192.0.2.0/24"]),
+            created_at: WallMillis(1_763_700_000_000),
+            disabled_at: None,
+        }
+    }
+
+    #[test]
+    fn rows_of_users_and_theirs_read_as_ever() {
+        let user = a_user();
+        let stored = include_bytes!("../../golden/user_v1.row");
+        assert_eq!(decode_user(stored), Ok(user.clone()));
+        assert_eq!(encode_user(&user), stored);
+        let session = SessionRow {
+            session_id: 12,
+            user_id: 9,
+            user: user.name,
+            tenant: TenantId(3),
+            role: Role::Supervisor,
+            token_hash: [0xC3; 32],
+            created_at: WallMillis(1_763_700_000_000),
+            used_at: WallMillis(1_763_700_060_000),
+            from: "2001:db8::7".parse().unwrap(),
+        };
+        let stored = include_bytes!("../../golden/session_v1.row");
+        assert_eq!(decode_session(stored), Ok(session.clone()));
+        assert_eq!(encode_session(&session), stored);
+        let key = SigningKey {
+            id: 2,
+            secret: [0x3C; 32],
+            created_at: WallMillis(1_763_700_000_000),
+            retired_at: None,
+        };
+        let stored = include_bytes!("../../golden/signing_key_v1.row");
+        assert_eq!(decode_signing_key(stored), Ok(key.clone()));
+        assert_eq!(encode_signing_key(&key), stored);
+        let tries = TriesRow {
+            failures: vec![1_763_700_000_000, 1_763_700_000_500],
+            blocked_at: Some(1_763_700_000_500),
+        };
+        let stored = include_bytes!("../../golden/tries_v1.row");
+        assert_eq!(decode_tries(stored), Ok(tries.clone()));
+        assert_eq!(encode_tries(&tries), stored);
+    }
+
+    proptest! {
+        #[test]
+        fn networks_take_few_bytes_and_come_back(
+            v4: [u8; 4], bits4 in 0u8..=32, v6: [u16; 8], bits6 in 0u8..=128,
+        ) {
+            let plain = encode_key(&a_key()).len();
+            let nets = [
+                IpNet::new(v4.into(), bits4).unwrap(),
+                IpNet::new(v6.into(), bits6).unwrap(),
+            ];
+            for (net, bytes) in nets.into_iter().zip([6, 18]) {
+                let key = KeyRow { allow: vec![net], ..a_key() };
+                let row = encode_key(&key);
+                prop_assert_eq!(row.len(), plain + bytes);
+                prop_assert_eq!(decode_key(&row), Ok(key));
+            }
+        }
+    }
+
     #[test]
     fn unknown_versions_are_named() {
+        assert_eq!(decode_key(&[3, 1]), Err(ValueError::Version(3)));
+        assert_eq!(decode_tenant(&[]), Err(ValueError::Empty));
+        assert_eq!(decode_user(&[2, 1]), Err(ValueError::Version(2)));
         assert_eq!(decode_recording(&[]), Err(ValueError::Empty));
         assert_eq!(decode_recording(&[9, 1, 2]), Err(ValueError::Version(9)));
     }

@@ -201,13 +201,13 @@ fn page_size() -> usize {
         .unwrap_or(4096)
 }
 
-/// Gives the calling thread the lowest ordinary priority; refused quietly.
-pub(crate) fn lower_priority() {
+/// Gives the calling thread the lowest ordinary priority (nice 19); refused quietly.
+pub fn lower_priority() {
     // SAFETY: `setpriority` takes three numbers and touches no memory; 0 means this thread.
     let answer = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
     if answer != 0 {
         log::debug!(
-            "the work thread keeps its priority: {}",
+            "a work thread keeps its priority: {}",
             io::Error::last_os_error()
         );
     }

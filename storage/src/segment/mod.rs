@@ -4,3 +4,5 @@ pub mod facts;
 pub mod header;
 pub(crate) mod mapping;
 pub mod sealed;
+
+pub use mapping::lower_priority;

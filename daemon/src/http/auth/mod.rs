@@ -12,9 +12,9 @@ use http::StatusCode;
 use http::header::{FORWARDED, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use std::sync::atomic::Ordering;
-use storage::account::Role;
+use storage::account::{KeyCheck, Role};
 use storage::ids::TenantId;
-use storage::record::Family;
+use storage::record::{Family, KeyRow};
 use uuid::Uuid;
 
 use super::error::Problem;
@@ -96,11 +96,10 @@ fn by_ticket(
             user_id: None,
             role: Role::Supervisor,
         }),
-        None => Err(wrong(
-            site,
-            peer,
-            "The ticket is used up, expired, or for something else.",
-        )),
+        None => {
+            let message = "The ticket is used up, expired, or for something else.";
+            Err(refuse(site, peer, unauthorized(message)))
+        }
     })
 }
 
@@ -116,18 +115,51 @@ fn by_key(site: &Site, parts: &Parts, peer: IpAddr, in_query: bool) -> Result<Pr
         },
         (None, _) => return Err(missing(in_query)),
     };
-    let row = secret
+    let check = secret
         .filter(|secret| has_form(secret))
-        .and_then(|secret| site.storage.authenticate(Family::TaskAudio, &secret));
-    match row {
-        Some(row) => Ok(Principal {
-            tenant: row.tenant,
-            key_id: row.key_id,
-            user_id: row.user_id,
-            role: Role::Supervisor,
-        }),
-        None => Err(wrong(site, peer, "The API key is not valid.")),
+        .map(|secret| site.storage.check_key(Family::TaskAudio, &secret, peer));
+    match check {
+        Some(KeyCheck::Valid(row)) => principal(site, &row),
+        Some(KeyCheck::Address) => Err(forbidden("The API key is not for this address.")),
+        Some(KeyCheck::Unknown | KeyCheck::Inactive) | None => {
+            let problem = unauthorized("The API key is not valid.");
+            Err(refuse(site, peer, problem))
+        }
     }
+}
+
+/// Who a key of families 002 and 004 lets in.
+///
+/// # Errors
+/// 403 for keys of users who may not hear all calls of their tenant: no recording is known as a
+/// certain user's, so they may hear none.
+fn principal(site: &Site, row: &KeyRow) -> Result<Principal, Problem> {
+    let role = match row.user_id {
+        None => Role::Supervisor,
+        Some(user_id) => match site.storage.user(user_id) {
+            Some(user) => user.role,
+            None => return Err(unauthorized("The API key is not valid.")),
+        },
+    };
+    if !role.reads_all() {
+        return Err(forbidden("The user of this key may not play recordings."));
+    }
+    Ok(Principal {
+        tenant: row.tenant,
+        key_id: row.key_id,
+        user_id: row.user_id,
+        role,
+    })
+}
+
+/// Whether a tenant is there and not switched off.
+pub(super) fn is_active(site: &Site, tenant: TenantId) -> bool {
+    let row = site.storage.tenant(tenant);
+    row.is_some_and(|row| row.disabled_at.is_none())
+}
+
+fn forbidden(message: &'static str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", message)
 }
 
 /// `vas_` and 32 letters or digits (seed 004's example, API.md section 5).
@@ -152,10 +184,13 @@ fn unauthorized(message: &'static str) -> Problem {
     )
 }
 
-fn wrong(site: &Site, peer: IpAddr, message: &'static str) -> Problem {
+/// Counts a wrong credential against its address, here and in the store (whose locks families 000
+/// and 003 keep to), and says what to answer: the problem, or 429 once there were too many.
+pub(super) fn refuse(site: &Site, peer: IpAddr, problem: Problem) -> Problem {
     site.metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
+    site.storage.count_failure(peer, None);
     match site.failures.count(peer, site.clock.monotonic()) {
-        Ok(()) => unauthorized(message),
+        Ok(()) => problem,
         Err(wait) => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_failures",

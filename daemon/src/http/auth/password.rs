@@ -1,7 +1,17 @@
-//! SKELETON
-use storage::account::{Lock, UserRow};
+//! Name and password: Argon2id off the event loop, a few at a time over all workers. Locks are
+//! looked at before, failures counted after, both in the same turn, so that guesses sent at once
+//! are counted one by one. What each outcome is called is the families' business.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::StatusCode;
+use storage::account::{Lock, PasswordCheck, UserRow};
+use tokio::sync::Semaphore;
 
 use crate::http::error::Problem;
+use crate::http::limits;
 use crate::http::service::Call;
 
 /// What came of name and password; locks are looked at before and failures counted after.
@@ -19,6 +29,25 @@ pub(in crate::http) enum Outcome {
     Locked(Lock),
 }
 
+/// How many checks run and wait, over all workers.
+pub(in crate::http) struct PasswordDesk {
+    /// [`limits::PASSWORD_CHECKS`] that run.
+    turns: Arc<Semaphore>,
+    /// Those that run or wait.
+    places: Arc<Semaphore>,
+}
+
+impl PasswordDesk {
+    /// Nobody there.
+    pub(in crate::http) fn new() -> Self {
+        let places = limits::PASSWORD_CHECKS + limits::PASSWORD_CHECKS_WAITING;
+        Self {
+            turns: Arc::new(Semaphore::new(limits::PASSWORD_CHECKS)),
+            places: Arc::new(Semaphore::new(places)),
+        }
+    }
+}
+
 /// Checks name and password off the event loop, at most [`limits::PASSWORD_CHECKS`] at a time over
 /// all workers; unknown names take as long as wrong passwords.
 ///
@@ -29,6 +58,48 @@ pub(in crate::http) async fn check(
     name: &str,
     password: &str,
 ) -> Result<Outcome, Problem> {
-    let _ = (call, name, password);
-    todo!()
+    let site = &call.worker.site;
+    let from = call.connection.peer.ip();
+    // Who is locked out does not take a place in the queue from who is not.
+    if let Some(lock) = site.storage.locked(from, Some(name)) {
+        return Ok(Outcome::Locked(lock));
+    }
+    let Ok(_place) = Arc::clone(&site.passwords.places).try_acquire_owned() else {
+        return Err(busy());
+    };
+    let turn = Arc::clone(&site.passwords.turns).acquire_owned().await;
+    let turn = turn.map_err(Problem::internal)?;
+    let (name, password) = (name.to_owned(), password.to_owned());
+    let storage = site.storage.clone();
+    let metrics = Arc::clone(&site.metrics);
+    // The turn goes with the work: a client that hangs up makes no room before it is done.
+    let work = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        if let Some(lock) = storage.locked(from, Some(&name)) {
+            return Outcome::Locked(lock);
+        }
+        match storage.check_password(&name, &password, from) {
+            PasswordCheck::Valid(user) => Outcome::Valid(user),
+            PasswordCheck::Inactive => Outcome::Inactive,
+            PasswordCheck::Address => Outcome::Address,
+            PasswordCheck::Wrong => {
+                metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
+                storage.count_failure(from, Some(&name));
+                Outcome::Wrong
+            }
+        }
+    });
+    work.await.map_err(Problem::internal)
 }
+
+fn busy() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "busy",
+        "Too many logins are waiting; try again.",
+    )
+    .retry_after(BUSY_AGAIN)
+}
+
+/// When a full queue is worth another try: it holds a few seconds of work.
+const BUSY_AGAIN: Duration = Duration::from_secs(2);

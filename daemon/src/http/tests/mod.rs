@@ -2,9 +2,11 @@
 //! server. What belongs to one file is tested beside it.
 
 mod api;
+mod call_recording;
 mod client;
 mod connections;
 mod cut;
 mod live;
+mod made;
 mod media;
 mod rig;

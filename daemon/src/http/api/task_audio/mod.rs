@@ -17,10 +17,11 @@ use crate::http::body::Payload;
 use crate::http::error::{FileCut, Problem};
 use crate::http::incoming::{self, json};
 use crate::http::limits;
-use crate::http::media::{self, Cache, Entity, MediaRequest, Presentation, Refusal};
+use crate::http::media::{self, Entity, Refusal};
 use crate::http::recordings::{FindError, Found};
 use crate::http::request::{self, Query};
 use crate::http::service::Call;
+use crate::http::sound::{self, Show};
 use crate::http::tickets::{Holder, IssueError};
 use crate::http::wire::task_audio::{
     Status, Task, TaskPage, TicketIssued, TicketRequest, cursor_of, cursor_text,
@@ -78,7 +79,7 @@ async fn serve(
         .find(principal.tenant, name.clone())
         .await
         .map_err(find_problem)?;
-    let live = wants_live(call)?;
+    let live = request::wants_live(call.parts)?;
     match found {
         Found::Nothing | Found::Absent => Err(not_found()),
         Found::Opened(opened) => {
@@ -102,39 +103,17 @@ fn answer(
     entity: &Entity,
     shape: Shape,
 ) -> Result<Response<Payload>, Refusal> {
-    let container = recording.facts.container;
-    let presentation = Presentation {
-        content_type: container.media_type(),
+    let show = Show {
+        content_type: recording.facts.container.media_type(),
         disposition: (shape == Shape::Export).then(|| media::attachment(&file_name(recording))),
-        cache: if entity.view().is_live() {
-            Cache::Never
-        } else {
-            call.policy.cache
-        },
         ranges: true,
     };
-    let request = MediaRequest {
-        method: &call.parts.method,
-        headers: &call.parts.headers,
-        transport: call.connection.transport,
-        boundary: call.request_id,
-    };
-    let metrics = &call.worker.site.metrics;
-    media::answer(entity, &request, &presentation, metrics)
+    sound::present(call, entity, show)
 }
 
 fn file_name(recording: &Recording) -> String {
     let facts = &recording.facts;
     format!("{}.{}", facts.names.task_id, facts.container.extension())
-}
-
-/// `?live=1` asks for what there is of a recording that goes on.
-fn wants_live(call: &Call<'_>) -> Result<bool, Problem> {
-    match Query::of(call.parts).get("live")?.as_deref() {
-        None | Some("0" | "false") => Ok(false),
-        Some("1" | "true") => Ok(true),
-        Some(_) => Err(Problem::parameter("query parameter 'live' is 1 or 0")),
-    }
 }
 
 /// `GET|HEAD /api/v1/tasks`: a page of recordings, newest first.

@@ -1,0 +1,63 @@
+//! Checking and rebuilding the store.
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /check`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Whether every file is read and compared with its hash.
+    pub hashes: bool,
+}
+
+/// The report of `POST /check`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// Whether nothing is wrong that cannot be made again.
+    pub clean: bool,
+    /// Recordings that were looked at.
+    pub recordings: u64,
+    /// Bytes of files that were looked at, or read when hashes were asked for.
+    pub bytes: u64,
+    /// How much was found.
+    pub findings_total: u64,
+    /// What was found; the first ten thousand.
+    pub findings: Vec<Finding>,
+}
+
+/// Something a check found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// The recording.
+    pub recid: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// Whether it can be made again from the recording.
+    pub rebuildable: bool,
+}
+
+/// The report of `callreel reindex`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReindexReport {
+    /// Recordings in the new index.
+    pub recordings: u64,
+    /// Tenants in it.
+    pub tenants: u64,
+    /// Keys carried over.
+    pub keys: u64,
+    /// The old index could not be read: its keys are gone and must be issued anew.
+    pub old_unreadable: bool,
+    /// Files that could not be taken in.
+    pub skipped: Vec<Skipped>,
+    /// Where the old index is kept.
+    pub backup: Option<String>,
+}
+
+/// A file that could not be taken in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub problem: String,
+}

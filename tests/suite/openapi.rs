@@ -1,0 +1,98 @@
+//! The API documents are true: schemathesis drives the daemon from each of them and finds no 5xx
+//! and no answer that its document does not describe; the browsable page shows them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use harness::daemon::Setup;
+use harness::http::Request;
+use harness::process;
+
+use crate::families::Families;
+
+/// The version this was written against; installed once into the target folder.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+fn schemathesis() -> PathBuf {
+    let folder = process::binaries().join("schemathesis");
+    let program = folder.join("bin/schemathesis");
+    if !program.exists() {
+        let place = folder.to_string_lossy();
+        process::run("python3", &["-m", "venv", "--clear", &place]);
+        let pip = folder.join("bin/pip");
+        process::run(
+            &pip.to_string_lossy(),
+            &["install", "--quiet", SCHEMATHESIS],
+        );
+    }
+    program
+}
+
+#[test]
+fn the_documents_are_true() {
+    let setup =
+        Setup::new().toml("[access]\nrequests_per_credential = 0\nrequests_per_address = 0\n");
+    let rig = Families::with(setup, "wav");
+    let base = format!("http://{}", rig.daemon.endpoints().plain);
+    let session = rig.login();
+    let program = schemathesis();
+    for (family, header) in [
+        (
+            "play_audio_file",
+            format!("Authorization: Bearer {}", rig.tsid),
+        ),
+        (
+            "call_recording",
+            format!("X-API-Key: {}", rig.organization_key),
+        ),
+        ("voice_log", format!("Sessionid: {session}")),
+        ("task_audio", format!("X-API-Key: {}", rig.task_key)),
+    ] {
+        let output = Command::new(&program)
+            .current_dir(rig.daemon.folder())
+            .args([
+                "run",
+                &format!("{base}/openapi/{family}.json"),
+                "--url",
+                &base,
+            ])
+            .args(["--header", &header, "--max-examples", "25", "--seed", "1"])
+            .args([
+                "--checks",
+                "not_a_server_error,status_code_conformance,\
+                    content_type_conformance,response_schema_conformance",
+            ])
+            .args(["--phases", "examples,coverage,fuzzing", "--workers", "2"])
+            .output()
+            .expect("schemathesis");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{family}:\n{told}");
+    }
+}
+
+#[test]
+fn the_documents_can_be_browsed_without_the_internet() {
+    let daemon = Setup::new().start();
+    for path in ["/docs", "/docs/app.js", "/docs/style.css"] {
+        let answer = daemon.ask(&Request::get(path));
+        assert_eq!(answer.status, 200, "{path}");
+        let policy = answer.header("content-security-policy").expect("a policy");
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        for elsewhere in ["http://", "https://", "//cdn"] {
+            assert!(
+                !answer.text().contains(elsewhere),
+                "{path} names {elsewhere}"
+            );
+        }
+    }
+    for family in [
+        "play_audio_file",
+        "call_recording",
+        "voice_log",
+        "task_audio",
+    ] {
+        let answer = daemon.ask(&Request::get(&format!("/openapi/{family}.json")));
+        assert_eq!(answer.status, 200, "{family}");
+        assert_eq!(answer.json()["openapi"], "3.1.0", "{family}");
+    }
+}
