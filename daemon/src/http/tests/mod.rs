@@ -9,4 +9,6 @@ mod cut;
 mod live;
 mod made;
 mod media;
+mod play_audio_file;
 mod rig;
+mod sound;
