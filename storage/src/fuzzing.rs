@@ -24,6 +24,22 @@ pub fn index_values(bytes: &[u8]) {
     if let Ok(row) = values::decode_key(bytes) {
         assert_eq!(values::decode_key(&values::encode_key(&row)), Ok(row));
     }
+    if let Ok(row) = values::decode_user(bytes) {
+        assert_eq!(values::decode_user(&values::encode_user(&row)), Ok(row));
+    }
+    if let Ok(row) = values::decode_session(bytes) {
+        assert_eq!(
+            values::decode_session(&values::encode_session(&row)),
+            Ok(row)
+        );
+    }
+    if let Ok(row) = values::decode_signing_key(bytes) {
+        let again = values::decode_signing_key(&values::encode_signing_key(&row));
+        assert_eq!(again, Ok(row));
+    }
+    if let Ok(row) = values::decode_tries(bytes) {
+        assert_eq!(values::decode_tries(&values::encode_tries(&row)), Ok(row));
+    }
 }
 
 /// Replays bytes as a journal's entries, with every checksum made right first: no fuzzer guesses

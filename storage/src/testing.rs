@@ -79,6 +79,7 @@ pub(crate) fn stored_facts(tenant: u32, id: u64) -> StoredFacts {
         frames: outcome.frames,
         gaps: outcome.gaps,
         sealed_at: outcome.sealed_at,
+        file: None,
     }
 }
 
@@ -98,7 +99,12 @@ impl Store {
     }
 
     pub(crate) fn open(folder: tempfile::TempDir) -> Self {
-        let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
+        Self::open_at(folder, WallMillis(1_763_700_000_000))
+    }
+
+    /// Opens a store when the clock shows this.
+    pub(crate) fn open_at(folder: tempfile::TempDir, wall: WallMillis) -> Self {
+        let clock = Arc::new(ManualClock::at(wall));
         let (handle, seed, report) =
             StorageHandle::open(options(folder.path()), Arc::clone(&clock) as _).unwrap();
         let tenant = match handle.tenants().unwrap().first() {

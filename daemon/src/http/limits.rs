@@ -120,6 +120,14 @@ pub const PASSWORD_CHECKS_WAITING: usize = 64;
 pub const FORM_BODY_BYTES: usize = 64 * 1_024;
 /// Bytes of an uploaded prompt; 413.
 pub const UPLOAD_BYTES: u64 = 50_000_000;
+/// For a whole upload, however steadily it comes; then 408.
+pub const UPLOAD_WHOLE: Duration = Duration::from_secs(600);
+/// Uploads at once over all workers; more are 503.
+pub const UPLOADS: usize = 4;
+/// Prompts of a list of seed 000 where the request names no number.
+pub const AUDIOS_DEFAULT: usize = 100;
+/// Most prompts of such a list; 400.
+pub const AUDIOS: usize = 1_000;
 
 /// From a public link's issue to its end (seed 002).
 pub const LINK_LIFE: Duration = Duration::from_secs(3_600);
@@ -144,3 +152,5 @@ const _: () = assert!(SENDFILE_MIN_BYTES < WRITE_TURN_BYTES);
 const _: () = assert!(COPIED_WINDOW_BYTES <= H2_SEND_BUFFER_BYTES);
 const _: () = assert!(DOWNLOAD_LINK_LIFE.as_secs() <= LINK_LIFE.as_secs());
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);
+const _: () = assert!(AUDIOS_DEFAULT <= AUDIOS);
+const _: () = assert!(REQUEST_BODY.as_secs() < UPLOAD_WHOLE.as_secs());

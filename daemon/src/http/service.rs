@@ -57,7 +57,7 @@ pub(super) async fn serve<B>(
     request: Request<B>,
 ) -> Result<Response<AnswerBody>, Infallible>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let in_flight = connection.activity.begin();
@@ -114,7 +114,7 @@ async fn guarded<B>(
     body: B,
 ) -> Result<Response<Payload>, Problem>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if call.parts.method == Method::OPTIONS {
@@ -148,7 +148,7 @@ async fn dispatch<B>(
     body: B,
 ) -> Result<Response<Payload>, Problem>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if !call.policy.allows(&call.parts.method) {

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use audio_io::clock::Clock;
 use storage::handle::StorageHandle;
+use tokio::sync::Semaphore;
 
 use super::address::Connections;
 use super::auth::password::PasswordDesk;
 use super::failures::Failures;
+use super::limits;
 use super::metrics::HttpMetrics;
 use super::ratelimit::RateLimits;
 use super::steady::Steady;
@@ -67,6 +69,8 @@ pub(super) struct Site {
     pub(super) steady: Steady,
     pub(super) tickets: Tickets,
     pub(super) passwords: PasswordDesk,
+    /// A permit for each file that may be under way.
+    pub(super) uploads: Semaphore,
     /// Makes request ids of one run differ from another's.
     run: u32,
     requests: AtomicU64,
@@ -121,6 +125,7 @@ impl Site {
             steady: Steady::new(),
             tickets: Tickets::new()?,
             passwords: PasswordDesk::new(),
+            uploads: Semaphore::new(limits::UPLOADS),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
         }))

@@ -173,7 +173,7 @@ impl StorageHandle {
             allow: wish.allow,
             user_id: wish.user_id,
         };
-        let mut changes = vec![Change::PutKey(row.clone())];
+        let mut changes = vec![Change::put_key(&row)];
         changes.extend(gone.iter().map(|key| Change::DropKey(key.row.key_id)));
         self.shared.committer.commit(Change::All(changes))?;
         for key in &gone {
@@ -220,8 +220,8 @@ impl StorageHandle {
             old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
         }
         self.shared.committer.commit(Change::All(vec![
-            Change::PutKey(fresh.clone()),
-            Change::PutKey(old.clone()),
+            Change::put_key(&fresh),
+            Change::put_key(&old),
         ]))?;
         if let Some(id) = fresh.user_id {
             writing.keys_of.entry(id).or_default().insert(fresh.key_id);
@@ -244,7 +244,7 @@ impl StorageHandle {
         if row.revoked_at.is_none() {
             let now = accounts.clock.now();
             row.revoked_at = Some(now.wall());
-            self.shared.committer.commit(Change::PutKey(row.clone()))?;
+            self.shared.committer.commit(Change::put_key(&row))?;
             accounts.keys.put(row.clone(), now);
         }
         Ok(row)

@@ -30,6 +30,8 @@ pub(super) struct Session {
     saved: AtomicU64,
     /// It was seen to have expired, and stays so whatever is configured later.
     over: AtomicBool,
+    /// Its row is gone from the disk, or on its way.
+    dropped: AtomicBool,
 }
 
 impl Session {
@@ -40,6 +42,7 @@ impl Session {
             used: AtomicU64::new(used),
             saved: AtomicU64::new(used),
             over: AtomicBool::new(false),
+            dropped: AtomicBool::new(false),
         }
     }
 
@@ -132,7 +135,12 @@ impl StorageHandle {
         limits: SessionLimits,
     ) -> Option<SessionRow> {
         let accounts = &self.shared.accounts;
-        let (session, now) = accounts.session_in_force(token, limits)?;
+        let session = accounts.session(token)?;
+        let now = accounts.clock.now();
+        if session.is_over(now, limits) {
+            self.drop_row(&session);
+            return None;
+        }
         let user = accounts.user(session.row.user_id)?;
         let allowed = user.disabled_at.is_none()
             && accounts.tenant_is_on(user.tenant)
@@ -203,33 +211,42 @@ impl StorageHandle {
         rows
     }
 
-    /// Never waits; what does not reach the disk does with the next use a minute later.
+    /// What does not reach the disk does with the next use a minute later.
     fn save_use(&self, row: &SessionRow) {
         // A session that ended meanwhile must not come back: only what is there is replaced.
-        let change = Change::Rows(vec![RowChange::Replace(
-            RowTable::UserSessions,
-            row.token_hash.to_vec(),
-            values::encode_session(row),
-        )]);
+        let key = row.token_hash.to_vec();
+        let value = values::encode_session(row);
+        if !self.offer_row(RowChange::Replace(RowTable::UserSessions, key, value)) {
+            log::debug!("the index is behind: a session's last use is not saved");
+        }
+    }
+
+    /// What has expired must not come back when the store is opened with another clock.
+    fn drop_row(&self, session: &Session) {
+        if !session.dropped.swap(true, Ordering::Relaxed)
+            && !self.offer_row(remove_session(&session.row.token_hash))
+        {
+            session.dropped.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands a change over without waiting; whether there was room for it.
+    fn offer_row(&self, row: RowChange) -> bool {
         let job = Job {
-            change,
+            change: Change::Rows(vec![row]),
             urgent: false,
             keep: false,
             reply: None,
         };
-        if self.shared.committer.offer(job).is_err() {
-            log::debug!("the index is behind: a session's last use is not saved");
-        }
+        self.shared.committer.offer(job).is_ok()
     }
 }
 
 impl Accounts {
-    fn session_in_force(&self, token: &str, limits: SessionLimits) -> Option<(Arc<Session>, Now)> {
+    fn session(&self, token: &str) -> Option<Arc<Session>> {
         let hash = self.hash(token);
         let session = self.sessions.get(&hash)?;
-        let now = self.clock.now();
-        let same = bool::from(session.row.token_hash.ct_eq(&hash));
-        (same && !session.is_over(now, limits)).then_some((session, now))
+        bool::from(session.row.token_hash.ct_eq(&hash)).then_some(session)
     }
 
     /// The sessions of a user that make room for a new one.

@@ -144,7 +144,7 @@ impl StorageHandle {
         )];
         rows.extend(ended.iter().map(|(_, hash)| remove_session(hash)));
         let mut changes = vec![Change::Rows(rows)];
-        changes.extend(keys.iter().cloned().map(Change::PutKey));
+        changes.extend(keys.iter().map(Change::put_key));
         self.shared.committer.commit(Change::All(changes))?;
         accounts.change_users(|users| users.remove(&row));
         accounts.forget_sessions(&mut writing, row.user_id, &ended);

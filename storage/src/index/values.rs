@@ -182,11 +182,11 @@ struct KeyRowV1 {
     revoked_at: Option<WallMillis>,
 }
 
-fn encode<T: Serialize>(row: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     encode_as(VERSION, row)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
     decode_as(VERSION, bytes)
 }
 
@@ -209,7 +209,11 @@ fn decode_as<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Result<T, ValueE
 
 #[cfg(test)]
 mod tests {
+    use ipnet::IpNet;
+
     use super::*;
+    use crate::account::Role;
+    use crate::ids::UserName;
     use crate::testing::{a_recording, sealed};
     use proptest::prelude::*;
 
@@ -219,6 +223,10 @@ mod tests {
             let _ = decode_recording(&bytes);
             let _ = decode_tenant(&bytes);
             let _ = decode_key(&bytes);
+            let _ = decode_user(&bytes);
+            let _ = decode_session(&bytes);
+            let _ = decode_signing_key(&bytes);
+            let _ = decode_tries(&bytes);
         }
 
         #[test]
@@ -246,8 +254,156 @@ mod tests {
         assert_eq!(encode_recording(&row), stored);
     }
 
+    fn a_key() -> KeyRow {
+        KeyRow {
+            key_id: 77,
+            tenant: TenantId(3),
+            family: Family::TaskAudio,
+            secret_hash: [0x5A; 32],
+            label: "web page".into(),
+            created_at: WallMillis(1_763_700_000_000),
+            revoked_at: Some(WallMillis(1_763_700_100_000)),
+            expires_at: None,
+            allow: Vec::new(),
+            user_id: None,
+        }
+    }
+
+    fn a_tenant() -> Tenant {
+        Tenant {
+            id: TenantId(3),
+            name: TenantName::new("acme").unwrap(),
+            created_at: WallMillis(1_763_700_000_000),
+            disabled_at: None,
+            keep_as: Container::Wav,
+        }
+    }
+
+    fn nets(list: &[&str]) -> Vec<IpNet> {
+        list.iter().map(|net| net.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn version_1_of_keys_and_tenants_reads_with_what_it_meant() {
+        let (key, tenant) = (a_key(), a_tenant());
+        let old = KeyRowV1 {
+            key_id: key.key_id,
+            tenant: key.tenant,
+            family: key.family,
+            secret_hash: key.secret_hash,
+            label: key.label.clone(),
+            created_at: key.created_at,
+            revoked_at: key.revoked_at,
+        };
+        let stored = include_bytes!("../../golden/key_v1.row");
+        assert_eq!(encode_as(1, &old), stored);
+        assert_eq!(decode_key(stored), Ok(key));
+        let old = TenantV1 {
+            id: tenant.id,
+            name: tenant.name.clone(),
+            created_at: tenant.created_at,
+        };
+        let stored = include_bytes!("../../golden/tenant_v1.row");
+        assert_eq!(encode_as(1, &old), stored);
+        assert_eq!(decode_tenant(stored), Ok(tenant));
+    }
+
+    #[test]
+    fn version_2_of_keys_and_tenants_reads_as_ever() {
+        let key = KeyRow {
+            expires_at: Some(WallMillis(1_763_800_000_000)),
+            allow: nets(&["10.1.2.0/24", "2001:db8::/32"]),
+            user_id: Some(9),
+            ..a_key()
+        };
+        let stored = include_bytes!("../../golden/key_v2.row");
+        assert_eq!(decode_key(stored), Ok(key.clone()));
+        assert_eq!(encode_key(&key), stored);
+        let tenant = Tenant {
+            disabled_at: Some(WallMillis(1_763_700_100_000)),
+            keep_as: Container::M4a,
+            ..a_tenant()
+        };
+        let stored = include_bytes!("../../golden/tenant_v2.row");
+        assert_eq!(decode_tenant(stored), Ok(tenant.clone()));
+        assert_eq!(encode_tenant(&tenant), stored);
+    }
+
+    fn a_user() -> UserRow {
+        UserRow {
+            user_id: 9,
+            tenant: TenantId(3),
+            name: UserName::new("supervisor@acme").unwrap(),
+            role: Role::Supervisor,
+            password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+            allow: nets(&["192.0.2.0/24"]),
+            created_at: WallMillis(1_763_700_000_000),
+            disabled_at: None,
+        }
+    }
+
+    #[test]
+    fn rows_of_users_and_theirs_read_as_ever() {
+        let user = a_user();
+        let stored = include_bytes!("../../golden/user_v1.row");
+        assert_eq!(decode_user(stored), Ok(user.clone()));
+        assert_eq!(encode_user(&user), stored);
+        let session = SessionRow {
+            session_id: 12,
+            user_id: 9,
+            user: user.name,
+            tenant: TenantId(3),
+            role: Role::Supervisor,
+            token_hash: [0xC3; 32],
+            created_at: WallMillis(1_763_700_000_000),
+            used_at: WallMillis(1_763_700_060_000),
+            from: "2001:db8::7".parse().unwrap(),
+        };
+        let stored = include_bytes!("../../golden/session_v1.row");
+        assert_eq!(decode_session(stored), Ok(session.clone()));
+        assert_eq!(encode_session(&session), stored);
+        let key = SigningKey {
+            id: 2,
+            secret: [0x3C; 32],
+            created_at: WallMillis(1_763_700_000_000),
+            retired_at: None,
+        };
+        let stored = include_bytes!("../../golden/signing_key_v1.row");
+        assert_eq!(decode_signing_key(stored), Ok(key.clone()));
+        assert_eq!(encode_signing_key(&key), stored);
+        let tries = TriesRow {
+            failures: vec![1_763_700_000_000, 1_763_700_000_500],
+            blocked_at: Some(1_763_700_000_500),
+        };
+        let stored = include_bytes!("../../golden/tries_v1.row");
+        assert_eq!(decode_tries(stored), Ok(tries.clone()));
+        assert_eq!(encode_tries(&tries), stored);
+    }
+
+    proptest! {
+        #[test]
+        fn networks_take_few_bytes_and_come_back(
+            v4: [u8; 4], bits4 in 0u8..=32, v6: [u16; 8], bits6 in 0u8..=128,
+        ) {
+            let plain = encode_key(&a_key()).len();
+            let nets = [
+                IpNet::new(v4.into(), bits4).unwrap(),
+                IpNet::new(v6.into(), bits6).unwrap(),
+            ];
+            for (net, bytes) in nets.into_iter().zip([6, 18]) {
+                let key = KeyRow { allow: vec![net], ..a_key() };
+                let row = encode_key(&key);
+                prop_assert_eq!(row.len(), plain + bytes);
+                prop_assert_eq!(decode_key(&row), Ok(key));
+            }
+        }
+    }
+
     #[test]
     fn unknown_versions_are_named() {
+        assert_eq!(decode_key(&[3, 1]), Err(ValueError::Version(3)));
+        assert_eq!(decode_tenant(&[]), Err(ValueError::Empty));
+        assert_eq!(decode_user(&[2, 1]), Err(ValueError::Version(2)));
         assert_eq!(decode_recording(&[]), Err(ValueError::Empty));
         assert_eq!(decode_recording(&[9, 1, 2]), Err(ValueError::Version(9)));
     }

@@ -1,6 +1,7 @@
 //! The client of the HTTP benchmarks, the same for every server: raw HTTP/1.1 with keep-alive over
 //! one epoll, on one thread. It checks each answer's status and length, and lets the kernel drop
-//! the body (`MSG_TRUNC`), so that the client's core is never what limits a server.
+//! the body (`MSG_TRUNC`; `tls_client` for what that is over TLS), so that the client's core is
+//! never what limits a server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,6 +14,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use crate::error::Failure;
 use crate::machine::now;
 use crate::stats::Random;
+use crate::tls_client::{Records, Trust};
 
 /// Where a file is served, and what a request for it needs.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Target {
     pub(crate) headers: String,
     /// The file's length in bytes.
     pub(crate) len: u64,
+    /// What to speak TLS with; plain where there is nothing.
+    pub(crate) trust: Option<Trust>,
 }
 
 impl Target {
@@ -39,7 +43,7 @@ impl Target {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn wrong(&self, what: impl Into<String>) -> Failure {
+    pub(crate) fn wrong(&self, what: impl Into<String>) -> Failure {
         Failure::Answer {
             server: self.server.clone(),
             what: what.into(),
@@ -86,10 +90,14 @@ pub(crate) fn run(target: &Target, load: Load) -> Result<Tally, Failure> {
     let mut connections = Vec::new();
     for number in 0..load.connections {
         let stream = target.connect()?;
+        let records = target.trust.as_ref();
+        let records = records
+            .map(|trust| trust.records(&target.server, &stream))
+            .transpose()?;
         stream.set_nonblocking(true).map_err(Failure::io(what()))?;
         let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
         epoll.add(&stream, event).map_err(Failure::errno(what()))?;
-        connections.push(Connection::new(stream));
+        connections.push(Connection::new(stream, records));
     }
     let started = now();
     let until = started + load.duration;
@@ -137,6 +145,8 @@ pub(crate) fn run(target: &Target, load: Load) -> Result<Tally, Failure> {
 
 struct Connection {
     stream: TcpStream,
+    /// Where the connection is TLS.
+    records: Option<Records>,
     request: Vec<u8>,
     /// What has arrived of the answer's head, and of the body right behind it.
     head: Vec<u8>,
@@ -147,9 +157,10 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, records: Option<Records>) -> Self {
         Self {
             stream,
+            records,
             request: Vec::new(),
             head: Vec::new(),
             expected: 0,
@@ -166,6 +177,9 @@ impl Connection {
         self.left = None;
         self.head.clear();
         target.request(range, &mut self.request);
+        if let Some(records) = &mut self.records {
+            records.seal(&target.server, &mut self.request)?;
+        }
         // A few hundred bytes into an empty socket buffer: never short.
         let sent = self.stream.write(&self.request);
         let sent = sent.map_err(Failure::io(format!("{}: send", target.server)))?;
@@ -178,6 +192,9 @@ impl Connection {
 
     /// Takes what has arrived; true when the answer is complete.
     fn receive(&mut self, target: &Target, discard: &mut [u8]) -> Result<bool, Failure> {
+        if self.records.is_some() {
+            return self.receive_records(target, discard);
+        }
         loop {
             let received = match self.left {
                 None => self.receive_head(target)?,
@@ -218,19 +235,60 @@ impl Connection {
             Err(error) => return Err(Failure::io("receive")(error)),
         };
         self.head.extend_from_slice(&buffer[..received]);
-        if let Some(end) = end_of_head(&self.head) {
-            check_head(target, &self.head[..end], self.expected)?;
-            let body = (self.head.len() - end) as u64;
-            let left = self.expected.checked_sub(body);
-            self.left = Some(left.ok_or_else(|| target.wrong("more bytes than it said"))?);
-        } else if self.head.len() > HEAD_BYTES_MAX {
-            return Err(target.wrong("its head has no end"));
-        }
+        self.left = left_after(target, &self.head, self.expected)?;
         Ok(Some(received))
+    }
+
+    /// The same over TLS: what has arrived is copied, and only the head is decrypted.
+    fn receive_records(&mut self, target: &Target, buffer: &mut [u8]) -> Result<bool, Failure> {
+        let Some(records) = &mut self.records else {
+            return Ok(false);
+        };
+        loop {
+            if self.left == Some(0) && records.is_between() {
+                return Ok(true);
+            }
+            let most = buffer.len().min(TLS_READ_BYTES);
+            let received = match self.stream.read(&mut buffer[..most]) {
+                Ok(0) => return Err(target.wrong("it closed within an answer")),
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(Failure::io("receive")(error)),
+            };
+            let mut rest = &buffer[..received];
+            while !rest.is_empty() {
+                match self.left {
+                    None => {
+                        rest = records.open(target, rest, &mut self.head)?;
+                        self.left = left_after(target, &self.head, self.expected)?;
+                    }
+                    Some(left) => {
+                        let (after, body) = records.skip(target, rest)?;
+                        rest = after;
+                        let left = left.checked_sub(body);
+                        self.left = Some(left.ok_or_else(|| target.wrong(TOO_MUCH))?);
+                    }
+                }
+            }
+        }
     }
 }
 
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
+/// Bytes of the body still to come, when its head and what came with it are complete.
+fn left_after(target: &Target, head: &[u8], expected: u64) -> Result<Option<u64>, Failure> {
+    if let Some(end) = end_of_head(head) {
+        check_head(target, &head[..end], expected)?;
+        let body = (head.len() - end) as u64;
+        let left = expected.checked_sub(body);
+        return left.map(Some).ok_or_else(|| target.wrong(TOO_MUCH));
+    }
+    if head.len() > HEAD_BYTES_MAX {
+        return Err(target.wrong("its head has no end"));
+    }
+    Ok(None)
+}
+
+pub(crate) fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
@@ -248,7 +306,7 @@ fn check_head(target: &Target, head: &[u8], expected: u64) -> Result<(), Failure
     }
 }
 
-fn content_length(head: &[u8]) -> Option<u64> {
+pub(crate) fn content_length(head: &[u8]) -> Option<u64> {
     const NAME: &[u8] = b"content-length:";
     let line = head
         .split(|&byte| byte == b'\n')
@@ -263,15 +321,23 @@ fn content_length(head: &[u8]) -> Option<u64> {
 /// One connection that waits for each answer: for first bytes, and to compare contents.
 pub(crate) struct Patient<'a> {
     target: &'a Target,
-    stream: TcpStream,
+    stream: Box<dyn ReadWrite>,
     request: Vec<u8>,
 }
 
+trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
+
 impl<'a> Patient<'a> {
     pub(crate) fn connect(target: &'a Target) -> Result<Self, Failure> {
+        let stream = target.connect()?;
+        let stream: Box<dyn ReadWrite> = match &target.trust {
+            Some(trust) => Box::new(trust.stream(&target.server, stream)?),
+            None => Box::new(stream),
+        };
         Ok(Self {
             target,
-            stream: target.connect()?,
+            stream,
             request: Vec::new(),
         })
     }
@@ -311,7 +377,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const HEAD_READ_BYTES: usize = 2_048;
 /// A small answer is read whole: one call less matters more than the copy.
 const SMALL_READ_BYTES: usize = 8_192;
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// With a TLS record of body behind it.
+const HEAD_BYTES_MAX: usize = 40 * 1024;
+/// Read at once of a TLS connection: small enough to stay in the core's cache.
+const TLS_READ_BYTES: usize = 256 * 1024;
+const TOO_MUCH: &str = "more bytes than it said";
 /// Dropped at once of a body.
 const DISCARD_BYTES: usize = 4 << 20;
 

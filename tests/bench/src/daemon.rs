@@ -2,22 +2,27 @@
 //! and imported recordings.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::certificate::Certificate;
 use crate::client::Target;
 use crate::commands::{find, json, output, own_program};
 use crate::error::Failure;
 use crate::machine::{Running, cpu_of, now, wait_until};
 use crate::stats::Random;
+use crate::tls_client::Trust;
 
 /// A running callreeld.
 pub(crate) struct Daemon {
     process: Running,
     address: SocketAddr,
+    tls: Option<(SocketAddr, Trust)>,
     dir: PathBuf,
     key: String,
 }
@@ -28,14 +33,25 @@ pub(crate) struct Imported {
     pub(crate) target: Target,
     /// The stored file itself.
     pub(crate) file: PathBuf,
+    /// Path and query that download it, but for the format.
+    pub(crate) voice_log: String,
 }
 
 impl Daemon {
-    /// Starts it on a core with everything below `dir`.
-    pub(crate) fn start(dir: &Path, core: usize) -> Result<Self, Failure> {
+    /// Starts it on a core with everything below `dir`; where there is a certificate, what is
+    /// imported is asked for over TLS.
+    pub(crate) fn start(
+        dir: &Path,
+        core: usize,
+        certificate: Option<&Certificate>,
+    ) -> Result<Self, Failure> {
         let address = crate::nginx::free_address()?;
+        let tls = match certificate {
+            Some(made) => Some((crate::nginx::free_address()?, made)),
+            None => None,
+        };
         let config = dir.join("callreel.toml");
-        std::fs::write(&config, configuration(dir, address))
+        std::fs::write(&config, configuration(dir, address, tls))
             .map_err(Failure::io("writing callreel.toml"))?;
         let log = File::create(dir.join("callreeld.log")).map_err(Failure::io("daemon's log"))?;
         let mut command = Command::new(own_program("callreeld")?);
@@ -45,6 +61,7 @@ impl Daemon {
         let mut daemon = Self {
             process,
             address,
+            tls: tls.map(|(address, made)| (address, made.trust())),
             dir: dir.to_owned(),
             key: String::new(),
         };
@@ -99,7 +116,6 @@ impl Daemon {
     }
 
     fn is_ready(&self) -> bool {
-        use std::io::Read;
         let ask = || -> std::io::Result<bool> {
             let mut stream = std::net::TcpStream::connect(self.address)?;
             stream.set_read_timeout(Some(Duration::from_secs(2)))?;
@@ -126,35 +142,99 @@ impl Daemon {
     pub(crate) fn import(&self, bytes: u64) -> Result<Imported, Failure> {
         let source = self.dir.join(format!("{bytes}.wav"));
         write_wav(&source, bytes).map_err(Failure::io(format!("writing {}", source.display())))?;
+        let imported = self.import_file(&source)?;
+        std::fs::remove_file(&source).map_err(Failure::io("removing the original"))?;
+        Ok(imported)
+    }
+
+    /// Imports a WAV file.
+    pub(crate) fn import_file(&self, source: &Path) -> Result<Imported, Failure> {
         let mut command = self.command()?;
         command
             .args(["recordings", "import"])
-            .arg(&source)
+            .arg(source)
             .args(["--tenant", TENANT, "--json"]);
         let said = json("recordings import", &mut command)?;
-        std::fs::remove_file(&source).map_err(Failure::io("removing the original"))?;
-        let missing = |what: &str| Failure::Program {
-            what: "recordings import".into(),
-            said: format!("no {what} in {said}"),
+        let field = |name: &str| {
+            let missing = || Failure::Program {
+                what: "recordings import".into(),
+                said: format!("no {name} in {said}"),
+            };
+            let value = find(&said, name).ok_or_else(missing)?;
+            Ok::<_, Failure>(value.to_string().trim_matches('"').to_owned())
         };
-        let task = find(&said, "task_id").and_then(|task| task.as_str());
-        let task = task.ok_or_else(|| missing("task_id"))?;
-        let recid = find(&said, "recid").or_else(|| find(&said, "id"));
-        let recid = recid.map(|id| id.to_string().trim_matches('"').to_owned());
-        let recid = recid.ok_or_else(|| missing("recid"))?;
-        let name = format!("{recid}.wav");
-        let file = find_file(&self.dir.join("data/recordings"), &name);
+        let file = find_file(
+            &self.dir.join("data/recordings"),
+            &format!("{}.wav", field("recid")?),
+        );
+        let file = file.ok_or_else(|| Failure::Program {
+            what: "recordings import".into(),
+            said: "no stored file".into(),
+        })?;
+        let len = std::fs::metadata(&file).map_err(Failure::io("the stored file"))?;
+        let (address, trust) = match &self.tls {
+            Some((address, trust)) => (*address, Some(trust.clone())),
+            None => (self.address, None),
+        };
         let target = Target {
             server: "callreeld".into(),
-            address: self.address,
-            path: format!("/api/v1/sse/audio/{task}"),
+            address,
+            path: format!("/api/v1/sse/audio/{}", field("task_id")?),
             headers: format!("X-API-Key: {}\r\n", self.key),
-            len: bytes,
+            len: len.len(),
+            trust,
         };
+        let voice_log = format!(
+            "/ameyorestapi/cc/downloadVoiceLog?campaignId={}&crtObjectId={}&filters=%7BcallId%3A{}%7D",
+            field("campaign_id")?,
+            field("crt_object_id")?,
+            field("call_id")?,
+        );
         Ok(Imported {
             target,
-            file: file.ok_or_else(|| missing("stored file"))?,
+            file,
+            voice_log,
         })
+    }
+
+    /// A session of the family that converts: its header line.
+    pub(crate) fn login(&self) -> Result<String, Failure> {
+        let user = ["user", "add", USER, "--tenant", TENANT];
+        let more = ["--role", "supervisor", "--generate", "--json"];
+        let added = json("user add", self.command()?.args(user).args(more))?;
+        let said = |said: String| Failure::Program {
+            what: "userLogin".into(),
+            said,
+        };
+        let password = find(&added, "password").and_then(|password| password.as_str());
+        let password = password.ok_or_else(|| said(format!("no password in {added}")))?;
+        let body = serde_json::json!({ "userId": USER, "token": password }).to_string();
+        let request = format!(
+            "POST /ameyorestapi/session/userLogin HTTP/1.1\r\nHost: bench\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n\
+             {body}",
+            body.len()
+        );
+        let ask = || -> std::io::Result<String> {
+            let mut stream = std::net::TcpStream::connect(self.address)?;
+            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.write_all(request.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask().map_err(Failure::io("userLogin"))?;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        let opened: Value =
+            serde_json::from_str(body).map_err(|_| said(format!("it answered {answer}")))?;
+        let session = find(&opened, "sessionId").and_then(|session| session.as_str());
+        let session = session.ok_or_else(|| said(format!("no sessionId in {opened}")))?;
+        Ok(format!("Sessionid: {session}\r\n"))
+    }
+
+    /// Where it serves without TLS.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// CPU time it has used, all threads.
@@ -163,15 +243,30 @@ impl Daemon {
     }
 }
 
-fn configuration(dir: &Path, address: SocketAddr) -> String {
+fn configuration(
+    dir: &Path,
+    address: SocketAddr,
+    tls: Option<(SocketAddr, &Certificate)>,
+) -> String {
     let dir = dir.display();
+    let tls = tls.map_or_else(String::new, |(address, made)| {
+        format!(
+            "listen_tls = [\"{address}\"]
+[http.tls]
+certificate = \"{}\"
+key = \"{}\"
+",
+            made.certificate.display(),
+            made.key.display()
+        )
+    });
     format!(
         "[storage]
 data_dir = \"{dir}/data\"
 [http]
 listen = [\"{address}\"]
 workers = 1
-[control]
+{tls}[control]
 socket = \"{dir}/control.sock\"
 [log]
 level = \"warn\"
@@ -220,4 +315,5 @@ fn write_wav(path: &Path, bytes: u64) -> std::io::Result<()> {
 }
 
 const TENANT: &str = "bench";
+const USER: &str = "boss@bench";
 const WAV_HEADER_BYTES: u32 = 44;

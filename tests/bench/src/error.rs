@@ -25,6 +25,11 @@ pub(crate) enum Failure {
         what: &'static str,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Keys, certificates or TLS could not be made.
+    Tls {
+        what: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The peer's database refused something.
     Sqlite(rusqlite::Error),
 }
@@ -55,6 +60,17 @@ impl Failure {
             source: Box::new(source),
         }
     }
+
+    /// For `map_err`: an error of keys, certificates or TLS while doing `what`.
+    pub(crate) fn tls<E>(what: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Self::Tls {
+            what,
+            source: Box::new(source),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -74,7 +90,9 @@ impl std::fmt::Display for Failure {
             Self::Io { what, source } => write!(f, "{what}: {source}"),
             Self::Program { what, said } => write!(f, "{what} failed: {said}"),
             Self::Answer { server, what } => write!(f, "{server} answered wrongly: {what}"),
-            Self::Store { what, source } => write!(f, "{what}: {source}"),
+            Self::Store { what, source } | Self::Tls { what, source } => {
+                write!(f, "{what}: {source}")
+            }
             Self::Sqlite(error) => write!(f, "SQLite: {error}"),
         }
     }

@@ -23,7 +23,7 @@ struct Times {
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let cores = Cores::choose()?;
     let dir = scratch(options)?;
-    let daemon = Daemon::start(dir.path(), cores.server)?;
+    let daemon = Daemon::start(dir.path(), cores.server, None)?;
     out::progress(&format!("importing a file of {} MiB", options.file_mib));
     let large = daemon.import(options.file_mib << 20)?;
     let small = daemon.import(SMALL_BYTES)?;

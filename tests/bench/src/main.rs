@@ -5,9 +5,11 @@
 //! What is not here: pass or fail. A benchmark is never a timed test.
 
 mod args;
+mod certificate;
 mod channels;
 mod client;
 mod commands;
+mod convert;
 mod daemon;
 mod error;
 mod first_byte;
@@ -21,6 +23,9 @@ mod report;
 mod simulate;
 mod sqlite;
 mod stats;
+mod tls;
+mod tls_client;
+mod voice;
 
 use std::process::ExitCode;
 
@@ -42,9 +47,19 @@ const BENCHMARKS: &[Benchmark] = &[
         run: ranges::run,
     },
     Benchmark {
+        name: "tls",
+        what: "HTTP ranges of a warm file over TLS 1.3, beside nginx",
+        run: tls::run,
+    },
+    Benchmark {
         name: "first-byte",
         what: "first byte at the end of a large file, beside a small one",
         run: first_byte::run,
+    },
+    Benchmark {
+        name: "convert",
+        what: "MP3 and M4A of an hour, beside lame and ffmpeg",
+        run: convert::run,
     },
     Benchmark {
         name: "recorder",

@@ -1,31 +1,50 @@
 //! nginx at its best, as a peer: one worker, sendfile, open_file_cache, no access log, connections
-//! kept for ever. It listens twice, with `tcp_nopush` on and off, since neither is always better.
+//! kept for ever. It listens twice: plain with `tcp_nopush` on and off, TLS with small and large
+//! output buffers, since neither is always better.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::certificate::Certificate;
 use crate::client::Target;
 use crate::commands::system_program;
 use crate::error::Failure;
 use crate::machine::{Running, children_of, cpu_of, now, wait_until};
+use crate::tls_client::Trust;
 
 /// A running nginx.
 pub(crate) struct Nginx {
     // Dropped, and so ended, with this value.
     master: Running,
-    nopush_on: SocketAddr,
-    nopush_off: SocketAddr,
+    listening: [(SocketAddr, &'static str); 2],
+    path: String,
+    trust: Option<Trust>,
 }
 
 impl Nginx {
-    /// Serves the files of `root` from a core; its own files go into `dir`.
-    pub(crate) fn start(dir: &Path, root: &Path, core: usize) -> Result<Self, Failure> {
+    /// Serves a file from a core, over TLS where there is a certificate; its own files go into
+    /// `dir`.
+    pub(crate) fn start(
+        dir: &Path,
+        file: &Path,
+        core: usize,
+        certificate: Option<&Certificate>,
+    ) -> Result<Self, Failure> {
         let program = system_program("nginx", "install nginx ('make setup')")?;
-        let (nopush_on, nopush_off) = (free_address()?, free_address()?);
+        let names = match certificate {
+            None => ["tcp_nopush off", "tcp_nopush on"],
+            Some(_) => ["default buffers", "output_buffers 2 256k"],
+        };
+        let listening = [(free_address()?, names[0]), (free_address()?, names[1])];
         let config = dir.join("nginx.conf");
-        let text = configuration(dir, root, nopush_on, nopush_off);
+        let root = file.parent().unwrap_or(dir);
+        let servers = match certificate {
+            None => plain_servers(root, listening.map(|(address, _)| address)),
+            Some(made) => tls_servers(root, listening.map(|(address, _)| address), made),
+        };
+        let text = configuration(dir, &servers);
         std::fs::write(&config, text).map_err(Failure::io("writing nginx.conf"))?;
         let mut command = Command::new(program);
         command
@@ -36,7 +55,7 @@ impl Nginx {
             .stdin(Stdio::null());
         let mut master = Running::start("nginx", &mut command, core)?;
         let patience = now() + Duration::from_secs(5);
-        while std::net::TcpStream::connect(nopush_off).is_err() {
+        while std::net::TcpStream::connect(listening[0].0).is_err() {
             master.check()?;
             if now() > patience {
                 let said = "it did not listen within 5 s".to_owned();
@@ -49,19 +68,24 @@ impl Nginx {
         }
         Ok(Self {
             master,
-            nopush_on,
-            nopush_off,
+            listening,
+            path: format!(
+                "/{}",
+                file.file_name().unwrap_or_default().to_string_lossy()
+            ),
+            trust: certificate.map(Certificate::trust),
         })
     }
 
-    /// The two ways to ask it for a file of its root.
-    pub(crate) fn targets(&self, name: &str, len: u64) -> [Target; 2] {
-        [(self.nopush_off, "off"), (self.nopush_on, "on")].map(|(address, nopush)| Target {
-            server: format!("nginx, tcp_nopush {nopush}"),
+    /// The two ways to ask it for its file.
+    pub(crate) fn targets(&self, len: u64) -> [Target; 2] {
+        self.listening.map(|(address, how)| Target {
+            server: format!("nginx, {how}"),
             address,
-            path: format!("/{name}"),
+            path: self.path.clone(),
             headers: String::new(),
             len,
+            trust: self.trust.clone(),
         })
     }
 
@@ -72,8 +96,35 @@ impl Nginx {
     }
 }
 
-fn configuration(dir: &Path, root: &Path, on: SocketAddr, off: SocketAddr) -> String {
-    let (dir, root) = (dir.display(), root.display());
+fn plain_servers(root: &Path, [off, on]: [SocketAddr; 2]) -> String {
+    let root = root.display();
+    format!(
+        r#"
+    server {{ listen {off}; root "{root}"; tcp_nopush off; }}
+    server {{ listen {on}; root "{root}"; tcp_nopush on; }}"#
+    )
+}
+
+/// The cipher and the curve are the client's choice; kTLS is used where the kernel has it.
+fn tls_servers(root: &Path, [small, large]: [SocketAddr; 2], made: &Certificate) -> String {
+    let (root, certificate, key) = (
+        root.display(),
+        made.certificate.display(),
+        made.key.display(),
+    );
+    format!(
+        r#"
+    ssl_certificate "{certificate}";
+    ssl_certificate_key "{key}";
+    ssl_protocols TLSv1.3;
+    ssl_conf_command Options KTLS;
+    server {{ listen {small} ssl; root "{root}"; }}
+    server {{ listen {large} ssl; root "{root}"; output_buffers 2 256k; }}"#
+    )
+}
+
+fn configuration(dir: &Path, servers: &str) -> String {
+    let dir = dir.display();
     // As root, nginx would make its worker "nobody", who may not read the recordings.
     let user = if nix::unistd::geteuid().is_root() {
         "user root;"
@@ -100,9 +151,7 @@ http {{
     proxy_temp_path "{dir}/proxy";
     fastcgi_temp_path "{dir}/fastcgi";
     uwsgi_temp_path "{dir}/uwsgi";
-    scgi_temp_path "{dir}/scgi";
-    server {{ listen {on}; root "{root}"; tcp_nopush on; }}
-    server {{ listen {off}; root "{root}"; tcp_nopush off; }}
+    scgi_temp_path "{dir}/scgi";{servers}
 }}
 "#
     )

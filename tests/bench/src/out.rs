@@ -94,6 +94,7 @@ fn line(row: &Row, quick: bool) -> String {
             format!(">= {least:.2}x ({aim:.2}x)")
         }
         Goal::AtMost { most, aim } => format!("<= {most:.2} ({aim:.2})"),
+        Goal::Within { most, aim } => format!("<= {most:.0} ({aim:.0})"),
         Goal::Reach { least, aim } => format!(">= {least:.0} ({aim:.0})"),
         Goal::None => String::new(),
     };

@@ -15,13 +15,13 @@ use crate::report::{Goal, Report, Row, Series};
 use crate::stats::{Random, median};
 
 /// One load that is put on every server.
-struct Case {
-    what: &'static str,
+pub(crate) struct Case {
+    pub(crate) what: &'static str,
     /// Bytes of a range; `None` is the whole file.
-    range: Option<u64>,
-    connections: usize,
-    requests_goal: Goal,
-    cpu_goal: Goal,
+    pub(crate) range: Option<u64>,
+    pub(crate) connections: usize,
+    pub(crate) requests_goal: Goal,
+    pub(crate) cpu_goal: Goal,
 }
 
 const CASES: [Case; 4] = [
@@ -72,33 +72,26 @@ const CASES: [Case; 4] = [
 
 /// What one run on one server gave.
 #[derive(Clone, Copy)]
-struct Run {
+pub(crate) struct Run {
     tally: Tally,
     cpu: Duration,
     client_cpu: Duration,
 }
 
-struct Server<'a> {
-    target: Target,
-    cpu: Box<dyn Fn() -> Duration + 'a>,
+pub(crate) struct Server<'a> {
+    pub(crate) target: Target,
+    pub(crate) cpu: Box<dyn Fn() -> Duration + 'a>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let cores = Cores::choose()?;
     let dir = scratch(options)?;
-    let daemon = Daemon::start(dir.path(), cores.server)?;
+    let daemon = Daemon::start(dir.path(), cores.server, None)?;
     out::progress(&format!("importing a file of {} MiB", options.file_mib));
     let imported = daemon.import(options.file_mib << 20)?;
     warm(&imported.file)?;
-    let root = imported.file.parent().unwrap_or(dir.path());
-    let name = imported
-        .file
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let nginx = Nginx::start(dir.path(), root, cores.server)?;
-    let [off, on] = nginx.targets(&name, imported.target.len);
+    let nginx = Nginx::start(dir.path(), &imported.file, cores.server, None)?;
+    let [off, on] = nginx.targets(imported.target.len);
     let servers = [
         Server {
             target: imported.target.clone(),
@@ -134,7 +127,7 @@ pub(crate) fn scratch(options: &Options) -> Result<tempfile::TempDir, Failure> {
 }
 
 /// A server that answers other bytes is not worth measuring.
-fn same_bytes(servers: &[Server<'_>]) -> Result<(), Failure> {
+pub(crate) fn same_bytes(servers: &[Server<'_>]) -> Result<(), Failure> {
     let mut random = Random::new(99);
     for len in [1, 4_096, 65_536, 1 << 20] {
         let from = random.below(servers[0].target.len - len + 1);
@@ -154,7 +147,7 @@ fn same_bytes(servers: &[Server<'_>]) -> Result<(), Failure> {
 }
 
 /// Runs of all servers in turns; the first turn only warms up.
-fn measure(
+pub(crate) fn measure(
     case: &Case,
     servers: &[Server<'_>],
     options: &Options,
@@ -193,7 +186,12 @@ fn measure(
     Ok(runs)
 }
 
-fn add_rows(report: &mut Report, case: &Case, servers: &[Server<'_>], runs: &[Vec<Run>]) {
+pub(crate) fn add_rows(
+    report: &mut Report,
+    case: &Case,
+    servers: &[Server<'_>],
+    runs: &[Vec<Run>],
+) {
     let mut add = |what: &str, unit, goal, figure: fn(&Run) -> f64| {
         let values = |which: usize| runs[which].iter().map(figure).collect::<Vec<f64>>();
         let peers = (1..servers.len())

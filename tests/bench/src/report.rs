@@ -16,6 +16,8 @@ pub(crate) enum Goal {
     LessBy { least: f64, aim: f64 },
     /// Less of it is better; the ratio is ours over the peer's and should be at most this.
     AtMost { most: f64, aim: f64 },
+    /// An absolute figure that should be at most this, whatever the peer's is.
+    Within { most: f64, aim: f64 },
     /// An absolute figure that should be at least this.
     Reach { least: f64, aim: f64 },
     /// Told for information; the ratio is ours over the peer's.
@@ -81,6 +83,7 @@ impl Row {
                 self.ratio().map(|ratio| ratio >= least)
             }
             Goal::AtMost { most, .. } => self.ratio().map(|ratio| ratio <= most),
+            Goal::Within { most, .. } => Some(median(&self.ours) <= most),
             Goal::Reach { least, .. } => Some(median(&self.ours) >= least),
             Goal::None => None,
         }
@@ -91,7 +94,9 @@ impl Row {
             Goal::More { least, aim }
             | Goal::LessBy { least, aim }
             | Goal::Reach { least, aim } => (Some(least), None, Some(aim)),
-            Goal::AtMost { most, aim } => (None, Some(most), Some(aim)),
+            Goal::AtMost { most, aim } | Goal::Within { most, aim } => {
+                (None, Some(most), Some(aim))
+            }
             Goal::None => (None, None, None),
         };
         let peers: Vec<Value> = self

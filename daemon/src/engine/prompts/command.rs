@@ -181,7 +181,9 @@ async fn start(filled: Filled) -> Result<(Child, Group), CommandError> {
         }
         command.spawn()
     });
-    let child = started.await?.map_err(|source| CommandError::Start { program, source })?;
+    let child = started
+        .await?
+        .map_err(|source| CommandError::Start { program, source })?;
     let group = child.id().and_then(|id| i32::try_from(id).ok());
     Ok((child, Group(group.map(Pid::from_raw))))
 }
@@ -216,11 +218,19 @@ async fn attend(
         group.end();
         status
     };
-    let (status, (), written, said) =
-        tokio::join!(wait, feed, take(stdout, output), complaint(stderr));
+    let take = async {
+        let taken = take(stdout, output).await;
+        if taken.is_err() {
+            group.end();
+        }
+        taken
+    };
+    let (status, (), taken, said) = tokio::join!(wait, feed, take, complaint(stderr));
     let status = status?;
+    // What is not taken any more makes a command fail: that comes first.
+    taken?;
     if status.success() {
-        written
+        Ok(())
     } else {
         Err(CommandError::Failed { status, said })
     }

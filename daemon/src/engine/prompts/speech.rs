@@ -25,8 +25,10 @@ pub(super) enum SpeechError {
     #[error("no speech engine is configured; set [speech] command or url")]
     NoEngine,
     /// A voice that could be taken for something else.
-    #[error("a voice is 1 to {VOICE_CHARS} letters, digits or any of '_+-', and begins with none \
-        of '+-'")]
+    #[error(
+        "a voice is 1 to {VOICE_CHARS} letters, digits or any of '_+-', and begins with none \
+        of '+-'"
+    )]
     Voice,
     /// The upstream.
     #[error(transparent)]

@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use audio_io::clock::SystemClock;
+use audio_io::codec::encode;
 use audio_io::codec::target::Target;
-use audio_io::codec::{encode, mp3};
 use audio_io::units::WallMillis;
 use bytes::Bytes;
 use storage::error::DerivedError;
@@ -314,16 +314,12 @@ fn sealed(recording: &Recording) -> Result<&RecordingOutcome, ConvertError> {
 /// Names what a conversion makes, whoever makes it and when: the source's bytes, the format, and
 /// the encoder with its settings. Hex BLAKE3; the entity tag, too.
 fn tag(source: &RecordingOutcome, target: Target) -> String {
-    let encoder = match target {
-        Target::Mp3 => mp3::encoder_id(),
-        other => encode::encoder_id(other),
-    };
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"callreel conversion\0");
     hasher.update(&source.content_hash);
     hasher.update(target.extension().as_bytes());
     hasher.update(b"\0");
-    hasher.update(encoder.as_bytes());
+    hasher.update(encode::encoder_id(target).as_bytes());
     hasher.finalize().to_hex().to_string()
 }
 

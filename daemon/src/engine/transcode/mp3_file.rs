@@ -25,7 +25,7 @@ use audio_io::codec::decode;
 use audio_io::codec::mp3::Mp3Layout;
 use audio_io::codec::pcm::PcmSource;
 use audio_io::codec::target::Target;
-use audio_io::units::WallMillis;
+use audio_io::units::{Frames, WallMillis};
 use bytes::Bytes;
 use storage::derived::DerivedDraft;
 use storage::ids::RecordingName;
@@ -80,6 +80,9 @@ impl Mp3File {
         let source = open_source(&shared.storage, recording)?;
         let sound = decode::open(source.try_clone().map_err(ConvertError::failed)?)
             .map_err(ConvertError::failed)?;
+        if sound.frames() == Frames::ZERO {
+            return Err(ConvertError::NoSound);
+        }
         let layout = Mp3Layout::new(sound.format(), sound.frames());
         let mut draft = match shared.storage.draft_derived(recording) {
             Ok(draft) => Some(draft),

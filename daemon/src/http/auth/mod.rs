@@ -14,7 +14,7 @@ use http::request::Parts;
 use std::sync::atomic::Ordering;
 use storage::account::{KeyCheck, Role};
 use storage::ids::TenantId;
-use storage::record::{Family, KeyRow, Tenant};
+use storage::record::{Family, KeyRow};
 use uuid::Uuid;
 
 use super::error::Problem;
@@ -154,13 +154,8 @@ fn principal(site: &Site, row: &KeyRow) -> Result<Principal, Problem> {
 
 /// Whether a tenant is there and not switched off.
 pub(super) fn is_active(site: &Site, tenant: TenantId) -> bool {
-    let row = tenant_row(site, tenant);
+    let row = site.storage.tenant(tenant);
     row.is_some_and(|row| row.disabled_at.is_none())
-}
-
-fn tenant_row(site: &Site, tenant: TenantId) -> Option<Tenant> {
-    let rows = site.storage.tenants().ok()?;
-    rows.into_iter().find(|row| row.id == tenant)
 }
 
 fn forbidden(message: &'static str) -> Problem {

@@ -10,7 +10,7 @@ use storage::account::KeyCheck;
 use storage::ids::{TenantId, TenantName};
 use storage::record::Family;
 
-use super::{KEY_HEADER, Principal, forbidden, principal, refuse, tenant_row};
+use super::{KEY_HEADER, Principal, forbidden, principal, refuse};
 use crate::http::error::Problem;
 use crate::http::site::Site;
 
@@ -41,7 +41,7 @@ pub(in crate::http) fn admit(
     };
     let principal = principal(site, &row)?;
     if names_another(&parts.headers, principal.tenant, || {
-        tenant_row(site, principal.tenant).map(|row| row.name)
+        site.storage.tenant(principal.tenant).map(|row| row.name)
     }) {
         return Err(forbidden("The API key is not of this organization."));
     }

@@ -2,7 +2,6 @@
 //! when they end, is the store's business.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -11,7 +10,7 @@ use http::request::Parts;
 use storage::account::Lock;
 use storage::record::WallMillis;
 
-use super::Principal;
+use super::{Principal, refuse};
 use crate::http::api::voice_log::INVALID_TOKEN;
 use crate::http::error::Problem;
 use crate::http::limits;
@@ -40,12 +39,8 @@ pub(in crate::http) fn admit(
     let within = site.config.load().access.session_limits();
     let session = token.and_then(|token| site.storage.use_session(token, peer, within));
     let Some(session) = session else {
-        site.metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
-        site.storage.count_failure(peer, None);
-        return Err(match site.storage.locked(peer, None) {
-            Some(lock) => locked(&lock, site.clock.wall()),
-            None => unauthorized("The Sessionid is not valid, or has expired; log in again."),
-        });
+        let wrong = unauthorized("The Sessionid is not valid, or has expired; log in again.");
+        return Err(refuse(site, peer, wrong));
     };
     Ok(Principal {
         tenant: session.tenant,

@@ -6,14 +6,14 @@ use std::time::Duration;
 use audio_io::format::StreamFormat;
 use http::StatusCode;
 use storage::handle::IoChoice;
-use storage::record::{Container, EndCause, RecordingFacts};
+use storage::record::{Container, EndCause, Family, RecordingFacts};
 use tokio::sync::oneshot;
 
 use super::client::{Ask, Way};
 use super::rig::{NOW, Rig, pattern};
 
 /// Records `sound` until `done`, on a thread of its own; answers how many events there were.
-fn record(
+pub(super) fn record(
     rig: &mut Rig,
     facts: RecordingFacts,
     sound: Vec<u8>,
@@ -42,12 +42,9 @@ fn record(
     })
 }
 
-#[test]
-fn a_live_recording_is_422_unless_asked_for() {
-    let mut rig = Rig::new();
+fn facts(rig: &Rig) -> RecordingFacts {
     let (id, names) = rig.site.storage.new_names(rig.tenant);
-    let path = format!("/api/v1/sse/audio/{}", names.task_id);
-    let facts = RecordingFacts {
+    RecordingFacts {
         tenant: rig.tenant,
         id,
         names,
@@ -57,7 +54,14 @@ fn a_live_recording_is_422_unless_asked_for() {
         started_at: NOW,
         format: StreamFormat::TELEPHONE,
         container: Container::Wav,
-    };
+    }
+}
+
+#[test]
+fn a_live_recording_is_422_unless_asked_for() {
+    let mut rig = Rig::new();
+    let facts = facts(&rig);
+    let path = format!("/api/v1/sse/audio/{}", facts.names.task_id);
     let sound = pattern(200_000);
     let (done, is_done) = oneshot::channel();
     let recorder = record(&mut rig, facts, sound.clone(), is_done);
@@ -93,5 +97,48 @@ fn a_live_recording_is_422_unless_asked_for() {
     assert_eq!(recorder.join().unwrap(), 1);
     let whole = Ask::get(&path).key(&rig).ask(&rig);
     assert_eq!(whole.status, StatusCode::OK);
+    assert!(whole.body[4_096..].starts_with(&sound));
+}
+
+#[test]
+fn a_live_call_is_409_unless_asked_for() {
+    let mut rig = Rig::new();
+    let issued = rig
+        .site
+        .storage
+        .issue_key(rig.tenant, Family::CallRecording, "");
+    let key = issued.unwrap().secret;
+    let facts = facts(&rig);
+    let path = format!("/api/calls/{}/recording", facts.names.call_sid);
+    let sound = pattern(200_000);
+    let (done, is_done) = oneshot::channel();
+    let recorder = record(&mut rig, facts, sound.clone(), is_done);
+    let ask = |what: &str| Ask::get(format!("{path}/{what}")).with("x-api-key", key.clone());
+    let arrived = (0..10_000).any(|_| ask("download?live=1").ask(&rig).body.len() > 4_096);
+    assert!(arrived, "no sound was ever committed");
+    for what in ["stream", "download", "stream?live=0"] {
+        let answer = ask(what).ask(&rig);
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{what}");
+        assert_eq!(answer.code(), "recording_in_progress");
+        assert_eq!(answer.header("retry-after"), Some("5"));
+    }
+    let streamed = ask("stream?live=1").ask(&rig).json();
+    assert_eq!(streamed["data"]["content_type"], "audio/wav");
+    let link = streamed["data"]["url"].as_str().unwrap();
+    let link = link.strip_prefix("http://localhost").unwrap();
+    let snapshot = Ask::get(link).ask(&rig);
+    assert_eq!(snapshot.header("cache-control"), Some("no-store"));
+    assert!(snapshot.body.starts_with(b"RIFF"));
+    let saved = ask("download?live=1")
+        .with("range", "bytes=4096-4099")
+        .ask(&rig);
+    assert_eq!(saved.status, StatusCode::PARTIAL_CONTENT);
+    assert!(saved.body[..] == sound[..4]);
+    let disposition = saved.header("content-disposition").unwrap();
+    assert!(disposition.starts_with("attachment; filename=\"recording_call_"));
+    done.send(()).unwrap();
+    assert_eq!(recorder.join().unwrap(), 1);
+    let whole = Ask::get(link).ask(&rig);
+    assert_eq!(whole.header("cache-control"), Some("private, no-cache"));
     assert!(whole.body[4_096..].starts_with(&sound));
 }

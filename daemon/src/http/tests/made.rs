@@ -219,11 +219,11 @@ fn what_is_made_answers_like_a_file() {
         let none = stage.ask(h2, Method::GET, &[("range", "bytes=100003-")]);
         assert_eq!(none.status, StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(none.header("content-range"), format!("bytes */{SIZE}"));
-        let several = stage.ask(h2, Method::GET, &[("range", "bytes=90000-99999,5-6,-3")]);
+        let several = stage.ask(h2, Method::GET, &[("range", "bytes=90000-98999,5-6,-3")]);
         let body = several.body.clone().unwrap();
         assert_eq!(several.header("content-length"), body.len().to_string());
         let mut expected = Vec::new();
-        for (first, end) in [(90_000, 100_000), (5, 7), (SIZE - 3, SIZE)] {
+        for (first, end) in [(90_000, 99_000), (5, 7), (SIZE - 3, SIZE)] {
             let lead = format!(
                 "\r\n--b0\r\nContent-Type: audio/mpeg\r\nContent-Range: bytes {first}-{}/{SIZE}\
                  \r\n\r\n",

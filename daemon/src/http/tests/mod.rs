@@ -2,10 +2,14 @@
 //! server. What belongs to one file is tested beside it.
 
 mod api;
+mod call_recording;
 mod client;
 mod connections;
 mod cut;
 mod live;
 mod made;
 mod media;
+mod play_audio_file;
 mod rig;
+mod sound;
+mod voice_log;

@@ -10,7 +10,7 @@ use audio_io::units::{Frames, WallMillis};
 use storage::handle::{
     ImportNames, ImportRequest, IoChoice, RecorderSeed, StorageHandle, StoreOptions,
 };
-use storage::ids::{TenantId, TenantName};
+use storage::ids::{Number, TenantId, TenantName};
 use storage::record::{Container, Family, Recording};
 use uuid::Uuid;
 
@@ -130,6 +130,16 @@ impl Rig {
 
     /// Brings bytes in as a recording.
     pub(super) fn import(&self, bytes: &[u8], container: Container) -> Recording {
+        self.import_to(bytes, container, None)
+    }
+
+    /// The same, of a call to a number.
+    pub(super) fn import_to(
+        &self,
+        bytes: &[u8],
+        container: Container,
+        to: Option<Number>,
+    ) -> Recording {
         let source = self.folder.path().join("source");
         std::fs::write(&source, bytes).unwrap();
         let request = ImportRequest {
@@ -144,7 +154,7 @@ impl Rig {
             },
             line: None,
             from: None,
-            to: None,
+            to,
             started_at: None,
         };
         self.site.storage.import(request, &mut |_, _| ()).unwrap()

@@ -10,7 +10,6 @@ use storage::ids::{ExternalId, RecordingName};
 use storage::record::{Container, Recording};
 
 use super::{INVALID_INPUT, NOT_READY, denied, expected, filters, invalid, not_found};
-use crate::engine::transcode::ConvertError;
 use crate::http::auth::Principal;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
@@ -61,7 +60,8 @@ pub(in crate::http) async fn download(
         }
         Ok(SoundFound::Live(_)) => Err(not_ready()),
         Ok(SoundFound::Nothing | SoundFound::Purged(_) | SoundFound::Absent) => Err(no_voice_log()),
-        Err(error) => Err(sound_problem(error)),
+        Err(SoundError::Find(error)) => Err(find_problem(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -169,33 +169,5 @@ fn find_problem(error: FindError) -> Problem {
     }
 }
 
-fn sound_problem(error: SoundError) -> Problem {
-    let error = match error {
-        SoundError::Find(error) => return find_problem(error),
-        SoundError::Convert(error) => error,
-    };
-    match &error {
-        ConvertError::Gone | ConvertError::NoSound => no_voice_log().because(error),
-        ConvertError::Busy => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            NOT_READY,
-            "Too many conversions are waiting. Retry later.",
-        )
-        .retry_after(NOT_READY_AGAIN)
-        .because(error),
-        ConvertError::NoSpace => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            NOT_READY,
-            "There is no space for conversions. Retry later, or ask for the stored format.",
-        )
-        .retry_after(NO_SPACE_AGAIN)
-        .because(error),
-        ConvertError::Failed(_) => Problem::internal(error),
-    }
-}
-
-/// When it may be worth asking again for a call that goes on, or for a conversion.
+/// When it may be worth asking again for a call that goes on.
 const NOT_READY_AGAIN: Duration = Duration::from_secs(5);
-
-/// And while the disk is nearly full.
-const NO_SPACE_AGAIN: Duration = Duration::from_secs(60);

@@ -9,8 +9,6 @@
 //! One text can have two readings: `{callId%25ab}` is `25ab` to whoever does not encode, and `ab`
 //! to whoever does. Both are given; a recording has one of them, or none.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use storage::ids::ExternalId;
@@ -19,17 +17,14 @@ use storage::ids::ExternalId;
 pub(super) fn call_ids(sent: &str) -> Vec<ExternalId> {
     // In a query '+' is a space, encoded or not; no id holds either.
     let sent = sent.replace('+', " ");
-    let mut ids = Vec::new();
-    let texts = [
-        Some(Cow::Borrowed(sent.as_str())),
-        percent_decode_str(&sent).decode_utf8().ok(),
-        Some(Cow::Owned(structure_decoded(&sent))),
+    let decoded = percent_decode_str(&sent).decode_utf8().ok();
+    let readings = [
+        call_id(&sent),
+        decoded.and_then(|text| call_id(&text)),
+        loose_call_id(&sent),
     ];
-    for id in texts
-        .into_iter()
-        .flatten()
-        .filter_map(|text| call_id(&text))
-    {
+    let mut ids = Vec::new();
+    for id in readings.into_iter().flatten() {
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -37,28 +32,44 @@ pub(super) fn call_ids(sent: &str) -> Vec<ExternalId> {
     ids
 }
 
-/// Decodes what ids never hold and leaves the rest: for clients that encode braces, quotes and
-/// spaces but take `%` for a letter.
-fn structure_decoded(text: &str) -> String {
-    let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        let (before, from) = rest.split_at(at);
-        decoded.push_str(before);
-        let sign = match from.as_bytes().get(1..3) {
-            Some(b"7B" | b"7b") => Some('{'),
-            Some(b"7D" | b"7d") => Some('}'),
-            Some(b"22") => Some('"'),
-            Some(b"20") => Some(' '),
-            _ => None,
-        };
-        decoded.push(sign.unwrap_or('%'));
-        // What was matched is ASCII, and so is '%': both cuts lie between characters.
-        rest = &from[if sign.is_some() { 3 } else { 1 }..];
+/// The id of clients that encode braces and spaces but take `%` for a letter:
+/// `%7BcallId%d741-1%7D`.
+fn loose_call_id(text: &str) -> Option<ExternalId> {
+    let text = trim_start(trim_end(text));
+    let inner = BRACES[0]
+        .iter()
+        .find_map(|brace| text.strip_prefix(brace))?;
+    let inner = BRACES[1]
+        .iter()
+        .find_map(|brace| inner.strip_suffix(brace))?;
+    let mut rest = trim_start(inner).strip_prefix("callId")?;
+    // "%20" is a space here, or the separator and an id that begins with "20"; as no id holds a
+    // '%', only one of the two can be one.
+    loop {
+        let id = rest.strip_prefix('%').map(trim_end);
+        if let Some(id) = id.and_then(|id| ExternalId::new(id).ok()) {
+            return Some(id);
+        }
+        rest = SPACES.iter().find_map(|space| rest.strip_prefix(space))?;
     }
-    decoded.push_str(rest);
-    decoded
 }
+
+fn trim_start(mut text: &str) -> &str {
+    while let Some(rest) = SPACES.iter().find_map(|space| text.strip_prefix(space)) {
+        text = rest;
+    }
+    text
+}
+
+fn trim_end(mut text: &str) -> &str {
+    while let Some(rest) = SPACES.iter().find_map(|space| text.strip_suffix(space)) {
+        text = rest;
+    }
+    text
+}
+
+const SPACES: [&str; 2] = [" ", "%20"];
+const BRACES: [[&str; 3]; 2] = [["{", "%7B", "%7b"], ["}", "%7D", "%7d"]];
 
 /// The id in a text of which nothing is encoded any more.
 fn call_id(text: &str) -> Option<ExternalId> {
@@ -122,6 +133,9 @@ mod tests {
         assert_eq!(read("{callId%25ab}"), ["25ab", "ab"]);
         assert_eq!(read("{callId%3Aab}"), ["3Aab", "ab"]);
         assert_eq!(read("{callId:ab%3A1}"), ["ab:1"]);
+        assert_eq!(read("%7BcallId%22%7D"), ["22"]);
+        assert_eq!(read("%7BcallId%20%20-1%20%7D"), ["20-1"]);
+        assert_eq!(read("%7BcallId%7D%7D"), ["7D"]);
     }
 
     #[test]
