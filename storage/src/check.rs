@@ -1,7 +1,10 @@
 //! The store's fsck: rows against files, files against their hashes and headers, names against
 //! rows, and files that belong to nobody. It changes nothing.
 
-use std::path::{Path, PathBuf};
+mod finding;
+mod library;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use audio_io::dsp::peaks::Peaks;
@@ -9,131 +12,27 @@ use audio_io::dsp::peaks::Peaks;
 use crate::accounts::is_readable;
 use crate::error::{CheckError, OpenError, ReadError};
 use crate::handle::StorageHandle;
-use crate::ids::{RecordingId, RecordingName, TenantId};
+use crate::ids::RecordingName;
 use crate::index::backend::FileOpener;
 use crate::index::keys::split_recording;
 use crate::index::rows::RowTable;
 use crate::index::{Index, migrate, read};
 use crate::limits::{CHECK_ROWS, FINDINGS_MAX};
 use crate::open::{lock, open_error};
-use crate::paths::{Layout, facts_of, peaks_of};
-use crate::record::{EndCause, Recording, RecordingOutcome, RecordingState};
+use crate::paths::{Layout, converted_facts_of, facts_of, peaks_of};
+use crate::record::{Container, EndCause, Recording, RecordingOutcome, RecordingState};
 use crate::reserve::Reserve;
 use crate::segment::facts::StoredFacts;
 use crate::segment::sealed;
 use crate::walk;
 use crate::work::measure;
+pub use finding::Finding;
 
 /// What to check.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CheckOptions {
     /// Read every file and compare its BLAKE3; else only lengths, headers and facts.
     pub hashes: bool,
-}
-
-/// Something that is not as it should be.
-#[derive(Debug, thiserror::Error)]
-pub enum Finding {
-    /// A row without its file.
-    #[error("recording {id}: file '{}' is missing", path.display())]
-    MissingFile {
-        /// Which.
-        id: RecordingId,
-        /// Where it should be.
-        path: PathBuf,
-    },
-    /// A file of another length.
-    #[error("recording {id}: the file has {found} bytes instead of {expected}")]
-    Size {
-        /// Which.
-        id: RecordingId,
-        /// By its row.
-        expected: u64,
-        /// By the file system.
-        found: u64,
-    },
-    /// A file of other bytes.
-    #[error("recording {id}: the file's bytes are not those that were sealed")]
-    Hash {
-        /// Which.
-        id: RecordingId,
-    },
-    /// A file whose header or facts are damaged or are not its row's.
-    #[error("recording {id}: {problem}")]
-    Header {
-        /// Which.
-        id: RecordingId,
-        /// What is wrong with it.
-        problem: sealed::SealedError,
-    },
-    /// A file whose own facts differ from its row.
-    #[error("recording {id}: the facts in its file are not those in the index")]
-    Facts {
-        /// Which.
-        id: RecordingId,
-    },
-    /// A file that cannot be read.
-    #[error("recording {id}: {problem}")]
-    Unreadable {
-        /// Which.
-        id: RecordingId,
-        /// Why.
-        problem: std::io::Error,
-    },
-    /// A row that cannot be read.
-    #[error("the row of recording {id} of tenant {tenant} is unreadable; 'callreel reindex'")]
-    Row {
-        /// Whose.
-        tenant: TenantId,
-        /// Which.
-        id: RecordingId,
-    },
-    /// A row of a tenant, key, user, session, lock-out or signing key that cannot be read.
-    #[error("row {key} in '{table}' is unreadable; 'callreel reindex' drops it")]
-    AccountRow {
-        /// The table.
-        table: &'static str,
-        /// The row's key: a number, or bytes in hexadecimal.
-        key: String,
-    },
-    /// A name that does not lead to its recording.
-    #[error("recording {id}: its name {name:?} does not lead to it; 'callreel reindex'")]
-    Name {
-        /// Which.
-        id: RecordingId,
-        /// The name.
-        name: RecordingName,
-    },
-    /// A name that leads to no recording.
-    #[error(
-        "a name in '{table}' leads to recording {id}, which does not exist; 'callreel reindex'"
-    )]
-    DanglingName {
-        /// The table.
-        table: &'static str,
-        /// What it leads to.
-        id: RecordingId,
-    },
-    /// A file that belongs to no row.
-    #[error("'{}' belongs to no recording", path.display())]
-    Orphan {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Peaks that are missing or damaged; they can be made again.
-    #[error("recording {id}: its waveform peaks are missing or damaged; they can be made again")]
-    Peaks {
-        /// Which.
-        id: RecordingId,
-    },
-}
-
-impl Finding {
-    /// Whether what is missing can be made again from the recording.
-    #[must_use]
-    pub const fn is_rebuildable(&self) -> bool {
-        matches!(self, Self::Peaks { .. })
-    }
 }
 
 /// What a check found.
@@ -239,6 +138,7 @@ fn run(
     for (table, id) in index.dangling_names()? {
         check.report.found(Finding::DanglingName { table, id });
     }
+    check.prompts()?;
     check.orphans(settle)?;
     Ok(check.report)
 }
@@ -281,7 +181,15 @@ impl Check<'_> {
         };
         let whole = row.state == RecordingState::Stored;
         if whole || (row.state == RecordingState::Failed && outcome.size_bytes > 0) {
+            let before = self.report.findings.len();
             self.file(row, outcome, whole);
+            // What was found may be due to an exchange of the file since the row was read.
+            if self.report.findings.len() > before
+                && let Some(now) = self.changed(row)?
+            {
+                self.report.findings.truncate(before);
+                return self.row(&now);
+            }
         }
         Ok(())
     }
@@ -341,15 +249,18 @@ impl Check<'_> {
     /// What the file says of itself.
     fn own_account(&mut self, row: &Recording, outcome: &RecordingOutcome, path: &Path) {
         let id = row.facts.id;
-        let told = if outcome.end_cause == EndCause::Imported {
-            let sidecar = std::fs::read(facts_of(path)).map_err(sealed::SealedError::Io);
-            sidecar.and_then(|json| Ok(StoredFacts::from_json(&json)?))
-        } else {
-            sealed::read(path).map(|sealed| sealed.facts)
-        };
+        let told = sealed::beside(path).and_then(|told| match told {
+            Some(told) => Ok(told),
+            None => sealed::read(path).map(|sealed| sealed.facts),
+        });
         match told {
             Err(problem) => self.report.found(Finding::Header { id, problem }),
             Ok(told) if told.facts != row.facts || told.frames != outcome.frames => {
+                self.report.found(Finding::Facts { id });
+            }
+            Ok(StoredFacts {
+                file: Some(file), ..
+            }) if file.content_hash != outcome.content_hash => {
                 self.report.found(Finding::Facts { id });
             }
             Ok(_) => {}
@@ -363,6 +274,13 @@ impl Check<'_> {
         }
     }
 
+    /// The row of a recording whose file has become another while it was looked at.
+    fn changed(&self, row: &Recording) -> Result<Option<Recording>, CheckError> {
+        let name = RecordingName::Recid(row.facts.id);
+        let now = self.index.find(row.facts.tenant, &name)?;
+        Ok(now.filter(|now| now.facts.container != row.facts.container))
+    }
+
     /// Whether a recording was deleted while it was looked at.
     fn is_gone(&self, row: &Recording) -> bool {
         let name = RecordingName::Recid(row.facts.id);
@@ -372,21 +290,41 @@ impl Check<'_> {
     /// `settle` returns when all changes that were under way are in the index.
     fn orphans(&mut self, settle: &dyn Fn()) -> Result<(), CheckError> {
         let mut strangers = Vec::new();
-        walk::files(&self.layout.recordings(), &mut |found| {
-            if !self.is_owned(&found) {
-                strangers.push(found);
-            }
-        })?;
+        let layout = self.layout;
+        for root in [layout.recordings(), layout.prompts(), layout.derived()] {
+            walk::files(&root, &mut |found| {
+                if !self.is_known(&found) {
+                    strangers.push(found);
+                }
+            })?;
+        }
         if !strangers.is_empty() {
             settle();
         }
         for found in strangers {
             // It may have been deleted, or its row committed, since.
-            if found.path.exists() && !self.is_owned(&found) {
-                self.report.found(Finding::Orphan { path: found.path });
+            if found.path.exists() && !self.is_known(&found) {
+                let path = found.path;
+                let finding = if path.starts_with(layout.prompts()) {
+                    Finding::StrayPrompt { path }
+                } else {
+                    Finding::Orphan { path }
+                };
+                self.report.found(finding);
             }
         }
         Ok(())
+    }
+
+    fn is_known(&self, found: &walk::Found) -> bool {
+        let path = &found.path;
+        if path.starts_with(self.layout.prompts()) {
+            self.is_prompt(path)
+        } else if path.starts_with(self.layout.derived()) {
+            self.is_derived(path)
+        } else {
+            self.is_owned(found)
+        }
     }
 
     fn is_owned(&self, found: &walk::Found) -> bool {
@@ -401,7 +339,23 @@ impl Check<'_> {
             Err(_) => return true,
         };
         let path = self.layout.recording(&row.facts);
-        found.path == path || found.path == peaks_of(&path) || found.path == facts_of(&path)
+        let own = [
+            peaks_of(&path),
+            facts_of(&path),
+            converted_facts_of(&path),
+            path,
+        ];
+        own.contains(&found.path) || self.is_under_way(row, &found.ending)
+    }
+
+    /// Whether a file of another format of the recording is known to come or to go.
+    fn is_under_way(&self, mut row: Recording, ending: &str) -> bool {
+        let extension = ending.split('.').next().unwrap_or_default();
+        let Some(container) = Container::of_extension(extension) else {
+            return false;
+        };
+        row.facts.container = container;
+        self.index.is_leftover(&row).unwrap_or(true)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Deletes recordings: row to garbage, files unlinked, folder synced, garbage dropped. A crash
+//! Deletes recordings: row to garbage, files unlinked, folder synced, conversions removed,
+//! garbage dropped. A crash
 //! anywhere in between is finished at the next start.
 
 use std::io;
@@ -7,7 +8,7 @@ use std::path::Path;
 use crate::error::{DeleteError, ReadError};
 use crate::ids::{RecordingId, TenantId};
 use crate::index::apply::{Applied, Change, Refusal};
-use crate::paths::{facts_of, peaks_of, sync_dir, unlink_if_there};
+use crate::paths::{converted_facts_of, facts_of, peaks_of, sync_dir, unlink_if_there};
 use crate::shared::Shared;
 
 pub(crate) fn delete(
@@ -15,13 +16,15 @@ pub(crate) fn delete(
     tenant: TenantId,
     id: RecordingId,
 ) -> Result<(), DeleteError> {
-    let row = match shared.committer.commit(Change::Discard(tenant, id))? {
+    let at = shared.clock.wall();
+    let row = match shared.committer.commit(Change::Discard(tenant, id, at))? {
         Applied::Discarded(row) => row,
         Applied::Refused(Refusal::StillLive) => return Err(DeleteError::Live(id)),
         Applied::Refused(Refusal::Unreadable) => return Err(ReadError::Row(id).into()),
         _ => return Err(DeleteError::NotFound(id)),
     };
     remove_files(&shared.layout.recording(&row.facts)).map_err(DeleteError::Io)?;
+    shared.derived.forget(tenant, id).map_err(DeleteError::Io)?;
     shared.committer.commit(Change::DropGarbage(tenant, id))?;
     Ok(())
 }
@@ -31,6 +34,7 @@ pub(crate) fn remove_files(path: &Path) -> io::Result<()> {
     unlink_if_there(path)?;
     unlink_if_there(&peaks_of(path))?;
     unlink_if_there(&facts_of(path))?;
+    unlink_if_there(&converted_facts_of(path))?;
     match path.parent() {
         Some(folder) if folder.is_dir() => sync_dir(folder),
         _ => Ok(()),

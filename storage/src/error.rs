@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
-use crate::limits::PASSWORD_BYTES;
+use crate::ids::{PromptId, RecordingId, RecordingName, TenantId, TenantName};
+use crate::limits::{PASSWORD_BYTES, SPEECH_TEXT_MAX};
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,9 @@ pub enum ReadError {
     /// A tenant's row.
     #[error("the row of tenant {0} is unreadable; run 'callreel check'")]
     TenantRow(TenantId),
+    /// A prompt's row.
+    #[error("the row of prompt {0} is unreadable; run 'callreel check'")]
+    PromptRow(PromptId),
 }
 
 macro_rules! from_redb {
@@ -104,6 +107,22 @@ pub enum ViewError {
     /// The file cannot be opened or mapped.
     #[error("file of recording {0}: {1}")]
     Io(RecordingId, io::Error),
+    /// A prompt whose sound was not made yet, or whose file is gone.
+    #[error("prompt {0} has no file")]
+    NoPrompt(PromptId),
+    /// A prompt's file is not as long as its row says.
+    #[error("file of prompt {id} has {found} bytes instead of {expected}; run 'callreel check'")]
+    PromptLength {
+        /// Which prompt.
+        id: PromptId,
+        /// By the row.
+        expected: u64,
+        /// By the file system.
+        found: u64,
+    },
+    /// A prompt's file cannot be opened or mapped.
+    #[error("file of prompt {0}: {1}")]
+    PromptIo(PromptId, io::Error),
     /// The index, when a live recording turned out to have ended.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -273,13 +292,16 @@ pub enum AccountError {
 pub enum PromptError {
     /// The tenant has no such prompt.
     #[error("no prompt {0}")]
-    NotFound(crate::ids::PromptId),
+    NotFound(PromptId),
     /// The tenant does not exist.
     #[error("no tenant {0}")]
     NoTenant(TenantId),
     /// A name that is empty, too long or has control characters in it.
     #[error("a prompt's name is 1 to 128 characters, none of them a control character")]
     Name,
+    /// A text that is empty or too long to be spoken.
+    #[error("a text to be spoken has 1 to {SPEECH_TEXT_MAX} bytes")]
+    Text,
     /// Reading the source or writing the copy.
     #[error("{what}: {source}")]
     Io {

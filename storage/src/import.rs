@@ -120,6 +120,7 @@ fn copy_and_index(
         frames: request.frames,
         gaps: Vec::new(),
         sealed_at,
+        file: None,
     };
     write_whole(&facts_of(path), &stored.to_json()).map_err(io("writing the facts"))?;
     sync_dir(folder).map_err(io("syncing the folder"))?;
@@ -135,15 +136,21 @@ fn copy_and_index(
     }
 }
 
-/// The row of a sealed or imported recording, from its facts and a pass over its file.
+/// The row of a recording that is not live, from its facts and a pass over its file.
 pub(crate) fn row_of(stored: &StoredFacts, measured: Measured) -> Recording {
+    // Of an exchanged file the facts know what was sealed; a file that has become another since
+    // is found by a check and not taken for granted.
+    let (levels, size_bytes, content_hash) = match &stored.file {
+        Some(file) => (file.levels.clone(), file.size_bytes, file.content_hash),
+        None => (measured.levels, measured.size, measured.hash),
+    };
     let outcome = RecordingOutcome {
         end_cause: stored.end_cause,
         frames: stored.frames,
         gaps: stored.gaps.clone(),
-        levels: measured.levels,
-        size_bytes: measured.size,
-        content_hash: measured.hash,
+        levels,
+        size_bytes,
+        content_hash,
         sealed_at: stored.sealed_at,
     };
     Recording {
@@ -172,16 +179,31 @@ pub(crate) fn plain_sound(path: &Path, container: Container) -> io::Result<Optio
     }))
 }
 
-fn copy(source: &Path, to: &File, progress: &mut dyn FnMut(u64, u64)) -> Result<(), ImportError> {
-    let failed = |what| move |source| ImportError::Io { what, source };
+/// What went wrong with a copy.
+pub(crate) struct CopyError {
+    pub(crate) what: &'static str,
+    pub(crate) source: io::Error,
+}
+
+impl From<CopyError> for ImportError {
+    fn from(error: CopyError) -> Self {
+        let CopyError { what, source } = error;
+        Self::Io { what, source }
+    }
+}
+
+/// Copies a regular file whole and syncs the copy. `progress` is told bytes copied and in all.
+pub(crate) fn copy(
+    source: &Path,
+    to: &File,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), CopyError> {
+    let failed = |what| move |source| CopyError { what, source };
     let from = File::open(source).map_err(failed("opening the source"))?;
     let metadata = from.metadata().map_err(failed("reading the source"))?;
     if !metadata.is_file() {
-        let error = io::Error::from(io::ErrorKind::InvalidInput);
-        return Err(ImportError::Io {
-            what: "the source is no regular file",
-            source: error,
-        });
+        let source = io::Error::from(io::ErrorKind::InvalidInput);
+        return Err(failed("the source is no regular file")(source));
     }
     let total = metadata.len();
     let mut buffer = vec![0; READ_BUFFER];

@@ -8,6 +8,7 @@
 
 pub mod account;
 mod accounts;
+mod carry;
 mod changes;
 pub mod check;
 mod delete;
@@ -35,6 +36,7 @@ pub mod recorder;
 mod recover;
 pub mod reindex;
 mod repair;
+mod replace;
 mod reserve;
 pub mod scratch;
 pub mod segment;

@@ -160,6 +160,41 @@ const _: () = {
     assert!(COMMIT_GROUP_MAX <= COMMIT_QUEUE_MAX);
 };
 
+/// Deleted recordings that a tenant's names are remembered of; the oldest are forgotten beyond.
+pub const PURGED_MAX: u64 = 1_000_000;
+
+/// How long a deleted recording's names are remembered.
+pub const PURGED_AGE: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+/// Deleted recordings that one more deletion forgets at most.
+pub const PURGED_STEP: usize = 8;
+
+/// Prompts that a list looks at; older ones are not in it.
+pub const PROMPT_SCAN_MAX: usize = 100_000;
+
+/// Characters of a prompt's name.
+pub const PROMPT_NAME_MAX: usize = 128;
+
+/// Bytes of kept conversions before anybody says how many there may be.
+pub const DERIVED_BYTES: u64 = 1 << 30;
+
+/// Kept conversions; the least recently used go beyond, whatever their length.
+pub const DERIVED_FILES_MAX: usize = 100_000;
+
+/// Characters of a conversion's tag.
+pub const DERIVED_TAG_MAX: usize = 128;
+
+/// Free space below which nothing is converted, in bytes, and as a fraction of the file system:
+/// the larger counts.
+pub const DERIVED_FREE_MIN: (u64, u64) = (64 * 1024 * 1024, 100);
+
+/// Recordings whose conversions are counted while the store opens; the others are counted on a
+/// thread beside its work.
+pub const DERIVED_SCAN_AT_OPEN: usize = 1_000;
+
+/// How much later a conversion's last use is noted on disk.
+pub const DERIVED_TOUCH_EVERY: Duration = Duration::from_secs(60);
+
 /// Bytes of a text that is to be spoken.
 pub const SPEECH_TEXT_MAX: usize = 10_000;
 /// Bytes of a password, least and most.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::accounts::Accounts;
 use crate::changes::Changes;
+use crate::derived::Derived;
 use crate::error::{OpenError, ReadError};
 use crate::handle::{RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
 use crate::index::Index;
@@ -16,6 +17,7 @@ use crate::index::apply::Change;
 use crate::index::backend::{FileOpener, Opener};
 use crate::index::commit::{Committer, Parts};
 use crate::index::migrate::migrate;
+use crate::library::Library;
 use crate::limits::{ID_RANGE, VIEW_QUEUE_MAX};
 use crate::metrics::Metrics;
 use crate::naming::NameMaker;
@@ -64,6 +66,7 @@ pub(crate) fn open(
         changes: Arc::clone(&changes),
         reserve: Arc::clone(&reserve),
     })?;
+    let derived = Derived::open(&layout, &index, &clock);
     let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
     let shared = Arc::new(Shared {
         layout,
@@ -76,6 +79,8 @@ pub(crate) fn open(
         metrics,
         reserve,
         accounts,
+        library: Library::default(),
+        derived,
         views,
         syncfs_reports: syncfs_reports(),
         _lock: lock,
@@ -126,5 +131,6 @@ pub(crate) fn open_error(error: ReadError) -> OpenError {
         ReadError::Index(error) => OpenError::Index(error),
         ReadError::Row(_) => OpenError::Meta("recordings"),
         ReadError::TenantRow(_) => OpenError::Meta("tenants"),
+        ReadError::PromptRow(_) => OpenError::Meta("prompts"),
     }
 }

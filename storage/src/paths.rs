@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
-use crate::ids::{RecordingId, TenantId};
+use crate::ids::{PromptId, RecordingId, TenantId};
 use crate::record::{Container, RecordingFacts, WallMillis};
 
 /// The data folder's lay-out.
@@ -49,6 +49,40 @@ impl Layout {
         self.root.join("recordings")
     }
 
+    pub(crate) fn prompts(&self) -> PathBuf {
+        self.root.join("prompts")
+    }
+
+    /// Where prompts' files are copied to before they get their names.
+    pub(crate) fn prompt_drafts(&self) -> PathBuf {
+        self.prompts().join("tmp")
+    }
+
+    /// `prompts/<tenant>/<id>.<extension>`.
+    pub(crate) fn prompt(&self, tenant: TenantId, id: PromptId, container: Container) -> PathBuf {
+        let mut path = self.prompts();
+        path.push(format!("{tenant}"));
+        path.push(format!("{id}.{}", container.extension()));
+        path
+    }
+
+    pub(crate) fn derived(&self) -> PathBuf {
+        self.root.join("derived")
+    }
+
+    /// Where conversions are while they are made.
+    pub(crate) fn derived_drafts(&self) -> PathBuf {
+        self.derived().join("tmp")
+    }
+
+    /// `derived/<tenant>/<id>`: the conversions of one recording.
+    pub(crate) fn derived_of(&self, tenant: TenantId, id: RecordingId) -> PathBuf {
+        let mut path = self.derived();
+        path.push(format!("{tenant}"));
+        path.push(format!("{id}"));
+        path
+    }
+
     /// `recordings/<tenant>/<yyyy>/<mm>/<dd>/<id>.<extension>`, by the UTC day of the start.
     pub(crate) fn recording(&self, facts: &RecordingFacts) -> PathBuf {
         self.file(facts.tenant, facts.started_at, facts.id, facts.container)
@@ -75,6 +109,30 @@ impl Layout {
 /// The waveform peaks beside a recording; rebuildable.
 pub(crate) fn peaks_of(recording: &Path) -> PathBuf {
     recording.with_extension("peaks")
+}
+
+/// The facts beside a recording whose file was exchanged for one of another format: the format is
+/// in the name, so that the facts of the exchanged file are never overwritten.
+pub(crate) fn converted_facts_of(recording: &Path) -> PathBuf {
+    let mut name = recording.as_os_str().to_owned();
+    name.push(".facts.json");
+    PathBuf::from(name)
+}
+
+/// Removes every file of a folder that exists; folders in it are left.
+pub(crate) fn clear(folder: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if !path.is_dir() {
+            unlink_if_there(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The facts beside an imported recording, whose own bytes are kept as they came.

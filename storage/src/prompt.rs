@@ -62,10 +62,18 @@ pub struct PromptRow {
     pub sound: Option<PromptSound>,
     /// When it was added.
     pub created_at: WallMillis,
-    /// After this it is as if deleted.
+    /// From then on it is as if deleted.
     pub expires_at: Option<WallMillis>,
     /// When it was deleted (`cdw_del_date`); the row stays, the file goes.
     pub deleted_at: Option<WallMillis>,
+}
+
+impl PromptRow {
+    /// Whether it was deleted, or ended by itself at or before `now`.
+    #[must_use]
+    pub fn is_gone(&self, now: WallMillis) -> bool {
+        self.deleted_at.is_some() || self.expires_at.is_some_and(|end| end <= now)
+    }
 }
 
 /// What a prompt is added with.

@@ -27,6 +27,24 @@ pub enum Container {
 }
 
 impl Container {
+    /// Every format.
+    pub const ALL: [Self; 6] = [
+        Self::Wav,
+        Self::Mp3,
+        Self::M4a,
+        Self::WebM,
+        Self::Ogg,
+        Self::Flac,
+    ];
+
+    /// The format of a file name's extension, as [`Container::extension`] writes it.
+    #[must_use]
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|container| container.extension() == extension)
+    }
+
     /// The media type on the wire.
     #[must_use]
     pub const fn media_type(self) -> &'static str {

@@ -1,5 +1,5 @@
 //! Start-up repair: what the journal holds goes into the files, what was open is sealed, rows
-//! that say Live are made true, interrupted deletions are finished. Its work grows with what was
+//! that say Live are made true, interrupted deletions and exchanges of files are finished. Its work grows with what was
 //! open, never with what is stored.
 
 use std::collections::{BTreeMap, HashSet};
@@ -36,6 +36,8 @@ pub(crate) fn recover(
         clock,
         tenants,
     };
+    crate::replace::recover(layout, index)?;
+    crate::library::recover(layout, index)?;
     let mut report = RecoveryReport {
         deletions_finished: garbage(layout, index)?,
         ..Default::default()
@@ -109,7 +111,9 @@ fn garbage(layout: &Layout, index: &Index) -> Result<u64, OpenError> {
     for ((tenant, id), row) in index.garbage().map_err(open_error)? {
         if let Some(row) = row {
             let path = layout.recording(&row.facts);
-            if let Err(error) = crate::delete::remove_files(&path) {
+            let removed = crate::delete::remove_files(&path)
+                .and_then(|()| remove_folder(&layout.derived_of(tenant, id)));
+            if let Err(error) = removed {
                 log::error!("deleted recording {id} still has files: {error}");
                 continue;
             }
@@ -120,6 +124,14 @@ fn garbage(layout: &Layout, index: &Index) -> Result<u64, OpenError> {
         index.commit(&done)?;
     }
     Ok(done.len() as u64)
+}
+
+/// Removes a folder of files that can be made again.
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Removes every journal file.

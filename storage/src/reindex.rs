@@ -6,20 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::accounts::carried_over;
+use crate::carry::carry;
 use crate::check::OFFLINE_CACHE;
 use crate::error::{CheckError, OpenError, ReindexError};
 use crate::ids::{TenantId, TenantName};
 use crate::import::{plain_sound, row_of};
 use crate::index::apply::Change;
 use crate::index::backend::FileOpener;
+use crate::index::replaced::ReplaceChange;
 use crate::index::rows::{RowChange, RowTable};
 use crate::index::{Index, migrate};
 use crate::limits::COMMIT_GROUP_MAX;
 use crate::open::lock;
-use crate::paths::{Layout, facts_of, sync_dir, unlink_if_there};
+use crate::paths::{Layout, sync_dir, unlink_if_there};
 use crate::record::{KeyRow, Recording, Tenant, WallMillis};
 use crate::reserve::Reserve;
-use crate::segment::facts::{FactsError, StoredFacts};
+use crate::segment::facts::FactsError;
 use crate::segment::sealed::{self, SealedError};
 use crate::walk;
 use crate::work::{SoundAt, measure};
@@ -33,9 +35,11 @@ pub struct ReindexReport {
     pub tenants: u64,
     /// Keys carried over.
     pub keys: u64,
+    /// Prompts carried over.
+    pub prompts: u64,
     /// Users carried over, with their sessions, the lock-outs and the keys that sign links.
     pub users: u64,
-    /// The old index could not be read: its users and keys are gone and must be made anew.
+    /// The old index could not be read: its users, keys and prompts are gone and must be made anew.
     pub old_unreadable: bool,
     /// Files that could not be taken in, and why.
     pub skipped: Vec<(PathBuf, SealedError)>,
@@ -71,7 +75,7 @@ pub fn reindex(
         tenants: HashMap::new(),
         group: Vec::new(),
     };
-    work.carry_over(old)?;
+    work.carry_over(old, &layout)?;
     work.take_files(&layout, progress)?;
     work.commit()?;
     let Work {
@@ -96,6 +100,8 @@ struct Old {
     keys: Vec<KeyRow>,
     accounts: Vec<RowChange>,
     live: Vec<Recording>,
+    /// For what is carried over in pieces.
+    index: Option<Index>,
 }
 
 impl Old {
@@ -123,6 +129,7 @@ impl Old {
             keys: whole(index.key_rows().map_err(read)?),
             accounts: carried_over(&index).map_err(read)?,
             live: index.live().map_err(read)?,
+            index: Some(index),
         })
     }
 }
@@ -140,7 +147,7 @@ struct Work {
 }
 
 impl Work {
-    fn carry_over(&mut self, old: Old) -> Result<(), ReindexError> {
+    fn carry_over(&mut self, old: Old, layout: &Layout) -> Result<(), ReindexError> {
         migrate::create(&self.fresh, old.hash_secret)?;
         self.group.push(Change::ReserveIds { below: old.id_high });
         for tenant in old.tenants {
@@ -156,7 +163,9 @@ impl Work {
         // What was open is sealed by the next start, which finds it by these rows.
         self.group
             .extend(old.live.into_iter().map(|row| Change::Put(Box::new(row))));
-        self.commit()
+        self.commit()?;
+        self.report.prompts = carry(old.index.as_ref(), &self.fresh, layout)?;
+        Ok(())
     }
 
     fn take_files(
@@ -166,26 +175,49 @@ impl Work {
     ) -> Result<(), ReindexError> {
         let (mut found, mut total) = (Vec::new(), 0);
         walk::files(&layout.recordings(), &mut |file| {
-            let sidecar = ["peaks", "facts.json"].contains(&file.ending.as_str());
-            if !sidecar && !file.ending.ends_with("tmp") {
+            let ending = &file.ending;
+            let sidecar = ending == "peaks" || ending.ends_with("facts.json");
+            if !sidecar && !ending.ends_with("tmp") {
                 total += file.bytes;
-                found.push(file.path);
+                found.push((file.path, file.owner));
             }
         })
         .map_err(|error| ReindexError::Open(error.into()))?;
         let mut done = 0;
         progress(0, total);
-        for path in found {
-            let row = take(layout, &path, &mut |bytes| {
-                done += bytes;
-                progress(done, total.max(done));
-            });
-            match row {
-                Ok((row, tenant)) => self.add(row, tenant)?,
-                Err(error) => self.report.skipped.push((path, error)),
+        // The files of one recording come one after the other.
+        let one = |a: &(_, Option<_>), b: &(_, Option<_>)| a.1.is_some() && a.1 == b.1;
+        for files in found.chunk_by(one) {
+            let mut taken = Vec::new();
+            for (path, _) in files {
+                let read = take(layout, path, &mut |bytes| {
+                    done += bytes;
+                    progress(done, total.max(done));
+                });
+                match read {
+                    Ok(read) => taken.push(read),
+                    Err(error) => self.report.skipped.push((path.clone(), error)),
+                }
             }
+            self.add_best(layout, taken)?;
         }
         Ok(())
+    }
+
+    /// Of two files of one recording, which an interrupted exchange leaves, one becomes its own;
+    /// the next start removes the other.
+    fn add_best(&mut self, layout: &Layout, mut taken: Vec<Taken>) -> Result<(), ReindexError> {
+        taken.sort_by_key(|one| one.trust);
+        let Some(best) = taken.pop() else {
+            return Ok(());
+        };
+        for other in taken {
+            let path = layout.recording(&other.row.facts);
+            self.report.skipped.push((path, SealedError::Double));
+            let leftover = ReplaceChange::Intend(Box::new(other.row));
+            self.group.push(Change::Replace(leftover));
+        }
+        self.add(best.row, best.tenant_name)
     }
 
     fn add(&mut self, row: Recording, name: Option<TenantName>) -> Result<(), ReindexError> {
@@ -218,32 +250,51 @@ impl Work {
     }
 }
 
-/// The row of one file, and the name of its tenant.
-fn take(
-    layout: &Layout,
-    path: &Path,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(Recording, Option<TenantName>), SealedError> {
-    let (stored, sound) = match std::fs::read(facts_of(path)) {
-        Ok(json) => {
-            let stored = StoredFacts::from_json(&json)?;
+/// What one file tells.
+struct Taken {
+    row: Recording,
+    tenant_name: Option<TenantName>,
+    trust: Trust,
+}
+
+/// How much a file proves by itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trust {
+    /// Its facts lie beside it.
+    Told,
+    /// They do, and its bytes are those they were written for.
+    Verified,
+    /// It carries its facts itself: the file as it was recorded.
+    Own,
+}
+
+fn take(layout: &Layout, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<Taken, SealedError> {
+    let (stored, sound, mut trust) = match sealed::beside(path)? {
+        Some(stored) => {
             let sound = plain_sound(path, stored.facts.container)?;
-            (stored, sound)
+            (stored, sound, Trust::Told)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        None => {
             let sealed = sealed::read(path)?.facts;
             let bytes = sealed.facts.format.bytes_of(sealed.frames);
             let sound = SoundAt::own(&sealed.facts, bytes);
-            (sealed, Some(sound))
+            (sealed, Some(sound), Trust::Own)
         }
-        Err(error) => return Err(error.into()),
     };
     if layout.recording(&stored.facts) != *path {
         // Facts of another recording: a copy that somebody put here.
         return Err(FactsError::Missing.into());
     }
     let measured = measure(path, sound, progress)?;
-    Ok((row_of(&stored, measured), stored.tenant_name))
+    let of_file = stored.file.as_ref();
+    if of_file.is_some_and(|file| file.content_hash == measured.hash) {
+        trust = Trust::Verified;
+    }
+    Ok(Taken {
+        row: row_of(&stored, measured),
+        tenant_name: stored.tenant_name,
+        trust,
+    })
 }
 
 /// Puts the new index in the old one's place, which is kept under the first free number.

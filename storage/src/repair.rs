@@ -264,6 +264,7 @@ impl Repair {
             frames,
             gaps,
             sealed_at: tools.clock.wall(),
+            file: None,
         }
     }
 

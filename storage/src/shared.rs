@@ -9,10 +9,12 @@ use tokio::sync::mpsc;
 
 use crate::accounts::Accounts;
 use crate::changes::Changes;
+use crate::derived::Derived;
 use crate::ids::{TenantId, TenantName};
 use crate::index::Index;
 use crate::index::apply::Change;
 use crate::index::commit::{Committer, Job};
+use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::naming::NameMaker;
 use crate::paths::Layout;
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) reserve: Arc<Reserve>,
     pub(crate) accounts: Accounts,
+    pub(crate) library: Library,
+    pub(crate) derived: Derived,
     pub(crate) views: mpsc::Sender<ViewRequest>,
     /// Whether `syncfs` tells of failed writes (Linux 5.8 and later).
     pub(crate) syncfs_reports: bool,

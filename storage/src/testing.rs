@@ -79,6 +79,7 @@ pub(crate) fn stored_facts(tenant: u32, id: u64) -> StoredFacts {
         frames: outcome.frames,
         gaps: outcome.gaps,
         sealed_at: outcome.sealed_at,
+        file: None,
     }
 }
 

@@ -212,7 +212,7 @@ fn the_index_is_rebuilt_from_files_alone() {
 fn an_interrupted_deletion_is_finished_at_the_next_start() {
     let (store, rows) = with_recordings();
     let (row, path) = (&rows[0], store.handle.path_of(&rows[0]));
-    let change = Change::Discard(store.tenant, row.facts.id);
+    let change = Change::Discard(store.tenant, row.facts.id, WallMillis(1));
     store.handle.shared.committer.commit(change).unwrap();
     assert!(path.exists());
     let store = store.reopen();

@@ -54,20 +54,29 @@ impl RecordingView {
                 found,
             });
         }
-        let mapping = Mapping::new(file, found).map_err(|error| ViewError::Io(id, error))?;
-        let mapping = Arc::new(mapping);
-        let mut etag = String::with_capacity(64);
-        for byte in outcome.content_hash {
-            let _ = write!(etag, "{byte:02x}");
-        }
+        let etag = hex(&outcome.content_hash);
+        Self::file(file, found, &etag, outcome.sealed_at, row.facts.container)
+            .map_err(|error| ViewError::Io(id, error))
+    }
+
+    /// Any file that never changes any more, as it is: its first `length` bytes. The entity tag
+    /// is given without quotes.
+    pub(crate) fn file(
+        file: std::fs::File,
+        length: u64,
+        etag: &str,
+        last_modified: WallMillis,
+        container: Container,
+    ) -> std::io::Result<Self> {
+        let mapping = Arc::new(Mapping::new(file, length)?);
         Ok(Self {
             header: Bytes::new(),
             mapped: Bytes::from_owner(Shared(Arc::clone(&mapping))),
             mapping,
             mapped_at: 0,
             etag: etag.into(),
-            last_modified: outcome.sealed_at,
-            container: row.facts.container,
+            last_modified,
+            container,
             live: false,
         })
     }
@@ -165,6 +174,15 @@ impl RecordingView {
     pub fn layout(&self) -> (u64, u64) {
         (self.header.len() as u64, self.mapped_at)
     }
+}
+
+/// A hash as an entity tag, without quotes.
+pub(crate) fn hex(hash: &[u8; 32]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in hash {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// Lets `Bytes` hold the mapping.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::error::ViewError;
+use crate::error::{ReadError, ViewError};
+use crate::ids::RecordingName;
 use crate::limits::VIEW_TRIES;
 use crate::record::{Recording, RecordingState};
 use crate::recorder::ViewRequest;
@@ -22,21 +23,32 @@ pub(crate) async fn view(
     let mut row = recording.clone();
     for _ in 0..VIEW_TRIES {
         if row.state != RecordingState::Live {
-            return stored(shared, row).await;
+            let result = stored(shared, row.clone()).await;
+            let Err(ViewError::NoFile(_) | ViewError::Length { .. }) = result else {
+                return result;
+            };
+            // Its file may have been exchanged for one of another format since the row was read.
+            match find(shared, &row)? {
+                Some(now) if now != row => row = now,
+                _ => return result,
+            }
+            continue;
         }
         if let Some(sound) = ask(shared, &row).await? {
             return live(shared, row, sound).await;
         }
         // It ended since the row was read: its file is being sealed, or is.
-        let now = shared
-            .index
-            .find(row.facts.tenant, &crate::ids::RecordingName::Recid(id))?;
-        row = now.ok_or(ViewError::NoFile(id))?;
+        row = find(shared, &row)?.ok_or(ViewError::NoFile(id))?;
         if row.state == RecordingState::Live {
             return Err(ViewError::Busy(id));
         }
     }
     Err(ViewError::Busy(id))
+}
+
+fn find(shared: &Shared, row: &Recording) -> Result<Option<Recording>, ReadError> {
+    let name = RecordingName::Recid(row.facts.id);
+    shared.index.find(row.facts.tenant, &name)
 }
 
 /// How much sound the file of a live recording holds; `None` when it is not open.

@@ -1,16 +1,21 @@
-//! Walks the files below `recordings/`, in order, without following links.
+//! Walks the files below `recordings/`, `prompts/` and `derived/`, in order, without following
+//! links, and reads their owners from their places.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::derived::is_kept_name;
 use crate::error::CheckError;
-use crate::ids::{RecordingId, TenantId};
+use crate::ids::{PromptId, RecordingId, TenantId};
+use crate::paths::Layout;
+use crate::record::Container;
 
-/// A file below `recordings/`.
+/// A file.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) path: PathBuf,
-    /// Whose recording it belongs to by its place and name; `None` for a stranger.
+    /// Whose recording it belongs to by its place and name below `recordings/`; `None` for a
+    /// stranger.
     pub(crate) owner: Option<(TenantId, RecordingId)>,
     /// Everything after the id: `wav`, `peaks`, `facts.json`, …
     pub(crate) ending: String,
@@ -69,6 +74,26 @@ fn owner(path: &Path) -> (Option<(TenantId, RecordingId)>, String) {
         ))
     });
     (owner, ending.to_owned())
+}
+
+/// Whose prompt a file below `prompts/` is by its place and name.
+pub(crate) fn prompt(layout: &Layout, path: &Path) -> Option<(TenantId, PromptId)> {
+    let place = path.strip_prefix(layout.prompts()).ok()?;
+    let (tenant, name) = place.to_str()?.split_once('/')?;
+    let (id, extension) = name.split_once('.')?;
+    let (tenant, id) = (TenantId(tenant.parse().ok()?), PromptId(id.parse().ok()?));
+    let container = Container::of_extension(extension)?;
+    (layout.prompt(tenant, id, container) == path).then_some((tenant, id))
+}
+
+/// Whose recording's conversion a file below `derived/` is by its place and name.
+pub(crate) fn derived(layout: &Layout, path: &Path) -> Option<(TenantId, RecordingId)> {
+    let place = path.strip_prefix(layout.derived()).ok()?;
+    let mut parts = place.to_str()?.splitn(3, '/');
+    let tenant = TenantId(parts.next()?.parse().ok()?);
+    let id = RecordingId(parts.next()?.parse().ok()?);
+    let there = path.parent() == Some(&*layout.derived_of(tenant, id));
+    (there && is_kept_name(path.file_name()?)).then_some((tenant, id))
 }
 
 #[cfg(test)]

@@ -127,6 +127,13 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::Name { id, .. }
         | Finding::DanglingName { id, .. }
         | Finding::Peaks { id } => Some(*id),
-        Finding::Orphan { .. } | Finding::AccountRow { .. } => None,
+        Finding::Orphan { .. }
+        | Finding::AccountRow { .. }
+        | Finding::PromptRow { .. }
+        | Finding::MissingPrompt { .. }
+        | Finding::PromptSize { .. }
+        | Finding::PromptHash { .. }
+        | Finding::PromptUnreadable { .. }
+        | Finding::StrayPrompt { .. } => None,
     }
 }

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use redb::{ReadableTable as _, StorageError};
 
 use super::keys;
+use super::prompts::PromptChange;
+use super::purged::{self, PurgedRow};
+use super::replaced::ReplaceChange;
 use super::rows::{self, LateRows, RowChange};
 use super::tables::{Tables, meta};
 use super::values;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
 use crate::limits::ID_MAX;
+use crate::prompt::PromptRow;
 use crate::record::{KeyRow, Recording, RecordingState, Tenant, WallMillis};
 
 /// A change to the index.
@@ -20,10 +24,16 @@ pub(crate) enum Change {
     Put(Box<Recording>),
     /// An imported row; refused when a name is taken.
     Import(Box<Recording>),
-    /// Row to garbage, names free.
-    Discard(TenantId, RecordingId),
+    /// Row to garbage, names free but remembered as deleted at this time.
+    Discard(TenantId, RecordingId, WallMillis),
     /// The files are gone.
     DropGarbage(TenantId, RecordingId),
+    /// A deleted recording that an older index remembers, for reindexing.
+    RestorePurged(TenantId, RecordingId, Box<PurgedRow>),
+    /// A recording's file is exchanged for one of another format.
+    Replace(ReplaceChange),
+    /// The prompt library.
+    Prompt(PromptChange),
     /// Deleted recordings that the journal no longer knows.
     PruneTombstones {
         below: RecordingId,
@@ -56,6 +66,7 @@ pub(crate) enum Applied {
     Done,
     Tenant(Tenant),
     Discarded(Box<Recording>),
+    Prompt(Box<PromptRow>),
     Refused(Refusal),
 }
 
@@ -64,8 +75,10 @@ pub(crate) enum Applied {
 pub(crate) enum Refusal {
     NameTaken(RecordingName),
     TenantExists,
+    NoTenant,
     NoRecording,
     StillLive,
+    NoPrompt,
     Unreadable,
 }
 
@@ -74,7 +87,8 @@ impl Change {
     pub(crate) fn recording(&self) -> Option<RecordingId> {
         match self {
             Self::Put(row) | Self::Import(row) => Some(row.facts.id),
-            Self::Discard(_, id) | Self::DropGarbage(_, id) => Some(*id),
+            Self::Discard(_, id, _) | Self::DropGarbage(_, id) => Some(*id),
+            Self::Replace(change) => change.recording(),
             _ => None,
         }
     }
@@ -109,11 +123,17 @@ impl Change {
                 Some(name) => Ok(Applied::Refused(Refusal::NameTaken(name))),
                 None => put(tables, row),
             },
-            Self::Discard(tenant, id) => discard(tables, *tenant, *id),
+            Self::Discard(tenant, id, at) => discard(tables, *tenant, *id, *at),
             Self::DropGarbage(tenant, id) => {
                 tables.garbage.remove(&keys::recording(*tenant, *id))?;
                 Ok(Applied::Done)
             }
+            Self::RestorePurged(tenant, id, row) => {
+                purged::remember(tables, *tenant, *id, row)?;
+                Ok(Applied::Done)
+            }
+            Self::Replace(change) => change.apply(tables),
+            Self::Prompt(change) => change.apply(tables),
             Self::PruneTombstones { below } => prune(tables, *below),
             Self::ReserveIds { below } => raise(tables, meta::ID_HIGH, *below),
             Self::AddTenant { name, at } => add_tenant(tables, name, *at),
@@ -250,6 +270,7 @@ fn discard(
     tables: &mut Tables<'_>,
     tenant: TenantId,
     id: RecordingId,
+    at: WallMillis,
 ) -> Result<Applied, StorageError> {
     let key = keys::recording(tenant, id);
     let Some(bytes) = tables
@@ -274,6 +295,12 @@ fn discard(
     remove_names(tables, &row)?;
     tables.garbage.insert(&key, bytes.as_slice())?;
     tables.tombstones.insert(&id.0.to_be_bytes(), ())?;
+    let memory = PurgedRow {
+        names: row.facts.names.clone(),
+        started_at: row.facts.started_at,
+        deleted_at: at,
+    };
+    purged::remember(tables, tenant, id, &memory)?;
     Ok(Applied::Discarded(Box::new(row)))
 }
 
@@ -310,7 +337,7 @@ pub(super) fn raise(tables: &mut Tables<'_>, name: &str, to: u64) -> Result<Appl
     Ok(Applied::Done)
 }
 
-fn read_u64(tables: &Tables<'_>, name: &str) -> Result<u64, StorageError> {
+pub(super) fn read_u64(tables: &Tables<'_>, name: &str) -> Result<u64, StorageError> {
     Ok(tables
         .meta
         .get(name)?

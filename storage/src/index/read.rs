@@ -1,7 +1,9 @@
 //! Reads of the index. Each is one snapshot; none lacks a tenant but those of start-up, check
 //! and metrics.
 
-use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
+use std::ops::Bound;
+
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 
 use super::Index;
 use super::keys::{self, RecordingKey};
@@ -169,18 +171,11 @@ impl Index {
         after: Option<RecordingKey>,
         limit: usize,
     ) -> Result<Vec<(RecordingKey, Result<Recording, values::ValueError>)>, ReadError> {
-        use std::ops::Bound;
         let table = self.begin_read()?.open_table(tables::RECORDINGS)?;
-        let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut all = Vec::new();
-        for entry in table
-            .range::<&RecordingKey>((start, Bound::Unbounded))?
-            .take(limit)
-        {
-            let (key, bytes) = entry?;
-            all.push((*key.value(), values::decode_recording(bytes.value())));
-        }
-        Ok(all)
+        let rows = self::after(&table, after, limit)?.into_iter();
+        Ok(rows
+            .map(|(key, bytes)| (key, values::decode_recording(&bytes)))
+            .collect())
     }
 
     /// Names that lead to a recording which does not exist.
@@ -227,6 +222,22 @@ impl Index {
     pub(crate) fn rows(&self) -> Result<u64, ReadError> {
         Ok(self.begin_read()?.open_table(tables::RECORDINGS)?.len()?)
     }
+}
+
+/// The rows of a table after a key in key order, at most `limit`.
+pub(super) fn after(
+    table: &ReadOnlyTable<&'static RecordingKey, &'static [u8]>,
+    after: Option<RecordingKey>,
+    limit: usize,
+) -> Result<Vec<(RecordingKey, Vec<u8>)>, ReadError> {
+    let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+    let range = table.range::<&RecordingKey>((start, Bound::Unbounded))?;
+    let mut all = Vec::new();
+    for entry in range.take(limit) {
+        let (key, bytes) = entry?;
+        all.push((*key.value(), bytes.value().to_vec()));
+    }
+    Ok(all)
 }
 
 pub(crate) fn row(
@@ -288,13 +299,13 @@ fn list_by_time(
     let since = filter.since.unwrap_or(WallMillis(0));
     let first = keys::by_time(tenant, since, RecordingId(0));
     let newest = filter.until.unwrap_or(WallMillis(u64::MAX));
-    let mut end = std::ops::Bound::Included(keys::by_time(tenant, newest, RecordingId(u64::MAX)));
+    let mut end = Bound::Included(keys::by_time(tenant, newest, RecordingId(u64::MAX)));
     if let Some(cursor) = after
         && cursor.started_at <= newest
     {
-        end = std::ops::Bound::Excluded(keys::by_time(tenant, cursor.started_at, cursor.id));
+        end = Bound::Excluded(keys::by_time(tenant, cursor.started_at, cursor.id));
     }
-    let (std::ops::Bound::Included(last) | std::ops::Bound::Excluded(last)) = &end else {
+    let (Bound::Included(last) | Bound::Excluded(last)) = &end else {
         return Ok(Page {
             recordings: Vec::new(),
             next: None,
@@ -311,7 +322,7 @@ fn list_by_time(
     let rows = reading.open_table(tables::RECORDINGS)?;
     let mut recordings = Vec::with_capacity(limit.min(64));
     let mut next = None;
-    let range = times.range::<&keys::TimeKey>((std::ops::Bound::Included(&first), end.as_ref()))?;
+    let range = times.range::<&keys::TimeKey>((Bound::Included(&first), end.as_ref()))?;
     for (seen, entry) in range.rev().enumerate() {
         let (key, summary) = entry?;
         if recordings.len() == limit || seen == PAGE_SCAN_MAX {

@@ -1,6 +1,9 @@
 //! The tables. Their names and types are part of the file format: see FORMAT.md.
 
-use redb::{Table, TableDefinition, TableError, WriteTransaction};
+use redb::{
+    Key, ReadOnlyTable, ReadTransaction, StorageError, Table, TableDefinition, TableError, Value,
+    WriteTransaction,
+};
 
 use super::keys::{CountKey, RecordingKey, SessionKey, TimeKey, UuidKey};
 
@@ -68,8 +71,9 @@ pub(crate) mod meta {
     pub(crate) const HASH_SECRET: &str = "hash_secret";
 }
 
-/// All tables, open for writing.
+/// The tables, open for writing. Those of rare changes are opened by [`Tables::rare`].
 pub(crate) struct Tables<'t> {
+    transaction: &'t WriteTransaction,
     pub(crate) meta: Table<'t, &'static str, Bytes>,
     pub(crate) recordings: Table<'t, &'static RecordingKey, Bytes>,
     pub(crate) recids: Table<'t, &'static [u8; 8], u32>,
@@ -95,6 +99,7 @@ impl<'t> Tables<'t> {
     /// Opens, and where needed creates, every table.
     pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
         Ok(Self {
+            transaction,
             meta: transaction.open_table(META)?,
             recordings: transaction.open_table(RECORDINGS)?,
             recids: transaction.open_table(RECIDS)?,
@@ -115,5 +120,30 @@ impl<'t> Tables<'t> {
             garbage: transaction.open_table(GARBAGE)?,
             tombstones: transaction.open_table(TOMBSTONES)?,
         })
+    }
+
+    /// Opens, and where needed creates, a table that few changes touch: every commit of the
+    /// recorder goes without it.
+    pub(crate) fn rare<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Table<'t, K, V>, StorageError> {
+        let opened = self.transaction.open_table(definition);
+        opened.map_err(|error| match error {
+            TableError::Storage(error) => error,
+            other => StorageError::Corrupted(other.to_string()),
+        })
+    }
+}
+
+/// Opens a table of [`Tables::rare`] for reading; `None` when nothing was ever put into it.
+pub(crate) fn rare<K: Key + 'static, V: Value + 'static>(
+    reading: &ReadTransaction,
+    definition: TableDefinition<'static, K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, TableError> {
+    match reading.open_table(definition) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

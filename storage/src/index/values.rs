@@ -182,11 +182,11 @@ struct KeyRowV1 {
     revoked_at: Option<WallMillis>,
 }
 
-fn encode<T: Serialize>(row: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     encode_as(VERSION, row)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
     decode_as(VERSION, bytes)
 }
 

@@ -364,6 +364,7 @@ impl Sound {
             frames: self.frames,
             gaps: self.gaps.clone(),
             sealed_at: self.sealed_at,
+            file: None,
         }
     }
 

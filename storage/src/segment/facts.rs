@@ -1,11 +1,11 @@
 //! All that is known about a recording, as JSON that travels with its sound: in the `crel` chunk
-//! at the end of a file Callreel made, or in a sidecar beside an imported one. `reindex` lives
-//! on it.
+//! at the end of a file Callreel made, or in a sidecar beside an imported or a converted one.
+//! `reindex` lives on it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::TenantName;
-use crate::record::{EndCause, Gap, RecordingFacts, RecordingState, WallMillis};
+use crate::record::{EndCause, Gap, LegLevel, RecordingFacts, RecordingState, WallMillis};
 
 /// The chunk's and the sidecar's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,36 @@ pub struct StoredFacts {
     pub gaps: Vec<Gap>,
     /// When it was sealed or imported.
     pub sealed_at: WallMillis,
+    /// The file itself; only where the recording's file was exchanged for one of another format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileFacts>,
+}
+
+/// What is known of a file beside its sound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// Its length.
+    pub size_bytes: u64,
+    /// BLAKE3 of it; in hex.
+    #[serde(with = "hex_hash")]
+    pub content_hash: [u8; 32],
+    /// The levels of the recorded sound.
+    pub levels: Vec<LegLevel>,
+}
+
+mod hex_hash {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(hash: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&crate::view::hex(hash))
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(from)?;
+        let hash = blake3::Hash::from_hex(text.as_bytes()).map_err(D::Error::custom)?;
+        Ok(*hash.as_bytes())
+    }
 }
 
 /// The version of facts written now.

@@ -10,6 +10,7 @@ use audio_io::codec::wav::{self, WavError};
 use super::facts::{FactsError, StoredFacts};
 use super::header::SOUND_AT;
 use crate::limits::FACTS_MAX;
+use crate::paths::{converted_facts_of, facts_of};
 
 /// What a sealed file says.
 #[derive(Debug)]
@@ -32,9 +33,24 @@ pub enum SealedError {
     /// Its sound does not begin where Callreel puts it, or its sizes disagree.
     #[error("header and facts disagree")]
     Header,
+    /// Another file of the same recording is the recording's.
+    #[error("another file of the recording is kept in its stead; the next start removes this one")]
+    Double,
     /// Its facts.
     #[error(transparent)]
     Facts(#[from] FactsError),
+}
+
+/// The facts beside a file that does not carry them itself: a converted or an imported one.
+pub(crate) fn beside(path: &Path) -> Result<Option<StoredFacts>, SealedError> {
+    for facts in [converted_facts_of(path), facts_of(path)] {
+        match std::fs::read(facts) {
+            Ok(json) => return Ok(Some(StoredFacts::from_json(&json)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
 }
 
 /// Reads a sealed file's header and facts; the sound is not looked at.

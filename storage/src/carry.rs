@@ -1,0 +1,92 @@
+//! What reindexing takes from the old index because no file tells it: the prompt library's rows,
+//! and the names of deleted recordings.
+
+use crate::error::{ReadError, ReindexError};
+use crate::ids::PromptId;
+use crate::index::Index;
+use crate::index::apply::Change;
+use crate::index::prompts::PromptChange;
+use crate::limits::{CHECK_ROWS, COMMIT_GROUP_MAX};
+use crate::paths::Layout;
+use crate::walk;
+
+/// Copies what can be read; answers the number of prompts. What cannot be read is told and left.
+pub(crate) fn carry(
+    old: Option<&Index>,
+    fresh: &Index,
+    layout: &Layout,
+) -> Result<u64, ReindexError> {
+    let mut prompts = 0;
+    if let Some(old) = old {
+        prompts = carry_prompts(old, fresh)?;
+        carry_purged(old, fresh)?;
+    }
+    // Whatever the old index says, no number is given to a second prompt.
+    if let Some(high) = highest(layout) {
+        fresh.commit(&[Change::Prompt(PromptChange::Pass(high))])?;
+    }
+    Ok(prompts)
+}
+
+fn carry_prompts(old: &Index, fresh: &Index) -> Result<u64, ReindexError> {
+    let mut prompts = 0;
+    let mut after = None;
+    let high = or_told(old.prompt_high(), PromptId(0));
+    let mut group = vec![Change::Prompt(PromptChange::Pass(high))];
+    loop {
+        let rows = or_told(old.walk_prompts(after, CHECK_ROWS), Vec::new());
+        let Some((tenant, id, _)) = rows.last() else {
+            break;
+        };
+        after = Some((*tenant, *id));
+        for (_, id, row) in rows {
+            match row {
+                Ok(row) => {
+                    prompts += 1;
+                    group.push(Change::Prompt(PromptChange::Put(Box::new(row))));
+                }
+                Err(error) => log::warn!("prompt {id} is lost: {error}"),
+            }
+        }
+        fresh.commit(&std::mem::take(&mut group))?;
+    }
+    let unsettled = or_told(old.unsettled_prompts(), Vec::new()).into_iter();
+    group.extend(unsettled.map(|(tenant, id)| Change::Prompt(PromptChange::Intend(tenant, id))));
+    fresh.commit(&group)?;
+    Ok(prompts)
+}
+
+fn carry_purged(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
+    let mut after = None;
+    loop {
+        let (rows, last) = or_told(old.walk_purged(after, COMMIT_GROUP_MAX), (Vec::new(), None));
+        let group: Vec<_> = rows
+            .into_iter()
+            .map(|(tenant, id, row)| Change::RestorePurged(tenant, id, Box::new(row)))
+            .collect();
+        fresh.commit(&group)?;
+        if last.is_none() {
+            return Ok(());
+        }
+        after = last;
+    }
+}
+
+fn or_told<T>(read: Result<T, ReadError>, otherwise: T) -> T {
+    read.unwrap_or_else(|error| {
+        log::warn!("the old index cannot be read to its end: {error}");
+        otherwise
+    })
+}
+
+/// The highest number of a prompt that has a file.
+fn highest(layout: &Layout) -> Option<PromptId> {
+    let mut high = None;
+    let seen = walk::files(&layout.prompts(), &mut |found| {
+        high = high.max(walk::prompt(layout, &found.path).map(|(_, id)| id));
+    });
+    if let Err(error) = seen {
+        log::warn!("prompts cannot be listed: {error}");
+    }
+    high
+}

@@ -1,0 +1,157 @@
+//! What a check can find, and how it is told.
+
+use std::path::PathBuf;
+
+use crate::ids::{PromptId, RecordingId, RecordingName, TenantId};
+use crate::segment::sealed;
+
+/// Something that is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum Finding {
+    /// A row without its file.
+    #[error("recording {id}: file '{}' is missing", path.display())]
+    MissingFile {
+        /// Which.
+        id: RecordingId,
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// A file of another length.
+    #[error("recording {id}: the file has {found} bytes instead of {expected}")]
+    Size {
+        /// Which.
+        id: RecordingId,
+        /// By its row.
+        expected: u64,
+        /// By the file system.
+        found: u64,
+    },
+    /// A file of other bytes.
+    #[error("recording {id}: the file's bytes are not those that were sealed")]
+    Hash {
+        /// Which.
+        id: RecordingId,
+    },
+    /// A file whose header or facts are damaged or are not its row's.
+    #[error("recording {id}: {problem}")]
+    Header {
+        /// Which.
+        id: RecordingId,
+        /// What is wrong with it.
+        problem: sealed::SealedError,
+    },
+    /// A file whose own facts differ from its row.
+    #[error("recording {id}: the facts in its file are not those in the index")]
+    Facts {
+        /// Which.
+        id: RecordingId,
+    },
+    /// A file that cannot be read.
+    #[error("recording {id}: {problem}")]
+    Unreadable {
+        /// Which.
+        id: RecordingId,
+        /// Why.
+        problem: std::io::Error,
+    },
+    /// A row that cannot be read.
+    #[error("the row of recording {id} of tenant {tenant} is unreadable; 'callreel reindex'")]
+    Row {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        id: RecordingId,
+    },
+    /// A row of a tenant, key, user, session, lock-out or signing key that cannot be read.
+    #[error("row {key} in '{table}' is unreadable; 'callreel reindex' drops it")]
+    AccountRow {
+        /// The table.
+        table: &'static str,
+        /// The row's key: a number, or bytes in hexadecimal.
+        key: String,
+    },
+    /// A name that does not lead to its recording.
+    #[error("recording {id}: its name {name:?} does not lead to it; 'callreel reindex'")]
+    Name {
+        /// Which.
+        id: RecordingId,
+        /// The name.
+        name: RecordingName,
+    },
+    /// A name that leads to no recording.
+    #[error(
+        "a name in '{table}' leads to recording {id}, which does not exist; 'callreel reindex'"
+    )]
+    DanglingName {
+        /// The table.
+        table: &'static str,
+        /// What it leads to.
+        id: RecordingId,
+    },
+    /// A file that belongs to no row; a conversion whose recording is gone, too.
+    #[error("'{}' belongs to no recording", path.display())]
+    Orphan {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A prompt's row that cannot be read.
+    #[error("the row of prompt {id} of tenant {tenant} is unreadable")]
+    PromptRow {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        id: PromptId,
+    },
+    /// A prompt without its file.
+    #[error("prompt {id}: file '{}' is missing", path.display())]
+    MissingPrompt {
+        /// Which.
+        id: PromptId,
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// A prompt's file of another length.
+    #[error("prompt {id}: the file has {found} bytes instead of {expected}")]
+    PromptSize {
+        /// Which.
+        id: PromptId,
+        /// By its row.
+        expected: u64,
+        /// By the file system.
+        found: u64,
+    },
+    /// A prompt's file of other bytes.
+    #[error("prompt {id}: the file's bytes are not those that were stored")]
+    PromptHash {
+        /// Which.
+        id: PromptId,
+    },
+    /// A prompt's file that cannot be read.
+    #[error("prompt {id}: {problem}")]
+    PromptUnreadable {
+        /// Which.
+        id: PromptId,
+        /// Why.
+        problem: std::io::Error,
+    },
+    /// A file that belongs to no prompt.
+    #[error("'{}' belongs to no prompt", path.display())]
+    StrayPrompt {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Peaks that are missing or damaged; they can be made again.
+    #[error("recording {id}: its waveform peaks are missing or damaged; they can be made again")]
+    Peaks {
+        /// Which.
+        id: RecordingId,
+    },
+}
+
+impl Finding {
+    /// Whether what is missing can be made again from the recording.
+    #[must_use]
+    pub const fn is_rebuildable(&self) -> bool {
+        matches!(self, Self::Peaks { .. })
+    }
+}
