@@ -11,4 +11,5 @@ mod made;
 mod media;
 mod play_audio_file;
 mod rig;
+mod sound;
 mod voice_log;
