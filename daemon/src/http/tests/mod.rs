@@ -12,3 +12,4 @@ mod media;
 mod play_audio_file;
 mod rig;
 mod sound;
+mod voice_log;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::*;
+use crate::units::SampleRate;
 
 fn formats() -> impl Strategy<Value = PcmFormat> {
     let channels = prop_oneof![Just(Channels::Mono), Just(Channels::Stereo)];

@@ -6,6 +6,7 @@ use std::fs::File;
 
 use super::super::*;
 use crate::codec::decode;
+use crate::units::SampleRate;
 
 /// Samples in memory.
 pub(super) struct Memory {
