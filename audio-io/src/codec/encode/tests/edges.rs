@@ -47,7 +47,12 @@ fn odd_lengths_are_kept() {
                 let heard_hertz = if is_opus { 48_000 } else { hertz };
                 let got = heard_at(heard_hertz, &file, &sound);
                 let wanted = frames * (heard_hertz / hertz) as usize;
-                let padding = if target == Target::M4a { 1_024 } else { 0 };
+                let padding = match target {
+                    Target::M4a => 1_024,
+                    // ffmpeg does not leave out both ends of a packet that is the only one.
+                    Target::WebM if wanted < 648 => 312,
+                    _ => 0,
+                };
                 let (back, range) = (got.frames().0 as usize, wanted..=wanted + padding);
                 assert!(range.contains(&back), "{target}: {wanted} became {back}");
                 if matches!(target, Target::Wav | Target::Flac) {
@@ -62,7 +67,7 @@ fn odd_lengths_are_kept() {
 fn silence_and_full_scale_squares_survive() {
     let square = |half: usize| -> Vec<i16> {
         let level = |frame: usize| {
-            if frame / half % 2 == 0 {
+            if (frame / half).is_multiple_of(2) {
                 i16::MAX
             } else {
                 i16::MIN

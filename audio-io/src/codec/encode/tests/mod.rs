@@ -12,6 +12,7 @@
 
 mod edges;
 mod outside;
+mod own;
 mod structure;
 
 use std::f64::consts::TAU;
@@ -159,7 +160,7 @@ fn spoken(who: usize, hertz: u32) -> Vec<i16> {
     let path = file.path().to_string_lossy();
     let rate = hertz.to_string();
     let wanted = [
-        "-v", "error", "-i", &path, "-ar", &rate, "-ac", "1", "-f", "s16le", "-",
+        "-v", "error", "-i", &path, "-t", "2.5", "-ar", &rate, "-ac", "1", "-f", "s16le", "-",
     ];
     samples(&run("ffmpeg", &wanted))
 }

@@ -65,7 +65,6 @@ fn described(file: &NamedTempFile, sound: &Sound, target: Target) {
         told.trim().split(',').collect(),
         audio.trim().split(',').collect(),
     );
-    println!("{target} {:?} {general:?} {audio:?}", sound.format);
     assert_eq!((general[0], audio[0]), (container, codec));
     assert_eq!(audio[1], sound.format.channels.count().to_string());
     for ms in [general[1], audio[2]] {
@@ -173,7 +172,6 @@ fn nothing_of_a_leg_is_heard_in_the_other() {
                         .sum()
                 };
                 let decibels = 10.0 * (energy(1 - speaking) / energy(speaking)).log10();
-                println!("{hertz} {target} {speaking} {decibels}");
                 assert!(
                     decibels < -40.0,
                     "{target} at {hertz} Hz: {decibels} dB crosstalk"

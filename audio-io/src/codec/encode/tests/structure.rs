@@ -169,10 +169,7 @@ mod webm {
             let run_up = be(content(0x56AA)) as f64;
             let heard = 0.02 * blocks - (padding + run_up) / 1e9;
             assert!((heard - seconds).abs() < 2e-9, "{heard} {seconds}");
-            assert_eq!(
-                clusters,
-                blocks as usize / 250 + usize::from(blocks as usize % 250 > 0)
-            );
+            assert_eq!(clusters, (blocks as usize).div_ceil(250));
         }
     }
 }
