@@ -36,6 +36,7 @@ test strace makes system calls fail on purpose
 test util-linux gives tests file systems of their own
 test shellcheck checks the shell scripts
 bench nginx the web server that callreeld is measured against
+bench lame the MP3 encoder that conversions are measured against
 TABLE
 }
 
@@ -53,7 +54,7 @@ installed() {
 provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
-        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | strace | \
+        g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | lame | strace | \
             shellcheck | cmake | mp3val | mediainfo | chromium | python3 | lame)
             command -v "$1" >/dev/null
             ;;

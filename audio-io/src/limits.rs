@@ -73,6 +73,30 @@ pub const WAV_DS64_TABLE_MAX: u32 = 256;
 /// 20 ms packets. Longer files are refused.
 pub const PROBE_PACKETS_MAX: u64 = 4 * 86_400 * 50;
 
+/// Boxes of an MP4 file that are looked at for its edit list before it is refused.
+pub const MP4_BOXES_MAX: u32 = 65_536;
+
+/// Elements of a WebM file that are looked at for its padding before it is refused: four for each
+/// packet.
+pub const WEBM_ELEMENTS_MAX: u64 = 4 * PROBE_PACKETS_MAX;
+
+/// Frames of sound that a compressed file may state: 265 days at 48 kHz. Others are refused.
+pub const DECODE_FRAMES_MAX: u64 = 1 << 40;
+
+/// Frames of sound that one packet may hold: FLAC's largest block. More of it is cut off.
+pub const DECODE_PACKET_FRAMES_MAX: usize = 65_536;
+
+/// Packets in a row that may fail to decode, each becoming silence. The next is an error.
+pub const DECODE_FAILURES_MAX: u32 = 64;
+
+/// Frames that may be missing at the end of what a file states; they become silence. More is an
+/// error.
+pub const DECODE_SHORTFALL_MAX: usize = 8_192;
+
+/// Decoded frames that are kept behind the place of reading: small jumps back, as the warm-up of
+/// an encoder makes, need no decoding.
+pub const DECODE_WINDOW_FRAMES: usize = 65_536;
+
 /// The least frames of the slower side that one resampling block has: its filter is as long, which
 /// keeps nine tenths of the band. Rates without a common measure make it up to two seconds long.
 pub const RESAMPLE_BLOCK_MIN: usize = 256;

@@ -150,7 +150,8 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals) -> Result<(), RunError> {
 }
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
-/// the allowed origins, certificates, the public URL, sessions' lives and request rates.
+/// the allowed origins, certificates, the public URL, sessions' lives, request rates, and which
+/// networks may be fetched from.
 fn reload_hook(
     app: App,
     origin: config::Origin,
@@ -172,6 +173,8 @@ fn reload_hook(
         in_force.http.tls.clone_from(&new.http.tls);
         in_force.http.public_url.clone_from(&new.http.public_url);
         in_force.access = new.access.clone();
+        in_force.fetch = new.fetch.clone();
+        app.fetcher.reload(new.fetch.clone());
         app.config.store(Arc::new(in_force));
         if let Err(error) = http.reload() {
             log::error!("the old certificate stays in force: {error}");

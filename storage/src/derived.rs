@@ -278,12 +278,13 @@ impl Drop for Derived {
     }
 }
 
-/// Whether a recording is still there with the same content.
+/// Whether a recording, sealed or failed, is still there with the same content.
 fn is_as_it_was(index: &Index, source: &Recording) -> Result<bool, ReadError> {
     let facts = &source.facts;
     let row = index.find(facts.tenant, &RecordingName::Recid(facts.id))?;
     let hash = |row: &Recording| row.outcome.as_ref().map(|outcome| outcome.content_hash);
-    Ok(row.is_some_and(|row| row.state == RecordingState::Stored && hash(&row) == hash(source)))
+    let ended = [RecordingState::Stored, RecordingState::Failed];
+    Ok(row.is_some_and(|row| ended.contains(&row.state) && hash(&row) == hash(source)))
 }
 
 fn name_of(source: &Recording, container: Container, tag: &str) -> Result<Name, DerivedError> {

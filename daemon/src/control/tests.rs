@@ -21,6 +21,8 @@ use crate::config::schema::Config;
 use crate::config::{Fault, LoadError, Place, Problem};
 use crate::engine::Engine;
 
+mod access;
+
 /// A store, an engine without lines, and the socket before them.
 pub(crate) struct Rig {
     pub(crate) client: Client,

@@ -252,6 +252,23 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_waits_for_this_side_does_not_stall() {
+        let activity = Activity::new();
+        activity.is_multiplexed();
+        let guard = activity.begin();
+        let working = guard.works();
+        assert!(matches!(
+            after(&activity, Duration::from_secs(86_400)),
+            Verdict::LookAgain(_)
+        ));
+        drop(working);
+        assert!(matches!(
+            after(&activity, limits::WRITE_STALL),
+            Verdict::Cut(_)
+        ));
+    }
+
+    #[test]
     fn a_request_in_flight_outlives_every_timeout_but_a_blocked_write() {
         let activity = Activity::new();
         let guard = activity.begin();

@@ -7,11 +7,11 @@
 //!  conn.rs ── TLS (tls.rs) ── HTTP/1.1 or HTTP/2 (hyper) ── timeouts (activity.rs)
 //!      │ request
 //!      ▼
-//!  service.rs ── route.rs ── auth.rs ── api/<family>.rs ── recordings.rs (opened files)
-//!      │                                      │
-//!      │ answer (error.rs, cors.rs)           ▼
+//!  service.rs ── route.rs ── ratelimit.rs ── auth/ ── api/<family> ── sound.rs (which format)
+//!      │                                      │           │   └── recordings.rs (opened files)
+//!      │ answer (error.rs, cors.rs)           ▼           └────── engine/transcode
 //!      │                          media.rs (range, conditional, multipart)
-//!      ▼                                      │ body.rs (windows, prefault.rs)
+//!      ▼                                      │ body.rs (windows, prefault.rs), made_body.rs
 //!  socket.rs ◀── mapped slices ───────────────┘
 //!     writev, or sendfile from the file behind the slice (mappings.rs)
 //! ```
@@ -42,6 +42,7 @@ mod metrics_text;
 mod multipart;
 mod page;
 mod prefault;
+mod quotes;
 pub mod range;
 mod ratelimit;
 mod recordings;

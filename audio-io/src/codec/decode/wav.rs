@@ -165,7 +165,7 @@ fn each<const N: usize>(raw: &[u8], out: &mut [i16], decode: impl Fn([u8; N]) ->
 }
 
 /// The upper half of a wide sample, to the nearest.
-fn upper(value: i32) -> i16 {
+pub(super) fn upper(value: i32) -> i16 {
     i16::try_from(value.saturating_add(0x8000) >> 16).unwrap_or(i16::MAX)
 }
 

@@ -37,7 +37,7 @@ use super::pcm::{DecodeError, PcmFormat, PcmSource};
 use super::resample::{Resampled, resampled_frames};
 use crate::format::Channels;
 use crate::limits::{MP3_CHUNK_FRAMES, MP3_FIRST_CHUNK_FRAMES, MP3_WARM_UP_FRAMES};
-use crate::units::{Frames, SampleRate};
+use crate::units::Frames;
 use info::Info;
 use lame::Lame;
 use settings::Settings;

@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
@@ -37,7 +38,7 @@ use crate::config::schema::Fetch;
 /// The only way out to URLs. Cheap to clone.
 #[derive(Clone)]
 pub struct Fetcher {
-    config: Arc<Fetch>,
+    config: Arc<ArcSwap<Fetch>>,
     client: Arc<Client>,
 }
 
@@ -120,9 +121,15 @@ impl Fetcher {
 
     fn assemble(config: Fetch, client: Client) -> Self {
         Self {
-            config: Arc::new(config),
+            config: Arc::new(ArcSwap::from_pointee(config)),
             client: Arc::new(client),
         }
+    }
+
+    /// Puts another configuration in force, for this and all its clones; fetches under way go on
+    /// under the one they began with.
+    pub fn reload(&self, config: Fetch) {
+        self.config.store(Arc::new(config));
     }
 
     /// Whether a URL could be fetched as far as its form and its addresses go; nothing is
@@ -133,7 +140,9 @@ impl Fetcher {
     /// [`FetchError::TimedOut`].
     pub async fn inspect(&self, url: &str) -> Result<(), FetchError> {
         let target = Target::parse(url)?;
-        let found = resolve::addresses(&*self.client.resolver, &target, self.rule());
+        let config = self.config.load_full();
+        let rule = Rule::Checked(&config.allow);
+        let found = resolve::addresses(&*self.client.resolver, &target, rule);
         let within = limits::FETCH_CONNECT;
         let found = tokio::time::timeout(within, found).await;
         found.map_err(|_| FetchError::TimedOut(within))?.map(drop)
@@ -162,9 +171,11 @@ impl Fetcher {
         known_etag: Option<&str>,
     ) -> Result<Fetched, FetchError> {
         let mut target = Target::parse(url)?;
+        let config = self.config.load_full();
         for _ in 0..=limits::FETCH_REDIRECTS {
             let ask = Ask::Get(conditions(known_etag));
-            let answer = self.client.ask(&target, self.rule(), ask).await?;
+            let rule = Rule::Checked(&config.allow);
+            let answer = self.client.ask(&target, rule, ask).await?;
             match answer.parts.status {
                 StatusCode::OK => return sound(answer, into).await,
                 StatusCode::NOT_MODIFIED if known_etag.is_some() => {
@@ -210,10 +221,6 @@ impl Fetcher {
         };
         let answered = tokio::time::timeout(within, asking).await;
         answered.map_err(|_| FetchError::TimedOut(within))?
-    }
-
-    fn rule(&self) -> Rule<'_> {
-        Rule::Checked(&self.config.allow)
     }
 }
 

@@ -486,3 +486,15 @@ async fn an_upstream_is_asked_with_json_wherever_it_is() {
         .await;
     assert!(matches!(asked, Err(FetchError::Status(302))));
 }
+
+#[tokio::test]
+async fn a_new_configuration_is_in_force_for_every_clone() {
+    let rig = rig(&[], Arc::new(resolve::System), Trust::system());
+    let clone = rig.fetcher.clone();
+    let url = "http://10.1.2.3/";
+    let inspected = clone.inspect(url).await;
+    assert!(matches!(inspected, Err(FetchError::Refused(_))));
+    let allow = vec!["10.1.0.0/16".parse().unwrap()];
+    rig.fetcher.reload(Fetch { allow });
+    assert!(clone.inspect(url).await.is_ok());
+}

@@ -218,11 +218,19 @@ async fn attend(
         group.end();
         status
     };
-    let (status, (), written, said) =
-        tokio::join!(wait, feed, take(stdout, output), complaint(stderr));
+    let take = async {
+        let taken = take(stdout, output).await;
+        if taken.is_err() {
+            group.end();
+        }
+        taken
+    };
+    let (status, (), taken, said) = tokio::join!(wait, feed, take, complaint(stderr));
     let status = status?;
+    // What is not taken any more makes a command fail: that comes first.
+    taken?;
     if status.success() {
-        written
+        Ok(())
     } else {
         Err(CommandError::Failed { status, said })
     }

@@ -211,9 +211,8 @@ impl Shared {
                 .map_err(|error| PromptFailure::Speech(error.into()))?,
         };
         let (tenant, id, storage) = (row.tenant, row.id, self.storage.clone());
-        let stored = off_loop(move || {
-            Ok(storage.store_prompt_sound(tenant, id, scratch.path(), facts))
-        });
+        let stored =
+            off_loop(move || Ok(storage.store_prompt_sound(tenant, id, scratch.path(), facts)));
         Ok(stored.await.map_err(writing)??)
     }
 

@@ -13,7 +13,7 @@ use super::client::{Ask, Way};
 use super::rig::{NOW, Rig, pattern};
 
 /// Records `sound` until `done`, on a thread of its own; answers how many events there were.
-fn record(
+pub(super) fn record(
     rig: &mut Rig,
     facts: RecordingFacts,
     sound: Vec<u8>,

@@ -9,4 +9,7 @@ mod cut;
 mod live;
 mod made;
 mod media;
+mod play_audio_file;
 mod rig;
+mod sound;
+mod voice_log;

@@ -46,7 +46,13 @@ pub(super) struct Track {
 impl Track {
     /// How many coded frames hold the run-up and the sound.
     fn samples(&self) -> u64 {
-        (self.frames.0 + u64::from(self.delay)).div_ceil(self.frame_frames)
+        self.media().div_ceil(self.frame_frames)
+    }
+
+    /// How long the run-up and the sound are: what the last coded frame holds beyond them has no
+    /// time of its own.
+    fn media(&self) -> u64 {
+        self.frames.0 + u64::from(self.delay)
     }
 
     /// How many coded frames a chunk has: a second's worth.
@@ -157,7 +163,7 @@ struct Front {
     open: Vec<usize>,
     samples: u32,
     chunks: u32,
-    /// All of the last chunk's coded frames, if they are fewer than the others'.
+    /// The last chunk's coded frames, if they are fewer than the others'; else zero.
     rest: u32,
     per_chunk: u32,
 }
@@ -227,7 +233,7 @@ impl Front {
     fn movie(&mut self, track: &Track) {
         const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
         let rate = track.format.rate.hertz();
-        let media = track.samples() * track.frame_frames;
+        let media = track.media();
         let version = u8::from(media > u64::from(u32::MAX) / 2);
         self.begin(b"ftyp");
         self.bytes.extend_from_slice(b"M4A \0\0\0\0M4A mp42isom");
@@ -323,8 +329,13 @@ impl Front {
         self.end();
         self.end();
         self.begin_full(b"stts", 0, 0);
-        let frame_frames = u32::try_from(track.frame_frames).unwrap_or(0);
-        self.u32s(&[1, self.samples, frame_frames]);
+        let duration = |frames| u32::try_from(frames).unwrap_or(u32::MAX);
+        let whole = duration(track.frame_frames);
+        match track.media() % track.frame_frames {
+            0 => self.u32s(&[1, self.samples, whole]),
+            last if self.samples == 1 => self.u32s(&[1, 1, duration(last)]),
+            last => self.u32s(&[2, self.samples - 1, whole, 1, duration(last)]),
+        }
         self.end();
     }
 
@@ -369,5 +380,100 @@ impl Front {
         head[4..8].copy_from_slice(if is_large { b"co64" } else { b"stco" });
         head[12..].copy_from_slice(&self.chunks.to_be_bytes());
         Ok((self.bytes, head))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::format::Channels;
+    use crate::units::SampleRate;
+
+    /// The bytes of a file of empty coded frames.
+    fn file(frames: u64, frame_frames: u64, frame_bytes_max: u64) -> Vec<u8> {
+        let track = Track {
+            format: PcmFormat {
+                rate: SampleRate::TELEPHONE,
+                channels: Channels::Mono,
+            },
+            frames: Frames(frames),
+            delay: 2_048,
+            frame_frames,
+            frame_bytes_max,
+            bit_rate: 24_000,
+            config: vec![0x15, 0x88],
+        };
+        let mut sink = Cursor::new(Vec::new());
+        let mut out = Out::new(&mut sink).expect("memory can be written");
+        let mut movie = Movie::begin(track, &mut out).expect("the front");
+        for _ in 0..movie.samples() {
+            movie.put(&mut out, b"xyz").expect("a coded frame");
+        }
+        movie.finish(&mut out).expect("the tables");
+        out.finish().expect("memory can be written");
+        sink.into_inner()
+    }
+
+    fn has(file: &[u8], what: &[u8]) -> bool {
+        file.windows(what.len()).any(|bytes| bytes == what)
+    }
+
+    #[test]
+    fn places_past_32_bits_take_64() {
+        let small = file(80_000, 1_024, 768);
+        assert!(has(&small, b"stco") && !has(&small, b"co64"));
+        // Eighty frames of sound and run-up, eight of them a chunk.
+        let large = file(80_000, 1_024, 1 << 26);
+        assert!(has(&large, b"co64") && !has(&large, b"stco"));
+        let mdat = large
+            .windows(4)
+            .position(|name| name == b"mdat")
+            .expect("mdat");
+        let count = (80_000_u64 + 2_048).div_ceil(1_024);
+        assert_eq!(large[mdat - 4..mdat], 1_u32.to_be_bytes());
+        assert_eq!(large[mdat + 4..mdat + 12], (16 + 3 * count).to_be_bytes());
+        assert_eq!(large.len() as u64, mdat as u64 - 4 + 16 + 3 * count);
+        let last = mdat as u64 + 12 + 3 * (count - count % 8);
+        assert_eq!(large[mdat - 12..mdat - 4], last.to_be_bytes());
+    }
+
+    #[test]
+    fn times_past_31_bits_take_64() {
+        let frames = 1_u64 << 33;
+        let long = file(frames, 1 << 30, 768);
+        for (name, skip) in [(b"mvhd", 28), (b"elst", 12), (b"mdhd", 28)] {
+            let at = long
+                .windows(4)
+                .position(|bytes| bytes == name)
+                .expect("the box");
+            assert_eq!(long[at + 4], 1, "version of {name:?}");
+            let time = u64::from_be_bytes(*long[at + skip..].first_chunk().expect("a time"));
+            let run_up = if name == b"mdhd" { 2_048 } else { 0 };
+            assert_eq!(time, frames + run_up, "{name:?}");
+        }
+        assert!(has(&file(4_000, 1_024, 768), b"mvhd\0\0\0\0"));
+    }
+
+    #[test]
+    fn more_coded_frames_than_32_bits_count_are_refused() {
+        let track = Track {
+            format: PcmFormat {
+                rate: SampleRate::TELEPHONE,
+                channels: Channels::Mono,
+            },
+            frames: Frames(1 << 43),
+            delay: 0,
+            frame_frames: 1_024,
+            frame_bytes_max: 768,
+            bit_rate: 24_000,
+            config: vec![0x15, 0x88],
+        };
+        let mut sink = Cursor::new(Vec::new());
+        let mut out = Out::new(&mut sink).expect("memory can be written");
+        assert!(Movie::begin(track, &mut out).is_err());
+        drop(out);
+        assert!(sink.into_inner().is_empty());
     }
 }

@@ -1,12 +1,15 @@
 //! WAV files of every width, whole and cut.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "computed samples and small places"
+)]
 
-use std::io::Write;
-
-use super::*;
+use super::super::*;
+use super::{all, stored};
 use crate::units::Frames;
 
 /// A WAV file with this format, and its sound.
-fn wav(tag: u16, channels: u16, bytes: u16, sound: &[u8]) -> File {
+pub(super) fn wav(tag: u16, channels: u16, bytes: u16, sound: &[u8]) -> File {
     let mut file = b"RIFF\xFF\xFF\xFF\xFFWAVEfmt \x10\0\0\0".to_vec();
     file.extend_from_slice(&tag.to_le_bytes());
     file.extend_from_slice(&channels.to_le_bytes());
@@ -19,25 +22,6 @@ fn wav(tag: u16, channels: u16, bytes: u16, sound: &[u8]) -> File {
     file.extend_from_slice(&u32::try_from(sound.len()).unwrap_or(0).to_le_bytes());
     file.extend_from_slice(sound);
     stored(&file)
-}
-
-fn stored(bytes: &[u8]) -> File {
-    let mut file = tempfile::tempfile().expect("a temporary file");
-    file.write_all(bytes).expect("room for it");
-    file
-}
-
-fn all(source: &mut dyn PcmSource) -> Vec<i16> {
-    let channels = source.format().channels.count();
-    let mut sound = Vec::new();
-    let mut part = vec![0; 999 * channels];
-    loop {
-        let frames = source.read(&mut part).expect("sound");
-        if frames == 0 {
-            return sound;
-        }
-        sound.extend_from_slice(&part[..frames * channels]);
-    }
 }
 
 #[test]
