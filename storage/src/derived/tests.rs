@@ -226,6 +226,57 @@ fn orphans_are_found_and_removed_at_the_next_start() {
     assert!(store.findings().is_empty());
 }
 
+#[test]
+fn what_is_not_counted_yet_is_found_all_the_same() {
+    let store = store();
+    let rows: Vec<_> = (0..4).map(|seed| store.imported(seed)).collect();
+    for row in &rows {
+        keep(&store, row, "a", 1_000);
+    }
+    let shared = &store.handle.shared;
+    let fresh = Arc::new(Mutex::new(Shelf::new(shared.layout.clone())));
+    fresh.lock().unwrap().set_limit(2_500);
+    let name = name_of(&rows[2], Container::Flac, "a").unwrap();
+    store.clock.advance(Duration::from_secs(1));
+    let found = fresh.lock().unwrap().open(&name, shared.clock.wall());
+    assert_eq!(found.unwrap().unwrap().1, 1_000);
+    let count = || count::Count::new(&shared.layout, &shared.index, &shared.clock, &fresh);
+    let stopping = Arc::new(AtomicBool::new(true));
+    let stopped = count().begin(1, &stopping).unwrap();
+    stopped.join().unwrap();
+    assert!(
+        files(store.folder.path()).len() == 4,
+        "nothing goes before all are counted"
+    );
+    let thread = count().begin(1, &Arc::default()).unwrap();
+    thread.join().unwrap();
+    assert_eq!(fresh.lock().unwrap().usage(), (2_000, 2));
+    assert_eq!(files(store.folder.path()).len(), 2);
+    let used = fresh.lock().unwrap().open(&name, shared.clock.wall());
+    assert!(used.unwrap().is_some(), "the others were used before it");
+    assert!(
+        count().begin(9, &stopping).is_none(),
+        "few are counted at once"
+    );
+}
+
+#[test]
+fn a_full_disk_takes_the_space_of_conversions() {
+    let store = store();
+    let row = store.imported(1);
+    keep(&store, &row, "a", 1_000);
+    keep(&store, &row, "b", 1_000);
+    let path = store.folder.path().join("reserve-of-the-test");
+    std::fs::write(&path, b"x").unwrap();
+    let reserve = Reserve::new(path);
+    store.handle.shared.derived.yield_to(&reserve);
+    assert!(reserve.release());
+    while store.handle.derived_usage() != (0, 0) {
+        std::thread::yield_now();
+    }
+    assert!(files(store.folder.path()).is_empty());
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Keep(usize, u8, usize),

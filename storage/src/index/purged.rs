@@ -335,6 +335,18 @@ mod tests {
         });
     }
 
+    #[test]
+    fn version_1_rows_read_as_ever() {
+        let row = PurgedRow {
+            names: a_recording(3, 42).facts.names,
+            started_at: WallMillis(1_763_700_000_000),
+            deleted_at: WallMillis(1_763_800_000_000),
+        };
+        let stored = include_bytes!("../../golden/purged_v1.row");
+        assert_eq!(decode(stored), Ok(row.clone()));
+        assert_eq!(encode(&row), stored);
+    }
+
     proptest::proptest! {
         #[test]
         fn any_bytes_are_survived(bytes: Vec<u8>) {
