@@ -1,6 +1,6 @@
 //! Start-up repair: what the journal holds goes into the files, what was open is sealed, rows
-//! that say Live are made true, interrupted deletions and exchanges of files are finished. Its work grows with what was
-//! open, never with what is stored.
+//! that say Live are made true, interrupted deletions and exchanges of files are finished. Its
+//! work grows with what was open, never with what is stored.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
