@@ -185,7 +185,8 @@ impl Daemon {
             trust,
         };
         let voice_log = format!(
-            "/ameyorestapi/cc/downloadVoiceLog?campaignId={}&crtObjectId={}&filters=%7BcallId%3A{}%7D",
+            "/ameyorestapi/cc/downloadVoiceLog?campaignId={}&crtObjectId={}\
+             &filters=%7BcallId%3A{}%7D",
             field("campaign_id")?,
             field("crt_object_id")?,
             field("call_id")?,
