@@ -23,10 +23,10 @@ use crate::error::{DerivedError, ReadError, ReplaceError};
 use crate::handle::StorageHandle;
 use crate::ids::{RecordingId, RecordingName, TenantId};
 use crate::index::Index;
-use crate::limits::{DERIVED_FREE_MIN, DERIVED_TAG_MAX};
+use crate::limits::{DERIVED_FREE_MIN, DERIVED_SCAN_AT_OPEN, DERIVED_TAG_MAX};
 use crate::paths::{Layout, create_dirs, unlink_if_there};
 use crate::record::{Container, Recording, RecordingState};
-use crate::reserve::{free_bytes, share_of};
+use crate::reserve::{Reserve, free_bytes, share_of};
 use crate::view::RecordingView;
 pub(crate) use shelf::is_kept_name;
 use shelf::{Name, Shelf};
@@ -222,7 +222,10 @@ impl Derived {
         }
         let shelf = Arc::new(Mutex::new(Shelf::new(layout.clone())));
         let stopping = Arc::new(AtomicBool::new(false));
-        let counting = count::begin(layout, index, clock, &shelf, &stopping);
+        let counting = {
+            let count = count::Count::new(layout, index, clock, &shelf);
+            count.begin(DERIVED_SCAN_AT_OPEN, &stopping)
+        };
         Self {
             layout: layout.clone(),
             shelf,
@@ -231,6 +234,23 @@ impl Derived {
             stopping,
             counting,
         }
+    }
+
+    /// When the disk is full, recordings get the space that conversions have: all of it, and on a
+    /// thread of its own, since whoever needs it does not wait.
+    pub(crate) fn yield_to(&self, reserve: &Reserve) {
+        let shelf = Arc::clone(&self.shelf);
+        reserve.when_released(Box::new(move || {
+            let shelf = Arc::clone(&shelf);
+            let give = move || {
+                let lock = || shelf.lock().unwrap_or_else(PoisonError::into_inner);
+                while lock().evict_oldest() {}
+            };
+            let thread = std::thread::Builder::new().name("derived".into());
+            if let Err(error) = thread.spawn(give) {
+                log::warn!("kept conversions stay on the full disk: {error}");
+            }
+        }));
     }
 
     /// Removes everything made of a recording that is gone or has become another.
@@ -258,12 +278,13 @@ impl Drop for Derived {
     }
 }
 
-/// Whether a recording is still there with the same content.
+/// Whether a recording, sealed or failed, is still there with the same content.
 fn is_as_it_was(index: &Index, source: &Recording) -> Result<bool, ReadError> {
     let facts = &source.facts;
     let row = index.find(facts.tenant, &RecordingName::Recid(facts.id))?;
     let hash = |row: &Recording| row.outcome.as_ref().map(|outcome| outcome.content_hash);
-    Ok(row.is_some_and(|row| row.state == RecordingState::Stored && hash(&row) == hash(source)))
+    let ended = [RecordingState::Stored, RecordingState::Failed];
+    Ok(row.is_some_and(|row| ended.contains(&row.state) && hash(&row) == hash(source)))
 }
 
 fn name_of(source: &Recording, container: Container, tag: &str) -> Result<Name, DerivedError> {

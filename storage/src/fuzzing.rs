@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::index::values;
+use crate::index::{prompts, purged, values};
 use crate::journal::entry::{self, FILE_HEAD, GRAIN, Head};
 use crate::journal::reader::{self, Generation};
 
@@ -20,6 +20,12 @@ pub fn index_values(bytes: &[u8]) {
     }
     if let Ok(row) = values::decode_tenant(bytes) {
         assert_eq!(values::decode_tenant(&values::encode_tenant(&row)), Ok(row));
+    }
+    if let Ok(row) = prompts::decode(bytes) {
+        assert_eq!(prompts::decode(&prompts::encode(&row)), Ok(row));
+    }
+    if let Ok(row) = purged::decode(bytes) {
+        assert_eq!(purged::decode(&purged::encode(&row)), Ok(row));
     }
     if let Ok(row) = values::decode_key(bytes) {
         assert_eq!(values::decode_key(&values::encode_key(&row)), Ok(row));

@@ -67,6 +67,7 @@ pub(crate) fn open(
         reserve: Arc::clone(&reserve),
     })?;
     let derived = Derived::open(&layout, &index, &clock);
+    derived.yield_to(&reserve);
     let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
     let shared = Arc::new(Shared {
         layout,

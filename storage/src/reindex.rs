@@ -1,5 +1,6 @@
 //! Rebuilds the index from the files alone. Tenants, users, keys and what belongs to them are
-//! carried over where the old index can still be read. Only when the new one is complete does it take the old one's place.
+//! carried over where the old index can still be read. Only when the new one is complete does it
+//! take the old one's place.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use nix::fcntl::FallocateFlags;
 
@@ -14,13 +14,25 @@ use crate::limits::{FREE_BYTES_MIN, RESERVE_BYTES, RESERVE_SHARE};
 pub(crate) struct Reserve {
     path: PathBuf,
     held: Mutex<bool>,
+    /// Told when the reserve is given up.
+    released: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Reserve {
     /// A reserve at this path, held if an earlier run left it there.
     pub(crate) fn new(path: PathBuf) -> Self {
         let held = Mutex::new(path.exists());
-        Self { path, held }
+        Self {
+            path,
+            held,
+            released: OnceLock::new(),
+        }
+    }
+
+    /// Calls this whenever the reserve is given up, on the thread that needs the space: it must
+    /// not wait. The first one told stays.
+    pub(crate) fn when_released(&self, told: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.released.set(told);
     }
 
     /// Makes the reserve if it is not there and the disk has room. True when it is held.
@@ -49,6 +61,9 @@ impl Reserve {
         *held = false;
         if had {
             log::warn!("the disk is full: the reserve has been released");
+            if let Some(told) = self.released.get() {
+                told();
+            }
         }
         had
     }

@@ -9,8 +9,13 @@ use audio_io::format::StreamFormat;
 use audio_io::units::{CentiDbfs, Frames, WallMillis};
 use uuid::Uuid;
 
-use crate::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
-use crate::ids::{CallSid, ExternalId, LineName, Names, Number, RecordingId, TenantId, TenantName};
+use crate::check::{CheckOptions, Finding, check};
+use crate::handle::{
+    ImportNames, ImportRequest, IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions,
+};
+use crate::ids::{
+    CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId, TenantName,
+};
 use crate::record::{
     Container, EndCause, Gap, LegLevel, Recording, RecordingFacts, RecordingOutcome, RecordingState,
 };
@@ -142,6 +147,53 @@ impl Store {
         self.folder
     }
 
+    /// A sealed recording of its own, with a gap in it. Once a store: it takes the recorder.
+    pub(crate) fn recorded(&self) -> Recording {
+        let facts = self.facts();
+        let name = RecordingName::Recid(facts.id);
+        crate::recorder::run(
+            self.seed(),
+            IoChoice::Blocking,
+            async |mut recorder: Recorder| {
+                let id = facts.id;
+                recorder.begin(facts.clone()).unwrap();
+                recorder.append(id, &sound(1, 8_000)).unwrap();
+                recorder.gap(id, Frames(320), GapCause::Overrun);
+                recorder.append(id, &sound(2, 8_000)).unwrap();
+                recorder.end(id, EndCause::Silence, true);
+                recorder.finish().await;
+            },
+        )
+        .unwrap();
+        self.handle.find(self.tenant, &name).unwrap().unwrap()
+    }
+
+    /// An imported recording.
+    pub(crate) fn imported(&self, seed: u64) -> Recording {
+        let source = self.folder.path().join("import.mp3");
+        std::fs::write(&source, sound(seed, 2_000)).unwrap();
+        let request = ImportRequest {
+            tenant: self.tenant,
+            source,
+            container: Container::Mp3,
+            format: StreamFormat::TELEPHONE,
+            frames: Frames(8_000),
+            names: ImportNames::default(),
+            line: None,
+            from: None,
+            to: None,
+            started_at: None,
+        };
+        self.handle.import(request, &mut |_, _| ()).unwrap()
+    }
+
+    /// Whatever a thorough check finds.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let options = CheckOptions { hashes: true };
+        let report = check(&self.handle, options, &mut |_, _| ());
+        report.unwrap().findings
+    }
+
     /// Facts of a new recording.
     pub(crate) fn facts(&self) -> RecordingFacts {
         let (id, names) = self.handle.new_names(self.tenant);
@@ -152,6 +204,17 @@ impl Store {
             ..a_recording(1, 1).facts
         }
     }
+}
+
+/// A folder in memory where there is one: nothing here depends on a real disk.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 pub(crate) fn options(folder: &std::path::Path) -> StoreOptions {

@@ -21,7 +21,6 @@ impl Families {
             .header("last-modified")
             .unwrap_or_default()
             .to_owned();
-        let base = format!("http://{}", self.daemon.endpoints().plain);
         let link = serde_json::from_slice::<serde_json::Value>(&answer.body)
             .ok()
             .and_then(|json| json["data"]["url"].as_str().map(str::to_owned))
@@ -29,7 +28,6 @@ impl Families {
         let masks = [
             (self.organization_key.as_str(), "<key>"),
             (&link, "<signed link>"),
-            (&base, "<base>"),
             (&tag, "<etag>"),
             (&date, "<last-modified>"),
         ];

@@ -111,8 +111,10 @@ fn well_formed(path: &Path, format: &str, seconds: f64) {
     let duration: f64 = duration
         .and_then(|text| text.parse().ok())
         .expect("a duration");
+    // MP3 states whole frames of 72 ms, what encoder and decoder delay included.
+    let slack = if format == "mp3" { 0.25 } else { 0.1 };
     assert!(
-        (duration - seconds).abs() < 0.1,
+        (duration - seconds).abs() < slack,
         "{format}: ffprobe says {duration} s of {seconds}"
     );
     let complaints = std::process::Command::new("ffmpeg")
@@ -278,7 +280,7 @@ fn derived(daemon: &Daemon) -> Vec<PathBuf> {
             }
         }
     }
-    found.retain(|path| !path.to_string_lossy().contains("/tmp/"));
+    found.retain(|path| !path.to_string_lossy().contains("/derived/tmp/"));
     found.retain(|path| {
         FORMATS
             .iter()
@@ -300,13 +302,13 @@ fn tenants_keep_what_they_want() {
         .start();
     support::tenant(&daemon, TENANT);
     let _ = daemon.json(&["tenant", "set", TENANT, "--keep-as", "m4a"]);
-    let started = daemon.json(&["record", "start", "desk"]);
+    let started = daemon.json(&["record", "start", "--line", "desk"]);
     let id = support::word(&started, "recid");
     harness::wait::until("a second of sound", || {
         let shown = daemon.json(&["recordings", "show", &id, "--tenant", TENANT]);
         (support::word(&shown, "state") == "live").then_some(())
     });
-    let _ = daemon.json(&["record", "stop", "desk"]);
+    let _ = daemon.json(&["record", "stop", &id]);
     harness::wait::until("the stored format", || {
         let shown = daemon.json(&["recordings", "show", &id, "--tenant", TENANT]);
         (support::word(&shown, "container") == "m4a").then_some(())

@@ -146,9 +146,9 @@ impl Families {
         let answer = self.daemon.ask(&request);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let url = word(&answer.json()["data"], "url");
-        let plain = format!("http://{}", self.daemon.endpoints().plain);
-        url.strip_prefix(&plain)
-            .unwrap_or_else(|| panic!("{url} is not on {plain}"))
+        // The harness calls every daemon so.
+        let path = url.strip_prefix("http://localhost");
+        path.unwrap_or_else(|| panic!("{url} is not on the host that was asked"))
             .to_owned()
     }
 

@@ -98,9 +98,7 @@ fn errors_answer_as_the_table_says() {
         .ask(&form(PLAY, &format!("tsid={theirs}&recid={RECID}")));
     assert_eq!(status_code(&other), "230");
     let silent = rig.spoken("soon%20gone");
-    let _ = rig
-        .daemon
-        .json(&["prompt", "delete", &silent, "--tenant", TENANT, "--yes"]);
+    let _ = rig.daemon.json(&["prompt", "delete", &silent, "--yes"]);
     let gone = rig
         .daemon
         .ask(&form(PLAY, &format!("tsid={tsid}&cdw_id={silent}")));

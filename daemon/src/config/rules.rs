@@ -125,11 +125,11 @@ impl Rules<'_> {
 
     fn fetch(&mut self, fetch: &Fetch) {
         for network in &fetch.allow {
-            let inside = |never: &&str| {
+            let inside = |never: &str| {
                 let never = never.parse::<IpNet>();
                 never.is_ok_and(|never| never.contains(network))
             };
-            if NEVER_FETCHED.iter().any(|never| inside(&never)) {
+            if NEVER_FETCHED.into_iter().any(inside) {
                 let rule = Rule::NeverFetched { network: *network };
                 self.blame(self.place_of("fetch.allow"), "fetch.allow", rule);
             }

@@ -71,7 +71,10 @@ pub(super) async fn rotate(desk: &Desk, id: u64, wish: RotateKey) -> Result<Answ
         Ok::<_, Refusal>((key, issued.secret))
     });
     let (key, secret) = rotated.await?;
-    log::info!(key_id = key.key_id.as_str(), old_key_id = id, grace_s = wish.grace_s; "key rotated");
+    log::info!(
+        key_id = key.key_id.as_str(), old_key_id = id, grace_s = wish.grace_s;
+        "key rotated"
+    );
     ok(&IssuedKey {
         key,
         secret,

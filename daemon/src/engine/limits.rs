@@ -98,6 +98,9 @@ pub(super) const KEEPING_WAITING_MAX: usize = CONVERT_WORKERS_MAX;
 /// Conversion threads; a configuration asking for more gets this many.
 pub(super) const CONVERT_WORKERS_MAX: usize = 64;
 
+/// Steps of a conversion (a second of sound at most) between two looks at the disk's free space.
+pub(super) const CONVERT_SPACE_EVERY: u32 = 60;
+
 /// MP3 files that stay open while nobody reads them, so that what was made of them is not made
 /// again; the least recently asked for is forgotten beyond.
 pub(super) const MP3_OPEN_MAX: usize = 64;

@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use super::activity::{Activity, Verdict};
 use super::body::{AnswerBody, Transport};
 use super::limits;
+use super::quotes::Quotes;
 use super::service::{Connection, Worker, serve};
 use super::socket::Socket;
 use super::tls::ALPN_H2;
@@ -119,7 +120,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits::KEEP_ALIVE_IDLE + limits::REQUEST_HEADERS)
         .max_buf_size(limits::HEAD_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(Quotes::new(io)), service);
     supervise(served, &activity, stop).await
 }
 

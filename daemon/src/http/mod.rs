@@ -42,6 +42,7 @@ mod metrics_text;
 mod multipart;
 mod page;
 mod prefault;
+mod quotes;
 pub mod range;
 mod ratelimit;
 mod recordings;

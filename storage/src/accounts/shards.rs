@@ -86,7 +86,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map(steps in prop::collection::vec((any::<bool>(), 0u64..200, any::<u8>()), 300)) {
+        fn it_is_a_map(
+            steps in prop::collection::vec((any::<bool>(), 0u64..200, any::<u8>()), 300),
+        ) {
             let mut plain = HashMap::new();
             let shards: Shards<u64, u8> = [].into_iter().collect();
             for (put, key, value) in steps {

@@ -12,39 +12,10 @@ use audio_io::clock::Clock;
 use super::shelf::Shelf;
 use crate::ids::{RecordingId, RecordingName, TenantId};
 use crate::index::Index;
-use crate::limits::DERIVED_SCAN_AT_OPEN;
 use crate::paths::Layout;
 
-/// Counts; answers the thread that goes on with it where there is more.
-pub(super) fn begin(
-    layout: &Layout,
-    index: &Arc<Index>,
-    clock: &Arc<dyn Clock>,
-    shelf: &Arc<Mutex<Shelf>>,
-    stopping: &Arc<AtomicBool>,
-) -> Option<JoinHandle<()>> {
-    let mut count = Count {
-        folders: Folders::new(&layout.derived()),
-        index: Arc::clone(index),
-        clock: Arc::clone(clock),
-        shelf: Arc::clone(shelf),
-    };
-    if (0..DERIVED_SCAN_AT_OPEN).any(|_| !count.step()) {
-        return None;
-    }
-    let stopping = Arc::clone(stopping);
-    let rest = move || {
-        crate::segment::mapping::lower_priority();
-        while !stopping.load(Ordering::Relaxed) && count.step() {}
-    };
-    std::thread::Builder::new()
-        .name("derived".into())
-        .spawn(rest)
-        .inspect_err(|error| log::warn!("kept conversions are not counted: {error}"))
-        .ok()
-}
-
-struct Count {
+/// The count under way.
+pub(super) struct Count {
     folders: Folders,
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
@@ -52,6 +23,42 @@ struct Count {
 }
 
 impl Count {
+    pub(super) fn new(
+        layout: &Layout,
+        index: &Arc<Index>,
+        clock: &Arc<dyn Clock>,
+        shelf: &Arc<Mutex<Shelf>>,
+    ) -> Self {
+        Self {
+            folders: Folders::new(&layout.derived()),
+            index: Arc::clone(index),
+            clock: Arc::clone(clock),
+            shelf: Arc::clone(shelf),
+        }
+    }
+
+    /// Counts the conversions of so many recordings; answers the thread that goes on where there
+    /// are more.
+    pub(super) fn begin(
+        mut self,
+        at_once: usize,
+        stopping: &Arc<AtomicBool>,
+    ) -> Option<JoinHandle<()>> {
+        if (0..at_once).any(|_| !self.step()) {
+            return None;
+        }
+        let stopping = Arc::clone(stopping);
+        let rest = move || {
+            crate::segment::mapping::lower_priority();
+            while !stopping.load(Ordering::Relaxed) && self.step() {}
+        };
+        std::thread::Builder::new()
+            .name("derived".into())
+            .spawn(rest)
+            .inspect_err(|error| log::warn!("kept conversions are not counted: {error}"))
+            .ok()
+    }
+
     /// Counts one recording's conversions; false when there are no more.
     fn step(&mut self) -> bool {
         let next = self.folders.next();

@@ -92,6 +92,12 @@ impl Index {
         Ok(())
     }
 
+    /// The next commit fails, as on a disk that fails once.
+    #[cfg(test)]
+    pub(crate) fn fail_once(&self) {
+        self.current.load().file.forbid_writes();
+    }
+
     /// The index file's length in bytes, 0 when it cannot be told.
     pub(crate) fn size_bytes(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())

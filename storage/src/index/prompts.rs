@@ -269,3 +269,51 @@ fn split(key: &RecordingKey) -> (TenantId, PromptId) {
     let (tenant, id) = keys::split_recording(key);
     (tenant, PromptId(id.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use audio_io::format::StreamFormat;
+    use audio_io::units::Frames;
+
+    use super::*;
+    use crate::prompt::{PromptOrigin, Speech};
+    use crate::record::Container;
+
+    #[test]
+    fn version_1_rows_read_as_ever() {
+        let origins = [
+            PromptOrigin::Upload,
+            PromptOrigin::Url("https://example.org/a.mp3".into()),
+            PromptOrigin::Speech(Speech {
+                text: "Please hold the line".into(),
+                voice: Some("en-us".into()),
+            }),
+            PromptOrigin::Recording(RecordingId(42)),
+        ];
+        let mut all = Vec::new();
+        for (id, origin) in (1..).zip(origins) {
+            let sound = PromptSound {
+                container: Container::Mp3,
+                format: StreamFormat::TELEPHONE,
+                frames: Frames(80_000),
+                size_bytes: 40_320,
+                content_hash: [0xA5; 32],
+                stored_at: WallMillis(1_763_700_000_500),
+            };
+            let row = PromptRow {
+                id: PromptId(id),
+                tenant: TenantId(3),
+                name: "hold".into(),
+                origin,
+                sound: (id % 2 == 0).then_some(sound),
+                created_at: WallMillis(1_763_700_000_000),
+                expires_at: (id == 3).then_some(WallMillis(1_763_900_000_000)),
+                deleted_at: (id == 4).then_some(WallMillis(1_763_800_000_000)),
+            };
+            assert_eq!(decode(&encode(&row)), Ok(row.clone()));
+            all.extend(encode(&row));
+        }
+        let stored = include_bytes!("../../golden/prompts_v1.rows");
+        assert_eq!(all, stored);
+    }
+}

@@ -234,3 +234,124 @@ fn count_key(tenant: TenantId) -> CountKey {
     key[..4].copy_from_slice(&tenant.0.to_be_bytes());
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::TenantName;
+    use crate::index::tables::Tables;
+    use crate::reindex::reindex;
+    use crate::testing::{Store, a_recording, scratch};
+
+    fn all_names(id: u64, names: &Names) -> [RecordingName; 4] {
+        [
+            RecordingName::Recid(RecordingId(id)),
+            RecordingName::CallSid(names.call_sid.clone()),
+            RecordingName::CrtObject(names.crt_object_id.clone()),
+            RecordingName::Task(names.task_id),
+        ]
+    }
+
+    #[test]
+    fn deleted_recordings_are_remembered_by_every_name() {
+        let store = Store::open(scratch());
+        let row = store.imported(1);
+        let names = all_names(row.facts.id.0, &row.facts.names);
+        let other = TenantName::new("other").unwrap();
+        let other = store.handle.add_tenant(other).unwrap().id;
+        for name in &names {
+            assert_eq!(store.handle.purged_at(store.tenant, name).unwrap(), None);
+        }
+        let at = audio_io::clock::Clock::wall(&*store.clock);
+        store.handle.delete(store.tenant, row.facts.id).unwrap();
+        let told = |store: &Store| {
+            for name in &names {
+                let purged = |tenant| store.handle.purged_at(tenant, name).unwrap();
+                assert_eq!(purged(store.tenant), Some(at), "{name:?}");
+                assert_eq!(purged(other), None, "{name:?}");
+            }
+        };
+        let store = store.reopen();
+        told(&store);
+        let folder = store.close();
+        reindex(folder.path(), &mut |_, _| ()).unwrap();
+        told(&Store::open(folder));
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_a_few_at_a_time() {
+        let store = Store::open(scratch());
+        let index = &store.handle.shared.index;
+        let tenant = store.tenant;
+        let row = |id: u64, at: u64| PurgedRow {
+            names: a_recording(tenant.0, id).facts.names,
+            started_at: WallMillis(0),
+            deleted_at: WallMillis(at),
+        };
+        let write = |work: &dyn Fn(&mut Tables<'_>) -> Result<(), StorageError>| {
+            let transaction = index.begin_write().unwrap();
+            work(&mut Tables::open(&transaction).unwrap()).unwrap();
+            transaction.commit().unwrap();
+        };
+        write(&|tables| {
+            (1..=40).try_for_each(|id| remember(tables, tenant, RecordingId(id), &row(id, id)))
+        });
+        // A name that a later recording had too stays with the later one.
+        write(&|tables| {
+            let mut later = row(41, 41);
+            later.names = row(1, 1).names;
+            remember(tables, tenant, RecordingId(41), &later)
+        });
+        write(&|tables| Purged::open(tables, tenant)?.prune(WallMillis(41), 30));
+        let known = |id: u64| index.purged_at(tenant, &RecordingName::Recid(RecordingId(id)));
+        let forgotten = (1..=41).filter(|id| known(*id).unwrap().is_none()).count();
+        assert_eq!(forgotten, PURGED_STEP);
+        let first = RecordingName::CallSid(row(1, 1).names.call_sid);
+        assert_eq!(
+            index.purged_at(tenant, &first).unwrap(),
+            Some(WallMillis(41))
+        );
+        let second = RecordingName::CallSid(row(2, 2).names.call_sid);
+        assert_eq!(index.purged_at(tenant, &second).unwrap(), None);
+        for _ in 0..10 {
+            write(&|tables| Purged::open(tables, tenant)?.prune(WallMillis(41), 30));
+        }
+        assert_eq!(
+            (1..=41).filter(|id| known(*id).unwrap().is_some()).count(),
+            30
+        );
+        // And what is too old, however few they are; deleted twice counts once.
+        let late = u64::try_from(PURGED_AGE.as_millis()).unwrap() + 42;
+        for _ in 0..10 {
+            write(&|tables| remember(tables, tenant, RecordingId(50), &row(50, late)));
+        }
+        let left: Vec<_> = (1..=50)
+            .filter(|id| known(*id).unwrap().is_some())
+            .collect();
+        assert_eq!(left, [50]);
+        write(&|tables| {
+            assert_eq!(Purged::open(tables, tenant)?.held()?, 1);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn version_1_rows_read_as_ever() {
+        let row = PurgedRow {
+            names: a_recording(3, 42).facts.names,
+            started_at: WallMillis(1_763_700_000_000),
+            deleted_at: WallMillis(1_763_800_000_000),
+        };
+        let stored = include_bytes!("../../golden/purged_v1.row");
+        assert_eq!(decode(stored), Ok(row.clone()));
+        assert_eq!(encode(&row), stored);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+            let _ = crate::index::prompts::decode(&bytes);
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::ids::{RecordingId, TenantName};
 use crate::io::crash::{Crash, Disk, Event, Log, LoggedIndex, Loss};
 use crate::record::{EndCause, RecordingFacts, RecordingState};
 use crate::recorder::{Recorder, RecorderEvent, run_blocking};
-use crate::testing::{a_recording, options, sound, until};
+use crate::testing::{a_recording, options, scratch, sound, until};
 
 /// What each recording would hold if nothing were lost.
 type Expected = HashMap<RecordingId, Vec<u8>>;
@@ -184,17 +184,6 @@ fn verify(folder: &Path, promised: &Promised, expected: &Expected, at: &str) {
         "{at}: an id is used again"
     );
     drop((handle, seed));
-}
-
-/// A folder in memory where there is one: nothing here depends on a real disk.
-fn scratch() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    };
-    made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 #[test]

@@ -43,6 +43,10 @@ impl Read for FileReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
         let count = out.len().min(left);
+        if count == 0 {
+            // The kernel refuses places that no file can have.
+            return Ok(0);
+        }
         let read = self.file.read_at(&mut out[..count], self.at)?;
         self.at += read as u64;
         Ok(read)

@@ -71,8 +71,8 @@ pub(super) fn frame(settings: &Settings, info: &Info, place_of: impl Fn(u64) -> 
         Channels::Stereo => 1,
     };
     let source = match settings.rate.hertz() {
-        ..=32_000 => 0,
-        ..=44_100 => 1,
+        ..44_100 => 0,
+        44_100 => 1,
         _ => 2,
     };
     // Bit 5 says that the settings are not LAME's own choice.

@@ -1,4 +1,8 @@
 //! Levels, lengths, places and seeks of resampled sound.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "computed samples and small places"
+)]
 
 use std::f64::consts::TAU;
 

@@ -53,7 +53,7 @@ pub enum KeyCommand {
     ///
     /// Family voice-log has no keys: add a user instead.
     #[command(
-        after_help = "EXAMPLE\n  callreel key issue --tenant acme --family task-audio --label crm\n  \
+        after_help = "EXAMPLE\n  callreel key issue --tenant acme --family task-audio\n  \
                       callreel key issue --tenant acme --family call-recording --expires 90d \
                       --allow 10.1.0.0/16"
     )]

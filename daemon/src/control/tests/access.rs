@@ -164,7 +164,22 @@ fn users_are_added_changed_logged_out_and_removed() {
             .await
             .expect("changed");
         assert!(off.disabled_at.is_some() && knows("second one").is_none());
+    });
+}
 
+#[test]
+fn users_are_listed_without_hashes_and_removed() {
+    let rig = Rig::start();
+    talk(async {
+        rig.tenant("acme").await;
+        let wish = json!({
+            "name": "boss@acme", "tenant": "acme", "role": "admin", "password": "first one",
+        });
+        let _: wire::AddedUser = rig.client.post("/users", &wish).await.expect("added");
+        let set = async |wish: Value| {
+            let changed = rig.client.patch::<wire::User>("/users/boss%40acme", &wish);
+            changed.await
+        };
         let users: Value = rig.client.get("/users").await.expect("a list");
         assert_eq!(users["items"][0]["role"], "admin");
         assert!(
@@ -307,7 +322,18 @@ fn prompts_are_added_saved_and_deleted() {
         );
         assert_eq!(list("").await, both[..1]);
         assert_eq!(list("?deleted=true").await, both);
+    });
+}
 
+#[test]
+fn bad_prompts_are_refused() {
+    let rig = Rig::start();
+    talk(async {
+        rig.tenant("acme").await;
+        let add = async |name: &str, origin: Value| {
+            let wish = json!({ "tenant": "acme", "name": name, "origin": origin });
+            rig.client.post::<wire::Prompt>("/prompts", &wish).await
+        };
         let text = rig.folder.path().join("text.wav");
         std::fs::write(&text, "no sound at all").expect("a file");
         for (origin, expected) in [

@@ -75,9 +75,7 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
 
 fn reach_v6(address: Ipv6Addr) -> Reach {
     let [first, second, third, ..] = address.segments();
-    let is_metadata = METADATA_V6
-        .iter()
-        .any(|prefix| [first, second, third] == *prefix);
+    let is_metadata = METADATA_V6.contains(&[first, second, third]);
     if is_metadata || address.is_unspecified() || address.is_multicast() || first & 0xffc0 == 0xfe80
     {
         return Reach::Never;

@@ -364,7 +364,7 @@ async fn espeak_speaks() {
     assert!((500..5_000).contains(&lengths[0]), "{lengths:?}");
     assert_eq!(lengths[0], lengths[1]);
     let unheard = Speech::default();
-    let row = rig.text("x", Some("no-such-voice"));
+    let row = rig.text("x", Some("zz"));
     let failed = rig.prompts(unheard, &[]).with_sound(row).await;
     assert!(failed.is_err());
 }

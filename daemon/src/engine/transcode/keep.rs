@@ -408,7 +408,7 @@ fn exchange(
     let source = open_source(storage, row)?;
     let mut draft = storage.draft_derived(row).map_err(ConvertError::from)?;
     let original = source.try_clone().map_err(ConvertError::failed)?;
-    write(source, target, draft.file(), turn)?;
+    write(source, target, &mut draft, turn)?;
     let made = draft.file().try_clone().map_err(ConvertError::failed)?;
     verify::same_sound(original, made, target, turn)?;
     Ok(storage.replace_stored(row, super::container_of(target), draft)?)

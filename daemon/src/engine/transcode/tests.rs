@@ -55,7 +55,11 @@ async fn what_has_no_finished_sound_is_refused() {
         state: RecordingState::Failed,
         ..row
     };
-    assert!(transcoder.convert(&failed, Target::Flac).await.is_ok());
+    rig.storage.load_rows([failed.clone()]).unwrap();
+    file(transcoder.convert(&failed, Target::Flac).await.unwrap());
+    file(transcoder.convert(&failed, Target::Flac).await.unwrap());
+    let metrics = transcoder.metrics();
+    assert_eq!((metrics.made, metrics.cache_hits), (1, 1));
 }
 
 #[tokio::test]

@@ -11,12 +11,14 @@ use std::sync::atomic::Ordering;
 use audio_io::codec::encode::EncodeError;
 use audio_io::codec::target::Target;
 use audio_io::codec::{decode, encode};
+use storage::derived::DerivedDraft;
 use storage::handle::StorageHandle;
 use storage::record::Recording;
 use storage::view::RecordingView;
 
 use super::queue::{Level, Turn};
 use super::{ConvertError, Name, Shared, Trouble, container_of};
+use crate::engine::limits::CONVERT_SPACE_EVERY;
 
 /// A finished file: found, or made on the conversion threads and kept.
 pub(super) async fn convert(
@@ -61,7 +63,7 @@ fn make(
     }
     let source = open_source(storage, recording)?;
     let mut draft = storage.draft_derived(recording)?;
-    write(source, target, draft.file(), turn)?;
+    write(source, target, &mut draft, turn)?;
     let view = storage.keep_derived(recording, container_of(target), tag, draft)?;
     shared.counters.made.fetch_add(1, Ordering::Relaxed);
     log::debug!(
@@ -72,20 +74,30 @@ fn make(
     Ok(view)
 }
 
-/// Decodes one file and writes another, giving way to what is more urgent.
+/// Decodes one file and writes another, giving way to what is more urgent, until the disk is
+/// nearly full.
 pub(super) fn write(
     source: File,
     target: Target,
-    sink: &mut File,
+    draft: &mut DerivedDraft,
     turn: &Turn<'_>,
 ) -> Result<(), ConvertError> {
+    let mut sink = draft.file().try_clone().map_err(ConvertError::failed)?;
+    let mut ticks = 0_u32;
+    let mut full = false;
+    let mut progress = |_| -> ControlFlow<()> {
+        ticks += 1;
+        full = ticks.is_multiple_of(CONVERT_SPACE_EVERY) && !draft.has_room();
+        if full {
+            return ControlFlow::Break(());
+        }
+        turn.give_way()
+    };
     let encoded = decode::open(source)
         .map_err(EncodeError::from)
-        .and_then(|mut sound| {
-            let mut progress = |_| -> ControlFlow<()> { turn.give_way() };
-            encode::encode(&mut *sound, target, sink, &mut progress)
-        });
+        .and_then(|mut sound| encode::encode(&mut *sound, target, &mut sink, &mut progress));
     encoded.map_err(|error| match error {
+        EncodeError::Stopped if full => ConvertError::NoSpace,
         EncodeError::Stopped => Trouble::Stopping.into(),
         EncodeError::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
             ConvertError::NoSpace

@@ -184,11 +184,12 @@ fn unauthorized(message: &'static str) -> Problem {
     )
 }
 
-/// Counts a wrong credential against its address, here and in the store (whose locks families 000
-/// and 003 keep to), and says what to answer: the problem, or 429 once there were too many.
+/// Counts a wrong key or session against its address, and says what to answer: the problem, or 429
+/// once there were too many. The store's locks, which survive a restart and hold back right
+/// credentials too, are for passwords and family 000's tokens: a script with an outdated key shall
+/// not lock the logins of everybody behind its address.
 pub(super) fn refuse(site: &Site, peer: IpAddr, problem: Problem) -> Problem {
     site.metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
-    site.storage.count_failure(peer, None);
     match site.failures.count(peer, site.clock.monotonic()) {
         Ok(()) => problem,
         Err(wait) => Problem::new(

@@ -256,3 +256,65 @@ fn reindexing_keeps_all_accounts() {
         "ids are never given again"
     );
 }
+
+#[test]
+fn what_a_failing_disk_refuses_is_not_done() {
+    let store = Store::new();
+    let handle = &store.handle;
+    let anna = add(&store, "anna");
+    let key = handle
+        .issue_key(store.tenant, Family::TaskAudio, "crm")
+        .unwrap();
+    let (_, token) = handle
+        .open_session(&anna, ip("::1"), LIMITS, false)
+        .unwrap();
+    let signing = handle.signing_keys();
+    let fails = |what: &str, done: bool| assert!(!done, "{what}");
+    let index = &handle.shared.index;
+    index.fail_once();
+    fails("add", handle.add_user(wish(&store, "bert")).is_ok());
+    index.fail_once();
+    fails("remove", handle.remove_user(&anna.name).is_ok());
+    index.fail_once();
+    fails("revoke", handle.revoke_key(key.row.key_id).is_ok());
+    index.fail_once();
+    fails("rotate", handle.rotate_key(key.row.key_id, 0).is_ok());
+    index.fail_once();
+    fails("close", handle.close_session(&token).is_ok());
+    index.fail_once();
+    fails("sign", handle.rotate_signing_key(true).is_ok());
+    index.fail_once();
+    fails(
+        "tenant",
+        handle.set_tenant_disabled(store.tenant, true).is_ok(),
+    );
+    assert_eq!(handle.users(), std::slice::from_ref(&anna));
+    assert_eq!(handle.keys().unwrap(), std::slice::from_ref(&key.row));
+    assert_eq!(handle.signing_keys(), signing);
+    let store = reopen_after(store, MINUTE);
+    let handle = &store.handle;
+    assert_eq!(handle.users(), std::slice::from_ref(&anna));
+    assert_eq!(handle.signing_keys(), signing);
+    assert!(handle.use_session(&token, ip("::1"), LIMITS).is_some());
+    let opens = handle.check_key(Family::TaskAudio, &key.secret, ip("::1"));
+    assert_eq!(opens, KeyCheck::Valid(Box::new(key.row)));
+    assert!(add(&store, "bert").user_id > anna.user_id);
+}
+
+#[test]
+fn failures_outlast_a_failing_disk() {
+    let store = Store::new();
+    let handle = &store.handle;
+    for n in 0..5_u8 {
+        handle.shared.index.fail_once();
+        handle.count_failure(ip("192.0.2.1"), Some("anna"));
+        handle.count_failure(IpAddr::from([10, 0, 0, n]), None);
+        assert!(handle.flush_index().is_err());
+    }
+    let locks = handle.locks();
+    assert_eq!(locks.len(), 1);
+    handle.flush_index().unwrap();
+    let store = reopen_after(store, Duration::ZERO);
+    assert_eq!(store.handle.locks(), locks);
+    assert_eq!(store.handle.shared.accounts.tries.len(), 7);
+}

@@ -1,5 +1,6 @@
 //! WAV files of every width, and the compressed files that others write.
 
+mod lists;
 mod packets;
 mod wav;
 

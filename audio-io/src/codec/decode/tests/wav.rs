@@ -1,4 +1,8 @@
 //! WAV files of every width, whole and cut.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "computed samples and small places"
+)]
 
 use super::super::*;
 use super::{all, stored};

@@ -75,7 +75,8 @@ proptest! {
         }
         prop_assert_eq!(settings.padding_bytes(count), padded);
         let period = MP3_FIRST_CHUNK_FRAMES;
-        let repeated = settings.padding_bytes(count + 1 + period) - settings.padding_bytes(count + 1);
+        let (before, after) = (count + 1, count + 1 + period);
+        let repeated = settings.padding_bytes(after) - settings.padding_bytes(before);
         prop_assert_eq!(repeated, settings.padding_bytes(1 + period));
     }
 }

@@ -1,5 +1,9 @@
 //! Sound to code: speech from the machine's own prompts where it has some, and sound made to be
 //! hard at the seams.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "computed samples and small places"
+)]
 
 use std::f64::consts::TAU;
 use std::fs::File;

@@ -79,14 +79,7 @@ pub(in crate::http) async fn media(
     segment: &str,
 ) -> Result<Response<Payload>, Problem> {
     let query = call.parts.uri.query().unwrap_or_default();
-    let Checked { link, mark } = check(call, segment, query).map_err(|error| {
-        let problem = refused(error);
-        if error == LinkError::Forged {
-            let peer = call.connection.peer.ip();
-            return auth::refuse(&call.worker.site, peer, problem);
-        }
-        problem
-    })?;
+    let Checked { link, mark } = check(call, segment, query).map_err(refused)?;
     if !auth::is_active(&call.worker.site, link.tenant) {
         return Err(refused(LinkError::Retired));
     }

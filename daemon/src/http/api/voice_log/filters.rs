@@ -16,7 +16,8 @@ use storage::ids::ExternalId;
 /// The ids that `filters` can mean; none if it names no `callId`.
 pub(super) fn call_ids(sent: &str) -> Vec<ExternalId> {
     // In a query '+' is a space, encoded or not; no id holds either.
-    let sent = sent.replace('+', " ");
+    // A double quote that came unencoded has become an apostrophe: see `http/quotes.rs`.
+    let sent = sent.replace('+', " ").replace('\'', "\"");
     let decoded = percent_decode_str(&sent).decode_utf8().ok();
     let readings = [
         call_id(&sent),

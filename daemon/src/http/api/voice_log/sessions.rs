@@ -1,8 +1,6 @@
 //! Login, logout and what lies between (API.md section 4). A session's token is shown once, in
 //! the answer to `userLogin`.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::Body;
@@ -211,8 +209,8 @@ fn from_form<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         .map_err(|_| unreadable("The form's fields are not those that are expected."))
 }
 
-fn is_read(name: &Cow<'_, str>) -> bool {
-    matches!(name.as_ref(), "userId" | "token" | "forceLogin")
+fn is_read(name: &str) -> bool {
+    matches!(name, "userId" | "token" | "forceLogin")
 }
 
 fn unreadable(message: &str) -> Problem {

@@ -70,6 +70,7 @@ fn what_cannot_be_read_is_answered_in_the_envelope() {
     let header = format!("--b\r\nX: {}", "y".repeat(limits::FORM_BODY_BYTES));
     let field = "--b\r\nContent-Disposition: form-data; name=\"recid\"\r\n\r\n";
     let many = format!("{field}1\r\n").repeat(40);
+    let file = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
     for (kind, body, expected) in [
         ("text/plain", b"recid=1".to_vec(), "415"),
         ("", b"recid=1".to_vec(), "415"),
@@ -81,12 +82,24 @@ fn what_cannot_be_read_is_answered_in_the_envelope() {
         ("application/json", b"{\"recid\":[1]}".to_vec(), "400"),
         ("application/json", too_long.clone().into(), "413"),
         ("application/x-www-form-urlencoded", too_long.into(), "413"),
-        ("application/x-www-form-urlencoded", b"recid=\xff".to_vec(), "400"),
-        ("application/x-www-form-urlencoded", b"recid=%d7".to_vec(), "400"),
+        (
+            "application/x-www-form-urlencoded",
+            b"recid=\xff".to_vec(),
+            "400",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            b"recid=%d7".to_vec(),
+            "400",
+        ),
         ("multipart/form-data", b"x".to_vec(), "400"),
         ("multipart/form-data; boundary=", b"x".to_vec(), "400"),
         ("multipart/form-data; boundary=b", b"x".to_vec(), "400"),
-        ("multipart/form-data; boundary=b", b"--b\r\n".to_vec(), "400"),
+        (
+            "multipart/form-data; boundary=b",
+            b"--b\r\n".to_vec(),
+            "400",
+        ),
         ("multipart/form-data; boundary=b", header.into(), "413"),
         ("multipart/form-data; boundary=b", many.into(), "400"),
         (
@@ -101,8 +114,7 @@ fn what_cannot_be_read_is_answered_in_the_envelope() {
         ),
         (
             "multipart/form-data; boundary=b",
-            b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--b--"
-                .to_vec(),
+            format!("{file}x\r\n--b--").into(),
             "400",
         ),
     ] {
@@ -160,4 +172,60 @@ fn a_body_that_is_told_to_be_huge_is_not_read() {
     let text = String::from_utf8(answer).unwrap();
     assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
     assert!(text.contains("\"status_code\":\"413\""), "{text}");
+}
+
+#[test]
+fn whatever_is_sent_the_envelope_comes_back() {
+    use proptest::prelude::*;
+    let rig = Rig::with(|config| config.access.requests_per_credential = 0);
+    let tsid = token_of(&rig, rig.tenant);
+    let kinds = prop::sample::select(vec![
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "multipart/form-data; boundary=b",
+        "text/plain",
+    ]);
+    let pieces = prop::collection::vec(
+        prop_oneof![
+            any::<[u8; 3]>().prop_map(|bytes| bytes.to_vec()),
+            prop::sample::select(vec![
+                &b"--b\r\n"[..],
+                b"--b--",
+                b"\r\n\r\n",
+                b"Content-Disposition: form-data; name=\"recid\"\r\n",
+                b"Content-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n",
+                b"recid=",
+                b"&cdw_file=tf1.mp3",
+                b"{\"recid\":",
+                b"}",
+                b"%d7",
+                b"99999999999999999999",
+            ])
+            .prop_map(<[u8]>::to_vec),
+        ],
+        0..12,
+    );
+    let query = "[&=a-z0-9%_./;+]{0,30}";
+    let config = proptest::test_runner::Config {
+        cases: 200,
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let sending = runner.run(&(kinds, pieces, query), |(kind, pieces, query)| {
+        for path in [
+            "PlayAudioFile.php",
+            "CreateAudioFile.php",
+            "GetCallStatus.php",
+        ] {
+            let target = format!("/api/v2/{path}?tsid={tsid}&{query}");
+            let answer = sent(&target, kind, pieces.concat()).ask(&rig);
+            prop_assert!(answer.status.is_client_error(), "{}", answer.status);
+            let code = code(&answer);
+            let is_known = ["220", "230", "400", "413", "415"].contains(&code.as_str());
+            prop_assert!(is_known, "{code}");
+        }
+        Ok(())
+    });
+    sending.unwrap();
 }

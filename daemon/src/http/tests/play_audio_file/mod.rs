@@ -260,8 +260,8 @@ fn a_recording_that_goes_on_plays_as_far_as_it_is() {
     let whole = live().ask(&rig);
     assert_eq!(whole.header("cache-control"), Some("no-store"));
     assert_eq!(whole.header("content-type"), Some("audio/x-wav"));
-    let told = u32::from_le_bytes(whole.body[4..8].try_into().unwrap()) as usize;
-    assert_eq!(told + 8, whole.body.len(), "a true header");
+    let riff = u32::from_le_bytes(whole.body[4..8].try_into().unwrap()) as usize;
+    assert_eq!(riff + 8, whole.body.len(), "a true header");
     let status = format!("/api/v2/GetCallStatus.php?tsid={tsid}&cd_id={id}");
     let status = Ask::get(status).ask(&rig);
     assert_eq!(told(&status, "cdr_state"), "live");
