@@ -26,7 +26,7 @@ pub(super) const LIBRARY: &str = "flacenc 0.5.1";
 /// Frames a block: within the subset that every player takes (RFC 9639, section 7).
 const BLOCK_FRAMES: usize = 4_096;
 const SAMPLE_BITS: usize = 16;
-const POINT_BYTES: u64 = 18;
+const POINT_BYTES: usize = 18;
 /// What fits into a metadata block's 24-bit length; sound of months gets points further apart.
 const POINTS_MAX: u64 = 900_000;
 const POINT_SECONDS: u64 = 10;
@@ -37,7 +37,7 @@ pub(super) fn encode(feed: &mut Feed<'_>, out: &mut Out<'_>) -> Result<(), Encod
     let mut encoder = Encoder::new(feed)?;
     let spacing = spacing(feed);
     let points = feed.frames().0.div_ceil(spacing);
-    let mut table = Table::new(encoder.put_head(out, points)?, points * POINT_BYTES);
+    let mut table = Table::new(encoder.put_head(out, points)?, points * POINT_BYTES as u64);
     let audio_at = out.position();
     let channels = feed.format().channels.count();
     let mut block = vec![0_i16; BLOCK_FRAMES * channels];
@@ -50,7 +50,7 @@ pub(super) fn encode(feed: &mut Feed<'_>, out: &mut Out<'_>) -> Result<(), Encod
         let end = begin + frames as u64;
         // A block is shorter than the spacing, so it holds one wanted place at most.
         if wanted < end {
-            let mut point = [0; POINT_BYTES as usize];
+            let mut point = [0; POINT_BYTES];
             point[..8].copy_from_slice(&begin.to_be_bytes());
             point[8..16].copy_from_slice(&(out.position() - audio_at).to_be_bytes());
             point[16..].copy_from_slice(&(frames as u64).to_be_bytes()[6..]);
@@ -112,9 +112,9 @@ impl Encoder {
         out.put(b"fLaC\0\0\0\x22")?;
         out.put(&self.stream_info())?;
         out.put(&[3])?;
-        out.put(&(points * POINT_BYTES).to_be_bytes()[5..])?;
+        out.put(&(points * POINT_BYTES as u64).to_be_bytes()[5..])?;
         let points_at = out.position();
-        out.zeroes(points * POINT_BYTES)?;
+        out.zeroes(points * POINT_BYTES as u64)?;
         let vendor = LIBRARY.as_bytes();
         out.put(&[0x84])?;
         out.put(&(8 + vendor.len() as u64).to_be_bytes()[5..])?;
