@@ -89,7 +89,8 @@ impl<'a> Query<'a> {
     }
 }
 
-/// A name or value of a query or form, decoded; `None` if it is not percent-encoded UTF-8 without NUL.
+/// A name or value of a query or form, decoded; `None` if it is not percent-encoded UTF-8 without
+/// NUL.
 pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return (!text.contains('\0')).then_some(Cow::Borrowed(text));

@@ -1,3 +1,5 @@
+//! Links of any shape, altered in any way.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -173,7 +175,9 @@ proptest! {
     }
 
     #[test]
-    fn splices_of_links_are_none(cut in 0_usize..150, insert in "[0-9a-f&=%+\\-]{0,3}", drop in 0_usize..3) {
+    fn splices_of_links_are_none(
+        cut in 0_usize..150, insert in "[0-9a-f&=%+\\-]{0,3}", drop in 0_usize..3,
+    ) {
         let keys = [key(1, false)];
         let text = link().sign(&keys).unwrap();
         let at = PATH.len() + cut % (text.len() - PATH.len());
