@@ -25,7 +25,13 @@ impl Families {
             .ok()
             .and_then(|json| json["data"]["url"].as_str().map(str::to_owned))
             .unwrap_or_default();
+        let text = answer.text();
+        let deleted = text.split("deleted at ").nth(1);
+        let deleted = deleted
+            .and_then(|rest| rest.split_once(".\""))
+            .map_or("", |(at, _)| at);
         let masks = [
+            (deleted, "<deleted at>"),
             (self.organization_key.as_str(), "<key>"),
             (&link, "<signed link>"),
             (&tag, "<etag>"),

@@ -165,12 +165,8 @@ fn other_programs_find_nothing_wrong() {
         std::fs::write(&mp3, made(&mut source)).expect("room");
         if let Some(found) = run("mp3val", &[&mp3]) {
             let text = String::from_utf8_lossy(&found.stdout).into_owned();
-            // It misses ID3 tags, which nobody needs here.
-            let complaints = text.matches("WARNING").count();
-            assert!(
-                complaints <= 1 && text.contains("CBR") && !text.contains("ERROR"),
-                "{text}"
-            );
+            let complains = text.contains("WARNING") || text.contains("ERROR");
+            assert!(text.contains("CBR") && !complains, "{text}");
         }
         let (raw, wav) = (path("made.raw"), path("made.wav"));
         let ffmpeg = ["-v", "warning", "-y", "-i", &mp3, "-f", "s16le", &raw];

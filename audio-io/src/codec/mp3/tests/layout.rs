@@ -53,7 +53,8 @@ proptest! {
         prop_assert!(coded >= layout.sound.0 + DELAY + PADDING_MIN);
         let padding = coded - layout.sound.0 - DELAY;
         prop_assert!(padding < 1 << 12, "twelve bits hold it: {}", padding);
-        let bytes = u128::from(layout.size_bytes() - layout.settings.frame_bytes());
+        let front = TAG_BYTES + layout.settings.frame_bytes();
+        let bytes = u128::from(layout.size_bytes() - front);
         let rate = u128::from(layout.settings.rate.hertz());
         let exact = u128::from(coded) * u128::from(layout.bit_rate()) / 8 / rate;
         prop_assert!(bytes.abs_diff(exact) <= 1, "{} bytes for {}", bytes, exact);

@@ -80,7 +80,7 @@ fn block_types(settings: &Settings, frame: &[u8]) -> Vec<Vec<u8>> {
 /// The frames after the Info frame, by what their headers say.
 fn frames<'a>(settings: &Settings, file: &'a [u8]) -> Vec<&'a [u8]> {
     let whole = usize::try_from(settings.frame_bytes()).expect("small");
-    let mut rest = &file[whole..];
+    let mut rest = &file[TAG.len() + whole..];
     let mut frames = Vec::new();
     while !rest.is_empty() {
         let header = settings.header();
@@ -107,7 +107,7 @@ fn chunks_are_what_one_encoder_makes_to_the_byte() {
             forwards == backwards,
             "a chunk depends on what was made before it"
         );
-        let mut whole = layout.info_frame();
+        let mut whole = [TAG, &layout.info_frame()[..]].concat();
         let all = 0..layout.mp3_frames;
         layout
             .encode_frames(&mut source, all, &mut whole)
