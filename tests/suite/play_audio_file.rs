@@ -153,6 +153,16 @@ fn authentication_answers_with_its_codes() {
             .ask(&form(PLAY, &format!("{asset}&tsid=paf_{}", "y".repeat(32))));
     }
     assert_eq!(code(&format!("{asset}&tsid=paf_{}", "z".repeat(32))), "131");
+    assert_eq!(
+        code(&format!("{asset}&tsid={}", rig.tsid)),
+        "131",
+        "right ones too"
+    );
+    for _ in 0..100 {
+        let guess = form(PLAY, &format!("{asset}&tsid=paf_{}", "y".repeat(32)));
+        let _ = rig.daemon.ask(&guess);
+    }
+    assert_eq!(code(&format!("{asset}&tsid={}", rig.tsid)), "199");
     let _ = rig.daemon.json(&["lock", "clear", "127.0.0.1"]);
     assert_eq!(rig.daemon.ask(&rig.play()).status, 200);
     let _ = rig.daemon.json(&["tenant", "set", TENANT, "--disable"]);
