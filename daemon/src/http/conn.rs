@@ -113,7 +113,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let activity = Rc::clone(&connection.activity);
-    let edge = Edge::new(io, Complaints(Rc::clone(&worker)));
+    let edge = Edge::new(io, Complaints(Rc::clone(&worker), Rc::clone(&activity)));
     let service = hyper::service::service_fn(move |request| {
         serve(Rc::clone(&worker), Rc::clone(&connection), request)
     });
@@ -128,9 +128,17 @@ where
 }
 
 /// What is said of requests that hyper cannot read.
-struct Complaints(Rc<Worker>);
+struct Complaints(Rc<Worker>, Rc<Activity>);
 
 impl Complain for Complaints {
+    fn is_answering(&self) -> bool {
+        self.1.is_answering()
+    }
+
+    fn has_flushed(&self) {
+        self.1.has_flushed();
+    }
+
     fn complain(&self, status: StatusCode, path: &str) -> Bytes {
         service::complaint(&self.0.site, status, path)
     }

@@ -1,7 +1,8 @@
 //! The edge between an HTTP/1.1 connection's bytes and hyper. Request lines are mended on their way
 //! in (`quotes`). On the way out, what hyper answers by itself to a request that it cannot read,
 //! a bare status, becomes an answer like all others: in the envelope of the path that was asked,
-//! with a request id. Everything else passes untouched.
+//! with a request id. Everything else passes untouched and unread: answers hold mapped bytes, which
+//! only the kernel may read.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,6 +16,10 @@ use super::quotes::Line;
 
 /// Makes an answer for a status and the path that was asked, as bytes.
 pub(super) trait Complain {
+    /// Whether what is written now can be part of an answer of ours.
+    fn is_answering(&self) -> bool;
+    /// Everything that was written has left.
+    fn has_flushed(&self);
     /// The whole answer, head and body.
     fn complain(&self, status: StatusCode, path: &str) -> Bytes;
 }
@@ -112,8 +117,12 @@ fn bare_status(bytes: &[u8]) -> Option<StatusCode> {
 const BARE_BYTES: usize = 192;
 
 impl<I: AsyncWrite + Unpin, C: Complain> Edge<I, C> {
-    /// Whether these bytes are a bare answer; then another one goes out instead.
+    /// Whether these bytes are a bare answer; then another one goes out instead. They are looked at
+    /// only while no answer of ours is on its way, and so are in memory.
     fn replaces(&mut self, bytes: &[u8]) -> bool {
+        if self.complain.is_answering() {
+            return false;
+        }
         let Some(status) = bare_status(bytes) else {
             return false;
         };
@@ -196,7 +205,9 @@ impl<I: AsyncWrite + Unpin, C: Complain + Unpin> AsyncWrite for Edge<I, C> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
-        Pin::new(&mut this.io).poll_flush(cx)
+        ready!(Pin::new(&mut this.io).poll_flush(cx))?;
+        this.complain.has_flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
