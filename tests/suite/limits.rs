@@ -95,7 +95,8 @@ fn oversized_heads_are_refused() {
 #[test]
 fn unreadable_requests_get_their_familys_envelope() {
     let daemon = Setup::new().start();
-    let families: [(&str, fn(&Value) -> bool); 4] = [
+    type IsEnvelope = fn(&Value) -> bool;
+    let families: [(&str, IsEnvelope); 4] = [
         ("/api/v2/PlayAudioFile.php", |json| {
             json["return"]["status_code"].is_string()
         }),

@@ -164,6 +164,13 @@ fn errors_answer_as_the_table_says() {
         );
         assert_eq!(json["status"], answer.status, "{json}");
     }
+}
+
+/// Names that are no recording's, and a method that is none here.
+#[test]
+fn what_does_not_exist_is_told() {
+    let rig = Families::new();
+    let session = rig.login();
     let elsewhere = voice_log_path("mp3").replace("campaignId=110", "campaignId=111");
     let request = Request::get(&elsewhere).with("Sessionid", &session);
     let not_found = rig.log_golden("404", &request, &session);
