@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::super::command::{Command, CommandKind, Digit, HangupCause, PauseMode};
 use super::super::digits::Part;
-use super::super::event::Event;
+use super::super::event::{CommandFailure, Event};
 use super::super::limits;
 use super::super::signal::{Action, JobId, Signal, SoundEnd, SoundId, TakeId, TakeOutcome};
 use super::super::{CallState, Refused};
@@ -223,19 +223,19 @@ impl World {
     }
 
     fn count_ends(&self) {
-        let mut results = HashMap::<&str, bool>::new();
+        let mut results = HashMap::<&str, Option<CommandFailure>>::new();
         let mut ends = HashMap::<&str, Vec<&Event>>::new();
         for event in &self.rig.events {
             match event {
                 Event::CommandResult {
                     command_uid,
                     command,
-                    success,
+                    error,
                     ..
                 } => {
                     let uid = command_uid.as_str();
                     assert_eq!(Some(command), self.accepted.get(uid));
-                    assert_eq!(results.insert(uid, *success), None, "{uid}: two results");
+                    assert_eq!(results.insert(uid, *error), None, "{uid}: two results");
                 }
                 Event::PlaybackStopped { playback, .. } => {
                     let uid = playback.command_uid.as_str();
@@ -271,11 +271,17 @@ impl World {
                 _ => 0,
             };
             // What the session refused to begin has no end.
-            let never_began = events.is_empty() && !results[uid.as_str()];
-            assert!(
-                events.len() == expected || never_began,
-                "{uid} {kind:?}: {events:?}"
+            let never_began = matches!(
+                results[uid.as_str()],
+                Some(
+                    CommandFailure::NotAnswered
+                        | CommandFailure::TooMany
+                        | CommandFailure::Recording
+                        | CommandFailure::RecordingsEnding
+                )
             );
+            let expected = if never_began { 0 } else { expected };
+            assert!(events.len() == expected, "{uid} {kind:?}: {events:?}");
             if *kind == CommandKind::PlayAndGetDigits && !never_began {
                 assert_eq!(collected, 1);
             }
