@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::command::{Digit, DigitPlan};
+use super::plan::{Digit, DigitPlan};
 
 /// How collecting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

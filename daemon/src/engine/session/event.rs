@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use audio_io::units::Millis;
 
-use super::command::{CommandKind, CommandUid, Digit, HangupCause, PauseMode, Urls};
+use super::command::{CommandKind, CommandUid, HangupCause, PauseMode, Urls};
 use super::digits::CollectStatus;
+use super::plan::Digit;
 
 /// An event with its place.
 #[derive(Clone, Debug, PartialEq)]

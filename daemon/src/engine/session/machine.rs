@@ -3,103 +3,17 @@
 use std::time::Duration;
 
 use audio_io::units::Millis;
-use serde::Serialize;
-use storage::ids::TenantId;
 use uuid::Uuid;
 
 use super::command::{Command, CommandKind, CommandUid, HangupCause, Request};
 use super::cooldown::{Cooldowns, Group};
 use super::event::{CommandFailure, Event, HangupBy, SessionEvent};
 use super::limits;
-use super::playing::{Ending, Preparing, Speaking};
 use super::repeats::Repeats;
 use super::signal::{Action, Signal};
+use super::speaking::{Ending, Preparing, Speaking};
+use super::state::{Accepted, CallState, Facts, Output, Refused, Snapshot};
 use super::taking::Take;
-
-/// Where a call stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CallState {
-    /// It exists.
-    New,
-    /// The line rings.
-    Ringing,
-    /// Both sides can hear each other.
-    Answered,
-    /// It is over; nothing leads away from here.
-    HungUp,
-}
-
-/// What does not change about a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// Its name.
-    pub uuid: Uuid,
-    /// The application it belongs to.
-    pub owner: TenantId,
-    /// The line's name.
-    pub line: String,
-    /// Who calls, if known.
-    pub caller_id: Option<String>,
-    /// Who is called, if known.
-    pub did: Option<String>,
-}
-
-/// What an input led to.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[must_use]
-pub struct Output {
-    /// To be done, in this order.
-    pub actions: Vec<Action>,
-    /// To be told, in this order.
-    pub events: Vec<SessionEvent>,
-}
-
-/// A command that was taken on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The name that its result will have.
-    pub operation: Uuid,
-    /// The uid was known: this is the first one's operation, and nothing was done.
-    pub repeated: bool,
-}
-
-/// Why a command was not taken on; nothing was done, and there will be no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Too soon after another one of its group.
-    #[error("a command of the group {} came too soon", .group.as_str())]
-    Cooldown {
-        /// Its group.
-        group: Group,
-        /// When to come again.
-        wait: Duration,
-    },
-    /// The call is over.
-    #[error("the session has ended")]
-    Ended,
-}
-
-/// How a session stands, for whoever asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Snapshot {
-    /// Of the call.
-    pub state: CallState,
-    /// Whether files or silence play, or are held.
-    pub playing: bool,
-    /// Whether what plays is held.
-    pub paused: bool,
-    /// Whether files are being fetched.
-    pub fetching: bool,
-    /// Whether digits are being collected.
-    pub collecting: bool,
-    /// Whether there is a recording in progress.
-    pub recording: bool,
-    /// Whether that recording is paused.
-    pub recording_paused: bool,
-    /// How many events were told.
-    pub sequence: u64,
-}
 
 /// A command whose result is open.
 #[derive(Debug)]
@@ -169,7 +83,7 @@ impl Session {
             out: Output::default(),
         };
         session.tell(event);
-        let output = std::mem::take(&mut session.out);
+        let output = session.take_output();
         (session, output)
     }
 
@@ -213,18 +127,21 @@ impl Session {
         Group::of(kind).map_or(Ok(()), |group| self.cooldowns.check(group, now))
     }
 
-    /// Takes a command on. A uid that is known leads to the first one's operation and to nothing
-    /// else, even after the call's end.
-    ///
-    /// # Errors
-    /// [`Refused`]. What was due by now has happened all the same: [`Session::take_output`] has
-    /// it then.
+    /// Takes a command on, or not. A uid that is known leads to the first one's operation and to
+    /// nothing else, even after the call's end. The output is to be heeded in any case: it holds
+    /// what was due by now, too.
     pub fn command(
         &mut self,
         now: Duration,
         request: Request,
-    ) -> Result<(Accepted, Output), Refused> {
+    ) -> (Result<Accepted, Refused>, Output) {
         self.pass(now);
+        let answer = self.admit(request);
+        self.tell_hangup();
+        (answer, self.take_output())
+    }
+
+    fn admit(&mut self, request: Request) -> Result<Accepted, Refused> {
         let Request {
             command,
             command_uid,
@@ -233,11 +150,10 @@ impl Session {
         if let Some(uid) = &command_uid
             && let Some(first) = self.repeats.find(uid, self.now)
         {
-            let accepted = Accepted {
+            return Ok(Accepted {
                 operation: first,
                 repeated: true,
-            };
-            return Ok((accepted, self.take_output()));
+            });
         }
         if self.state == CallState::HungUp {
             return Err(Refused::Ended);
@@ -250,10 +166,6 @@ impl Session {
         if let Some(uid) = &command_uid {
             self.repeats.note(uid.clone(), operation, self.now);
         }
-        let accepted = Accepted {
-            operation,
-            repeated: false,
-        };
         let is_crowded = self.open.len() >= limits::COMMANDS_OPEN;
         let uid = command_uid.unwrap_or_else(|| operation.into());
         self.open.push(Open {
@@ -268,8 +180,10 @@ impl Session {
         } else {
             self.carry_out(command, Asked { uid, operation });
         }
-        self.tell_hangup();
-        Ok((accepted, self.take_output()))
+        Ok(Accepted {
+            operation,
+            repeated: false,
+        })
     }
 
     /// Takes a signal in.
@@ -307,8 +221,7 @@ impl Session {
         results.chain(ends).chain(takes).chain(digits).min()
     }
 
-    /// What [`Session::command`] led to although it refused the command.
-    pub fn take_output(&mut self) -> Output {
+    fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.out)
     }
 

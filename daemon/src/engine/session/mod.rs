@@ -25,11 +25,15 @@ pub mod digits;
 pub mod event;
 pub mod limits;
 mod machine;
+pub mod plan;
 mod playing;
 pub mod repeats;
 pub mod signal;
+mod speaking;
+mod state;
 mod taking;
 #[cfg(test)]
 mod tests;
 
-pub use self::machine::{Accepted, CallState, Facts, Output, Refused, Session, Snapshot};
+pub use self::machine::Session;
+pub use self::state::{Accepted, CallState, Facts, Output, Refused, Snapshot};

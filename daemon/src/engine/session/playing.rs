@@ -11,145 +11,19 @@
 //! A sound that was told to end is told about when the player says where it ended, at the latest
 //! after `PLAYER_REPORT`. The sounds of a collection are not told about.
 
-use std::time::Duration;
-
 use audio_io::units::Millis;
 use uuid::Uuid;
 
 use super::Session;
-use super::command::{Collecting, Digit, DigitPlan, Urls};
+use super::command::{Collecting, Urls};
 use super::digits::{Collector, Part, Step};
 use super::event::{CommandFailure, Event, Playback, StopReason};
 use super::limits;
-use super::machine::{Asked, CallState, millis};
+use super::machine::{Asked, millis};
+use super::plan::Digit;
 use super::signal::{Action, JobId, Sound, SoundEnd, SoundId};
-
-/// Files that are being fetched.
-#[derive(Debug)]
-pub(super) struct Preparing {
-    asked: Asked,
-    job: JobId,
-    wish: Wish,
-}
-
-#[derive(Debug)]
-enum Wish {
-    Files {
-        urls: Urls,
-        offset_sec: u32,
-    },
-    Digits {
-        plan: DigitPlan,
-        invalid: Option<Urls>,
-        /// The prompt is there, `invalid` is being fetched.
-        has_prompt: bool,
-    },
-}
-
-/// What the caller hears or is asked.
-#[derive(Debug)]
-pub(super) struct Speaking {
-    asked: Asked,
-    job: Option<JobId>,
-    /// What the player plays; nothing while a collection waits.
-    sound: Option<SoundId>,
-    /// Whether the player has begun, ever since this speaks.
-    began: bool,
-    paused: bool,
-    meter: Meter,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Files {
-        urls: Urls,
-        file_path: String,
-        offset_sec: u32,
-    },
-    Silence,
-    Digits {
-        collector: Collector,
-        has_invalid: bool,
-    },
-}
-
-/// A sound that was told to end, until the player has said so.
-#[derive(Debug)]
-pub(super) struct Ending {
-    sound: SoundId,
-    playback: Playback,
-    reason: StopReason,
-    guess: SoundEnd,
-    pub(super) due: Duration,
-}
-
-/// How long a sound has been heard, for when the player does not say it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Meter {
-    heard: Duration,
-    since: Option<Duration>,
-}
-
-impl Meter {
-    fn run(&mut self, now: Duration) {
-        self.since.get_or_insert(now);
-    }
-
-    fn hold(&mut self, now: Duration) {
-        self.heard = self.total(now);
-        self.since = None;
-    }
-
-    fn total(&self, now: Duration) -> Duration {
-        let running = self.since.map(|since| now.saturating_sub(since));
-        self.heard + running.unwrap_or_default()
-    }
-}
-
-impl Speaking {
-    pub(super) const fn is_collecting(&self) -> bool {
-        matches!(self.kind, Kind::Digits { .. })
-    }
-
-    pub(super) const fn is_paused(&self) -> bool {
-        self.paused
-    }
-
-    pub(super) const fn due(&self) -> Option<Duration> {
-        match &self.kind {
-            Kind::Digits { collector, .. } => collector.due(),
-            Kind::Files { .. } | Kind::Silence => None,
-        }
-    }
-
-    fn playback(&self) -> Playback {
-        let (urls, file_path) = match &self.kind {
-            Kind::Files {
-                urls, file_path, ..
-            } => (Some(urls.clone()), Some(file_path.clone())),
-            Kind::Silence | Kind::Digits { .. } => (None, None),
-        };
-        Playback {
-            command_uid: self.asked.uid.clone(),
-            urls,
-            file_path,
-        }
-    }
-
-    fn guess(&self, now: Duration) -> SoundEnd {
-        let duration_ms = millis(self.meter.total(now));
-        let start = match &self.kind {
-            Kind::Files { offset_sec, .. } => Millis::from_secs(u64::from(*offset_sec)),
-            Kind::Silence | Kind::Digits { .. } => Millis::ZERO,
-        };
-        SoundEnd {
-            offset_ms: Millis(start.0 + duration_ms.0),
-            duration_ms,
-            failed: false,
-        }
-    }
-}
+use super::speaking::{Ending, Kind, Meter, Preparing, Speaking, Wish};
+use super::state::CallState;
 
 /// Commands.
 impl Session {

@@ -3,8 +3,9 @@
 
 use audio_io::units::Millis;
 
-use super::command::{Digit, HangupCause, PauseMode, Urls};
+use super::command::{HangupCause, PauseMode, Urls};
 use super::digits::Part;
+use super::plan::Digit;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use audio_io::units::Millis;
 
-use super::super::command::{Command, Digit, DigitPlan};
+use super::super::command::Command;
 use super::super::digits::{CollectStatus, Collected, Collector, Part, Step};
 use super::super::event::{CommandFailure, Event};
+use super::super::plan::{Digit, DigitPlan};
 use super::super::signal::{Action, Signal, Sound};
 use super::{Rig, collect, hangup, plan, start};
 
@@ -97,7 +98,7 @@ fn a_trys_time_begins_with_the_prompts_end_and_no_digit_prolongs_it() {
 }
 
 #[test]
-fn a_collection_as_a_command() {
+fn prompts_are_fetched_first_then_the_invalid_files() {
     let mut rig = Rig::answered();
     rig.command(collect(plan(4, 6, 3, "#"), true), "d");
     let job = rig.job();
@@ -113,6 +114,16 @@ fn a_collection_as_a_command() {
     ));
     rig.prepared(job, Part::Prompt);
     assert_eq!(rig.actions.len(), 2);
+    rig.prepared(job, Part::Invalid);
+    assert!(matches!(rig.actions[2], Action::Play { .. }));
+}
+
+#[test]
+fn a_collection_as_a_command() {
+    let mut rig = Rig::answered();
+    rig.command(collect(plan(4, 6, 3, "#"), true), "d");
+    let job = rig.job();
+    rig.prepared(job, Part::Prompt);
     rig.prepared(job, Part::Invalid);
     let (prompt, what) = rig.played();
     let offset_sec = 0;

@@ -12,11 +12,10 @@ use audio_io::units::Millis;
 use storage::ids::TenantId;
 use uuid::Uuid;
 
-use super::command::{
-    Collecting, Command, CommandUid, Digit, DigitPlan, PlanNumbers, Request, Terminators, Urls,
-};
+use super::command::{Collecting, Command, CommandUid, Request, Urls};
 use super::digits::Part;
 use super::event::{CommandFailure, Event};
+use super::plan::{Digit, DigitPlan, PlanNumbers, Terminators};
 use super::signal::{Action, JobId, Signal, Sound, SoundEnd, SoundId, TakeId};
 use super::{Accepted, Facts, Output, Refused, Session};
 
@@ -98,17 +97,9 @@ impl Rig {
             command_uid: uid.map(|uid| CommandUid::new(uid).unwrap()),
             operation: Uuid::from_u128(self.operations),
         };
-        match self.session.command(self.now, request) {
-            Ok((accepted, output)) => {
-                self.keep(output);
-                Ok(accepted)
-            }
-            Err(refused) => {
-                let output = self.session.take_output();
-                self.keep(output);
-                Err(refused)
-            }
-        }
+        let (answer, output) = self.session.command(self.now, request);
+        self.keep(output);
+        answer
     }
 
     /// A command that comes after every pause.

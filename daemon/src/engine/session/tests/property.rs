@@ -7,10 +7,11 @@ use std::time::Duration;
 use audio_io::units::Millis;
 use proptest::prelude::*;
 
-use super::super::command::{Command, CommandKind, Digit, HangupCause, PauseMode};
+use super::super::command::{Command, CommandKind, HangupCause, PauseMode};
 use super::super::digits::Part;
 use super::super::event::{CommandFailure, Event};
 use super::super::limits;
+use super::super::plan::Digit;
 use super::super::signal::{Action, JobId, Signal, SoundEnd, SoundId, TakeId, TakeOutcome};
 use super::super::{CallState, Refused};
 use super::{Rig, collect, hangup, plan, start};

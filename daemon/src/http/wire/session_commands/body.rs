@@ -5,10 +5,10 @@ use uuid::Uuid;
 use super::fault::BodyFault;
 use super::fields::Fields;
 use crate::engine::session::command::{
-    Collecting, Command, CommandKind, CommandUid, DigitPlan, HangupCause, PauseMode, PlanNumbers,
-    Request, Terminators, Urls,
+    Collecting, Command, CommandKind, CommandUid, HangupCause, PauseMode, Request, Urls,
 };
 use crate::engine::session::limits;
+use crate::engine::session::plan::{DigitPlan, PlanNumbers, Terminators};
 
 /// Reads the body of a command. Fields are checked in the order of the seed's table, `command_uid`
 /// first; the first fault is told.

@@ -1,8 +1,9 @@
 //! What may be wrong with a command's body: 400, with a message that names the field and a detail
 //! that says what to send instead.
 
-use crate::engine::session::command::{PlanError, UrlsError};
+use crate::engine::session::command::UrlsError;
 use crate::engine::session::limits;
+use crate::engine::session::plan::PlanError;
 
 /// Why a body is no command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

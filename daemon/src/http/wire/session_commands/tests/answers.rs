@@ -5,20 +5,22 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::{CommandAccepted, event};
-use crate::engine::session::command::{
-    CommandKind, CommandUid, Digit, HangupCause, PauseMode, Urls,
-};
+use crate::engine::session::command::{CommandKind, CommandUid, HangupCause, PauseMode, Urls};
 use crate::engine::session::digits::CollectStatus;
 use crate::engine::session::event::{
     CommandFailure, Event, HangupBy, Playback, SessionEvent, StopReason,
 };
+use crate::engine::session::plan::Digit;
 
 #[test]
 fn a_command_is_taken_on() {
     let accepted = CommandAccepted::new(Uuid::from_u128(1));
     assert_eq!(
         serde_json::to_string(&accepted).unwrap(),
-        r#"{"operation_id":"00000000-0000-0000-0000-000000000001","status":"in_progress","timeout_ms":2000}"#
+        concat!(
+            r#"{"operation_id":"00000000-0000-0000-0000-000000000001","#,
+            r#""status":"in_progress","timeout_ms":2000}"#
+        )
     );
 }
 
