@@ -299,3 +299,22 @@ fn the_prompt_of_a_collection_can_be_held_and_moved() {
     rig.at_once(Command::PlaybackPause, "q");
     assert_eq!(rig.failures(), [CommandFailure::NoPlayback]);
 }
+
+#[test]
+fn a_hushed_sound_that_ends_late_moves_nothing() {
+    let mut rig = Rig::answered();
+    rig.command(collect(plan(4, 6, 3, "#"), false), "d");
+    rig.prepared(rig.job(), Part::Prompt);
+    let prompt = rig.sound();
+    rig.press("1#");
+    let invalid = rig.sound();
+    assert_ne!(prompt, invalid);
+    rig.ended(prompt, 1, 1);
+    assert_eq!(rig.sound(), invalid, "the invalid sound still plays");
+    rig.ended(invalid, 250, 250);
+    let again = rig.sound();
+    assert_ne!(again, invalid);
+    rig.ended(invalid, 250, 250);
+    rig.pass_ms(60_000);
+    assert_eq!(rig.sound(), again, "the prompt still plays");
+}

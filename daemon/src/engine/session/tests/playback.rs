@@ -5,7 +5,7 @@ use audio_io::units::Millis;
 use super::super::command::Command;
 use super::super::digits::Part;
 use super::super::event::{CommandFailure, Event, StopReason};
-use super::super::signal::{Action, Signal, Sound, SoundEnd};
+use super::super::signal::{Action, JobId, Signal, Sound, SoundEnd, SoundId};
 use super::{Rig, hangup, start, urls};
 
 #[test]
@@ -262,4 +262,31 @@ fn a_player_that_fails_is_told() {
     assert!(
         matches!(&rig.events[1], Event::PlaybackStopped { reason: seen, .. } if *seen == reason)
     );
+}
+
+#[test]
+fn what_is_said_of_other_sounds_is_ignored() {
+    let mut rig = Rig::answered();
+    let old = rig.playing("a");
+    rig.ended(old, 1, 1);
+    let job = rig.start("b");
+    rig.prepared(job, Part::Prompt);
+    let sound = rig.sound();
+    rig.look();
+    for other in [old, SoundId(sound.0 + 1)] {
+        rig.signal(Signal::SoundStarted { sound: other });
+        rig.ended(other, 2, 2);
+    }
+    assert!(rig.events.is_empty() && rig.session.snapshot().playing);
+    for other in [JobId(job.0 + 1), JobId(0)] {
+        rig.signal(Signal::NotFound {
+            job: other,
+            url: "http://a.example/".into(),
+            error: "404".into(),
+        });
+        rig.prepared(other, Part::Prompt);
+    }
+    assert!(rig.events.is_empty() && rig.actions.is_empty());
+    rig.signal(Signal::SoundStarted { sound });
+    assert_eq!(rig.told(), ["b started", "b ok"]);
 }
