@@ -225,7 +225,10 @@ pub(super) fn complaint(site: &Site, status: StatusCode, path: &str) -> Bytes {
         ),
     };
     let request_id = site.request_id();
-    log::info!(target: "callreel::access", "{request_id} a request that cannot be read -> {status}");
+    log::info!(
+        target: "callreel::access",
+        "{request_id} a request that cannot be read -> {status}"
+    );
     site.metrics.count(group, status);
     let mut response = Problem::new(status, code, message).answer(group);
     let text = match response.body_mut() {
@@ -234,8 +237,9 @@ pub(super) fn complaint(site: &Site, status: StatusCode, path: &str) -> Bytes {
     };
     let date = httpdate::fmt_http_date(conditional::whole_seconds(site.clock.wall()));
     let mut head = format!(
-        "HTTP/1.1 {status}\r\ndate: {date}\r\nx-request-id: {request_id}\r\nx-content-type-options: nosniff\r\n\
-         referrer-policy: no-referrer\r\nconnection: close\r\ncontent-length: {}\r\n",
+        "HTTP/1.1 {status}\r\ndate: {date}\r\nx-request-id: {request_id}\r\n\
+         x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n\
+         connection: close\r\ncontent-length: {}\r\n",
         text.len()
     )
     .into_bytes();
