@@ -22,6 +22,7 @@ mod open;
 mod preroll;
 pub mod prompts;
 mod recorder;
+pub mod session;
 pub(crate) mod sound_file;
 pub mod transcode;
 mod trigger;

@@ -59,5 +59,5 @@ mod steady;
 mod tests;
 mod tickets;
 pub mod tls;
-mod wire;
+pub mod wire;
 mod worker;

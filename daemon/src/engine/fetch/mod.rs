@@ -35,6 +35,11 @@ use self::trust::Trust;
 use super::limits;
 use crate::config::schema::Fetch;
 
+/// Whether a text is a URL that could be fetched as far as its form goes.
+pub(super) fn is_url(text: &str) -> bool {
+    Target::parse(text).is_ok()
+}
+
 /// The only way out to URLs. Cheap to clone.
 #[derive(Clone)]
 pub struct Fetcher {

@@ -1,0 +1,186 @@
+//! The API document says what the code does: paths, limits, examples, events.
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::access::AccessFault;
+use super::super::{COMMAND_BODY_BYTES, CommandAccepted, ErrorAnswer, body};
+use crate::engine::session::command::{CommandKind, HangupCause};
+use crate::engine::session::cooldown::Group;
+use crate::engine::session::limits;
+
+fn document() -> Value {
+    let text = include_str!("../../../openapi/session_commands.json");
+    serde_json::from_str(text).unwrap()
+}
+
+fn keys(object: &Value) -> BTreeSet<&str> {
+    let fields = object.as_object().unwrap();
+    fields.keys().map(String::as_str).collect()
+}
+
+fn operation(document: &Value, kind: CommandKind) -> &Value {
+    let path = format!("/api/v1/sessions/{{uuid}}/commands/{}", kind.as_str());
+    &document["paths"][path]["post"]
+}
+
+fn fields(document: &Value, kind: CommandKind) -> &Value {
+    &operation(document, kind)["requestBody"]["content"]["application/json"]["schema"]["properties"]
+}
+
+#[test]
+fn it_has_every_command_with_its_group_and_a_true_example() {
+    let document = document();
+    assert_eq!(keys(&document["paths"]).len(), CommandKind::ALL.len());
+    for kind in CommandKind::ALL {
+        let operation = operation(&document, kind);
+        let example = &operation["requestBody"]["content"]["application/json"]["example"];
+        let request = body::read(kind, example.to_string().as_bytes(), Uuid::nil());
+        assert!(request.is_ok(), "{kind:?} {request:?}");
+        let description = operation["description"].as_str().unwrap();
+        let group = Group::of(kind).map(|group| format!("of the group {} in", group.as_str()));
+        assert_eq!(group.is_some(), description.contains("Rate limit"));
+        assert!(group.is_none_or(|group| description.contains(&group)));
+        assert_eq!(
+            fields(&document, kind)["command_uid"]["$ref"],
+            "#/components/schemas/CommandUid"
+        );
+        assert!(keys(&operation["responses"]).contains("202"));
+    }
+}
+
+#[test]
+fn its_limits_are_the_codes() {
+    let document = document();
+    let start = fields(&document, CommandKind::PlaybackStart);
+    let collect = fields(&document, CommandKind::PlayAndGetDigits);
+    let hangup = fields(&document, CommandKind::Hangup);
+    let schemas = &document["components"]["schemas"];
+    for (seen, expected) in [
+        (&start["urls"]["maxItems"], json!(limits::URLS)),
+        (&collect["prompt_files"]["maxItems"], json!(limits::URLS)),
+        (&collect["invalid_files"]["maxItems"], json!(limits::URLS)),
+        (&schemas["Url"]["maxLength"], json!(limits::URL_CHARS)),
+        (&start["offset_sec"]["maximum"], json!(limits::OFFSET_SEC)),
+        (&collect["min_digits"]["maximum"], json!(limits::DIGITS)),
+        (&collect["max_digits"]["maximum"], json!(limits::DIGITS)),
+        (&collect["max_tries"]["maximum"], json!(limits::TRIES)),
+        (&collect["timeout"]["minimum"], json!(limits::TRY_MIN_MS)),
+        (&collect["timeout"]["maximum"], json!(limits::TRY_MAX_MS)),
+        (
+            &collect["min_digits"]["default"],
+            json!(limits::DIGITS_MIN_DEFAULT),
+        ),
+        (
+            &collect["max_digits"]["default"],
+            json!(limits::DIGITS_MAX_DEFAULT),
+        ),
+        (
+            &collect["max_tries"]["default"],
+            json!(limits::TRIES_DEFAULT),
+        ),
+        (
+            &collect["timeout"]["default"],
+            json!(limits::TRY_DEFAULT_MS),
+        ),
+        (
+            &collect["terminators"]["pattern"],
+            json!(format!("^[#*]{{0,{}}}$", limits::TERMINATORS)),
+        ),
+        (&hangup["cause"]["default"], json!(HangupCause::default())),
+        (
+            &hangup["cause"]["pattern"],
+            json!(format!("^[A-Z_]{{1,{}}}$", limits::CAUSE_CHARS)),
+        ),
+        (
+            &schemas["CommandUid"]["pattern"],
+            json!(format!(
+                "^[a-zA-Z0-9._-]{{1,{}}}$",
+                limits::COMMAND_UID_CHARS
+            )),
+        ),
+    ] {
+        assert_eq!(*seen, expected);
+    }
+    let total = format!("at most {}", limits::TRIES_WHOLE_MS);
+    let said = collect["max_tries"]["description"].as_str().unwrap();
+    assert!(said.contains(&total));
+    let large = document["components"]["responses"]["413"]["description"].as_str();
+    assert!(large.unwrap().contains("1 MiB") && COMMAND_BODY_BYTES == 1 << 20);
+}
+
+#[test]
+fn its_answers_are_the_codes() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let accepted = serde_json::to_value(CommandAccepted::new(Uuid::nil())).unwrap();
+    let properties = &schemas["Accepted"]["properties"];
+    assert_eq!(keys(&accepted), keys(properties));
+    assert_eq!(accepted["status"], properties["status"]["const"]);
+    assert_eq!(accepted["timeout_ms"], properties["timeout_ms"]["const"]);
+    let error = serde_json::to_value(ErrorAnswer::new("a", Some("b"))).unwrap();
+    assert_eq!(keys(&error), keys(&schemas["Error"]["properties"]));
+    let responses = &document["components"]["responses"];
+    for fault in [
+        AccessFault::MissingKey,
+        AccessFault::InvalidKey,
+        AccessFault::NotYours,
+        AccessFault::NotFound,
+        AccessFault::Ended,
+        AccessFault::RateLimited,
+        AccessFault::Cooldown(Group::Seek),
+    ] {
+        let status: StatusCode = fault.status();
+        let said = responses[status.as_str()]["description"].as_str().unwrap();
+        assert!(said.contains(&format!("`{fault}`")), "{said}");
+    }
+}
+
+#[test]
+fn its_webhooks_are_the_events() {
+    let document = document();
+    let mut seen = BTreeSet::new();
+    for (event, name, data) in super::answers::each() {
+        let hook = &document["webhooks"][name]["post"];
+        let parts = &hook["requestBody"]["content"]["application/json"]["schema"]["allOf"];
+        assert_eq!(parts[2]["properties"]["event"]["const"], name);
+        let schema = parts[1]["$ref"].as_str().unwrap();
+        let schema = schema.strip_prefix("#/components/schemas/").unwrap();
+        let schema = &document["components"]["schemas"][schema];
+        let (has, may) = (keys(&data), keys(&schema["properties"]));
+        assert!(has.is_subset(&may), "{event:?}");
+        let required = schema["required"].as_array();
+        for field in required.into_iter().flatten() {
+            assert!(has.contains(field.as_str().unwrap()), "{event:?} {field}");
+        }
+        for (field, value) in data.as_object().unwrap() {
+            if let Some(allowed) = schema["properties"][field]["enum"].as_array() {
+                assert!(allowed.contains(value), "{name} {field} {value}");
+            }
+        }
+        seen.insert(name);
+    }
+    assert_eq!(seen, keys(&document["webhooks"]));
+}
+
+#[test]
+fn its_references_lead_somewhere() {
+    fn walk(document: &Value, part: &Value) {
+        match part {
+            Value::Object(fields) => {
+                if let Some(Value::String(to)) = fields.get("$ref") {
+                    let pointer = to.strip_prefix('#').unwrap();
+                    assert!(document.pointer(pointer).is_some(), "{to}");
+                }
+                fields.values().for_each(|field| walk(document, field));
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(document, item)),
+            _ => {}
+        }
+    }
+    let document = document();
+    walk(&document, &document);
+}
