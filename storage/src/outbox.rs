@@ -209,7 +209,7 @@ pub struct NewEvent {
     pub session: Uuid,
     /// Its name: `call.answered`.
     pub event: String,
-    /// Its data, a JSON object as text; it is delivered byte for byte inside the body.
+    /// Its data, a JSON object as text.
     pub data: String,
 }
 
