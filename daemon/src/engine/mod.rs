@@ -25,6 +25,7 @@ mod recorder;
 pub(crate) mod sound_file;
 pub mod transcode;
 mod trigger;
+pub mod webhook;
 
 use std::sync::Arc;
 
