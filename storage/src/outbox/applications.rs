@@ -113,22 +113,23 @@ impl Outbox {
     }
 
     /// Stops what is delivered to an application (its receiver said 410), unless it was set anew
-    /// since `revision`. What waits goes on waiting, up to its age. Blocks on the disk.
+    /// since `revision`; answers whether it was this that stopped them. What waits goes on waiting,
+    /// up to its age. Blocks on the disk.
     ///
     /// # Errors
     /// [`OutboxError`]: `NoApplication`, `Write`.
-    pub fn stop_application(&self, app: AppKey, revision: u64) -> Result<(), OutboxError> {
+    pub fn stop_application(&self, app: AppKey, revision: u64) -> Result<bool, OutboxError> {
         let state = &self.shared.outbox;
         let _writing = state.write();
         let held = self.application_by_key(app);
         let held = held.ok_or(OutboxError::NoApplication)?;
         if held.revision != revision || held.stopped_at.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let mut row = Application::clone(&held);
         row.stopped_at = Some(state.timeline.wall());
         row.revision += 1;
-        self.keep(row).map(drop)
+        self.keep(row).map(|_| true)
     }
 
     /// An application by its name on the wire. In memory.

@@ -179,7 +179,8 @@ async fn stop(shared: &Arc<Shared>, app: &Arc<Application>) {
             .map_err(std::io::Error::other)
     });
     match stopping.await {
-        Ok(()) => log::warn!(
+        Ok(false) => {}
+        Ok(true) => log::warn!(
             "{}: its receiver answered 410, deliveries stop until it is set again",
             app.app_id
         ),
