@@ -38,7 +38,7 @@ use crate::record::WallMillis;
 use crate::shared::Shared;
 use timeline::Timeline;
 
-/// The door to the outbox. Cheap to clone, `Send + Sync`.
+/// The door to the outbox. Cheap to clone, `Send + Sync`; the store stays open while one is held.
 #[derive(Clone)]
 pub struct Outbox {
     shared: Arc<Shared>,

@@ -291,3 +291,67 @@ fn decode_dead(bytes: &[u8]) -> Result<DeadLetter, ValueError> {
 fn decode_counts(bytes: &[u8]) -> OutboxCounts {
     values::decode(bytes).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{AppId, TenantId};
+    use crate::outbox::WebhookSecret;
+
+    #[test]
+    fn version_1_rows_read_as_ever() {
+        let key = AppKey {
+            tenant: TenantId(3),
+            number: 5,
+        };
+        let application = Application {
+            key,
+            app_id: AppId::new("crm").unwrap(),
+            webhook_url: Some("https://example.org/hook".into()),
+            api_key_hash: [0xC3; 32],
+            rate_limit: 100,
+            events: vec!["dtmf".into()],
+            secret: WebhookSecret::new(vec![7; 32]).unwrap(),
+            created_at: WallMillis(1_763_700_000_000),
+            stopped_at: Some(WallMillis(1_763_700_000_500)),
+            revision: 2,
+        };
+        let event = Event {
+            id: Uuid::from_u128(1),
+            session: Uuid::from_u128(2),
+            sequence: 3,
+            event: "dtmf".into(),
+            data: r#"{"digit":"5"}"#.into(),
+            created_at: WallMillis(1_763_700_000_000),
+            since: OutboxTime(1_763_700_000_000),
+            next_at: OutboxTime(1_763_700_001_000),
+            attempts: 1,
+            last_error: Some("503".into()),
+        };
+        let letter = DeadLetter {
+            event: event.clone(),
+            cause: DeadCause::Overflow,
+            died_at: WallMillis(1_763_700_002_000),
+        };
+        let counts = OutboxCounts {
+            waiting: 1,
+            dead: 2,
+            delivered: 3,
+            overflowed: 4,
+            given_up: 5,
+            forgotten: 6,
+        };
+        let rows = [
+            values::encode(&application),
+            values::encode(&event),
+            values::encode(&letter),
+            values::encode(&counts),
+        ];
+        assert_eq!(decode_app(&rows[0]), Ok(application));
+        assert_eq!(decode_event(&rows[1]), Ok(event));
+        assert_eq!(decode_dead(&rows[2]), Ok(letter));
+        assert_eq!(decode_counts(&rows[3]), counts);
+        let stored = include_bytes!("../../golden/outbox_v1.rows");
+        assert_eq!(rows.concat(), stored);
+    }
+}

@@ -61,8 +61,8 @@ pub(super) async fn deliver(
     };
     match attempt(&shared, &app, &event, body).await {
         Ok(posted) if posted.status.is_success() => {
-            settled(|| shared.outbox.delivered(place)).await;
             shared.figures.delivered.fetch_add(1, Ordering::Relaxed);
+            settled(|| shared.outbox.delivered(place)).await;
             Verdict::Well
         }
         Ok(posted) => {
@@ -165,8 +165,8 @@ async fn failed(
 }
 
 async fn bury(shared: &Shared, place: EventPlace, error: &str, cause: DeadCause) {
-    settled(|| shared.outbox.dead(place, error, cause)).await;
     shared.figures.dead.fetch_add(1, Ordering::Relaxed);
+    settled(|| shared.outbox.dead(place, error, cause)).await;
 }
 
 /// The receiver is gone for good: nothing more is sent until somebody sets the application anew.

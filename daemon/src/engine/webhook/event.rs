@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn data_that_is_no_object_is_refused() {
         for data in ["", "{", "[]", "1", "null"] {
-            assert!(super::body("dtmf", Uuid::nil(), 1, data).is_err(), "{data}");
+            assert!(body("dtmf", Uuid::nil(), 1, data).is_err(), "{data}");
         }
     }
 

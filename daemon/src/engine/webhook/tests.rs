@@ -253,11 +253,10 @@ impl Rig {
         all
     }
 
-    /// Waits until no event of an application waits. What is told to wait wakes one waiter, which
-    /// is the worker: this looks again and again.
+    /// Lets others work until no event of an application waits.
     pub(super) async fn until_empty(&self, app: AppKey) {
         while self.outbox.counts(app).unwrap().waiting > 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -21,17 +21,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
         lanes: HashMap::new(),
         attempts: JoinSet::new(),
         whose: HashMap::new(),
+        ended: Vec::new(),
     };
     loop {
         let pause = worker.dispatch().await;
         tokio::select! {
             () = changed.notified() => {}
-            Some(ended) = worker.attempts.join_next_with_id() => {
-                worker.ended(ended);
-                while let Some(ended) = worker.attempts.try_join_next_with_id() {
-                    worker.ended(ended);
-                }
-            }
+            Some(ended) = worker.attempts.join_next_with_id() => worker.ended(ended),
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -67,6 +63,9 @@ struct Worker {
     attempts: JoinSet<Verdict>,
     /// Whose attempt a task is.
     whose: HashMap<Id, (AppKey, Uuid)>,
+    /// Whose attempts ended since due events were last looked for. What is known of these
+    /// sessions may be older than their attempt's outcome.
+    ended: Vec<(AppKey, Uuid)>,
 }
 
 /// What is under way to one application.
@@ -91,6 +90,12 @@ impl Default for Lanes {
 impl Worker {
     /// Starts what can be started; answers when to look again at the latest.
     async fn dispatch(&mut self) -> Duration {
+        self.hear();
+        for (app, session) in std::mem::take(&mut self.ended) {
+            if let Some(lanes) = self.lanes.get_mut(&app) {
+                lanes.sessions.remove(&session);
+            }
+        }
         let outbox = self.shared.outbox.clone();
         // Those under way are due too: there are enough beside them to fill every lane.
         let look = move || Ok((outbox.now(), outbox.due(outbox.now(), LOOK)));
@@ -100,8 +105,12 @@ impl Worker {
             Ok((_, Err(error))) => return again_soon(&error),
             Err(error) => return again_soon(&error),
         };
+        self.hear();
         let next = due.next_at.map(|at| now.until(at));
         let unpaused = self.start(due);
+        if !self.ended.is_empty() {
+            return Duration::ZERO;
+        }
         let pauses = [next, unpaused].into_iter().flatten();
         // Times on disk are whole milliseconds: one more, or it would be looked at too early.
         let pause = pauses.min().unwrap_or(limits::WEBHOOK_LOOK);
@@ -146,6 +155,13 @@ impl Worker {
         unpaused
     }
 
+    /// Takes note of all attempts that have ended: a receiver that asks for a pause gets it.
+    fn hear(&mut self) {
+        while let Some(ended) = self.attempts.try_join_next_with_id() {
+            self.ended(ended);
+        }
+    }
+
     fn ended(&mut self, ended: Result<(Id, Verdict), JoinError>) {
         let (id, verdict) = match ended {
             Ok(ended) => ended,
@@ -158,7 +174,7 @@ impl Worker {
             return;
         };
         let lanes = self.lanes.entry(app).or_default();
-        lanes.sessions.remove(&session);
+        self.ended.push((app, session));
         lanes.width = match verdict {
             Verdict::Well => (lanes.width * 2).min(limits::WEBHOOK_LANES),
             Verdict::Unwell | Verdict::Pause(_) => 1,

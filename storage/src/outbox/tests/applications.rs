@@ -68,6 +68,7 @@ fn a_stopped_application_goes_on_when_it_is_set_again() {
     outbox.stop_application(crm.key, crm.revision).unwrap();
     assert!(due(&outbox, 9).events.is_empty());
     append(&outbox, crm.key, vec![event(1, 2)]);
+    drop(outbox);
     let store = store.reopen();
     let outbox = store.handle.outbox();
     assert!(

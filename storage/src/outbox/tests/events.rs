@@ -61,10 +61,12 @@ fn what_was_appended_is_there_after_a_restart_and_numbers_go_on() {
     wait(outbox.delivered(one(&outbox).0)).unwrap();
     wait(outbox.failed(one(&outbox).0, "refused", outbox.now())).unwrap();
     let before = one(&outbox);
+    drop(outbox);
     let store = store.reopen();
     let outbox = store.handle.outbox();
     assert_eq!(one(&outbox), before);
     wait(outbox.delivered(before.0)).unwrap();
+    drop(outbox);
     let store = store.reopen();
     let outbox = store.handle.outbox();
     assert!(due(&outbox, 9).events.is_empty());
@@ -145,6 +147,7 @@ fn appending_without_waiting_tells_when_it_is_durable() {
         .unwrap();
     let appended = heard.recv().unwrap().unwrap();
     assert_eq!(appended.len(), 1, "tried again after the failure");
+    drop(outbox);
     let store = store.reopen();
     assert_eq!(one(&store.handle.outbox()).1.id, event(1, 1).id);
     let nobody = AppKey {
@@ -285,6 +288,7 @@ fn clocks_that_are_set_bring_no_burst_and_hold_nothing_back() {
     assert_eq!(due(&outbox, 99).events.len(), 9);
     append(&outbox, crm.key, vec![event(10, 10)]);
     // The clock lost its battery while the store was closed.
+    drop(outbox);
     let store = Store::open_at(store.close(), WallMillis(0));
     let found = due(&store.handle.outbox(), 99).events;
     assert_eq!(found.len(), 10, "time goes on where it was");
@@ -313,8 +317,8 @@ fn reindexing_carries_everything_over() {
     append(&outbox, crm.key, (1..=60).map(|id| event(1, id)).collect());
     wait(outbox.dead(one(&outbox).0, "x", DeadCause::Age)).unwrap();
     let before = (one(&outbox), outbox.counts(crm.key).unwrap());
-    let folder = store.close();
     drop(outbox);
+    let folder = store.close();
     reindex(folder.path(), &mut |_, _| ()).unwrap();
     let store = Store::open(folder);
     let outbox = store.handle.outbox();

@@ -2,8 +2,10 @@
 //! outlives them all and fails now and then.
 
 use std::collections::HashSet;
+use std::sync::mpsc::sync_channel;
 
 use proptest::prelude::*;
+use tokio::sync::oneshot;
 
 use super::*;
 
@@ -26,8 +28,23 @@ fn lives() -> impl Strategy<Value = Vec<Life>> {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(1).enable_all().build().unwrap()
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+/// A receiver on a thread of its own, until what is answered beside it is dropped.
+fn beside(
+    script: impl Fn(&Delivery, usize) -> Reply + Send + Sync + 'static,
+) -> (Receiver, oneshot::Sender<()>) {
+    let (tell, told) = sync_channel(1);
+    let (ends, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            tell.send(Receiver::start(script).await).unwrap();
+            let _ = end.await;
+        });
+    });
+    (told.recv().unwrap(), ends)
 }
 
 /// Lives, and ends without a farewell: the runtime is dropped with all that is under way.
@@ -58,11 +75,10 @@ proptest! {
     fn no_event_is_lost_or_out_of_order_whenever_the_daemon_ends(
         lives in lives(), failures: u64,
     ) {
-        let outside = runtime();
-        let receiver = outside.block_on(Receiver::start(move |_, before| {
+        let (receiver, _ends) = beside(move |_, before| {
             let fails = failures.rotate_right(u32::try_from(before % 64).unwrap()) & 3 == 3;
             Reply::Status(if fails { 503 } else { 200 })
-        }));
+        });
         let folder = tempfile::tempdir().unwrap();
         let mut made = HashSet::new();
         for life in &lives {
