@@ -319,7 +319,11 @@ pub enum OutboxError {
     #[error("api_key: an application's key has at least {APP_KEY_MIN} bytes")]
     ApiKey,
     /// A webhook's secret of another length.
-    #[error("a webhook's secret has {} to {} bytes", WEBHOOK_SECRET_BYTES.0, WEBHOOK_SECRET_BYTES.1)]
+    #[error(
+        "a webhook's secret has {} to {} bytes",
+        WEBHOOK_SECRET_BYTES.0,
+        WEBHOOK_SECRET_BYTES.1
+    )]
     Secret,
     /// Something is longer than its maximum.
     #[error("{what}: at most {most}")]

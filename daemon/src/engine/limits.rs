@@ -160,7 +160,8 @@ pub(super) const POST_ANSWER_BYTES: usize = 64 * 1_024;
 pub(super) const WEBHOOK_LANES: usize = 8;
 
 /// Webhooks that are delivered at once, over all applications; others wait. From half of it on
-/// each application has one lane, so that 256 receivers must be slow to hold up another.
+/// each application gets one lane: no fewer than 256 receivers that are slow at the
+/// same time hold up another, for [`WEBHOOK_ATTEMPT`].
 pub(super) const WEBHOOKS_AT_ONCE: usize = 512;
 
 /// The pause before a webhook's second attempt, at most; it doubles with each failure.

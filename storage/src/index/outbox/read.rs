@@ -1,5 +1,5 @@
 //! Reads of the outbox. Each is one snapshot and looks at no more rows than it answers, but for
-//! one a application.
+//! one of each application.
 
 use redb::ReadableTable as _;
 
