@@ -1,10 +1,13 @@
 //! What reindexing takes from the old index because no file tells it: the prompt library's rows,
-//! and the names of deleted recordings.
+//! the names of deleted recordings, and the webhook outbox.
+
+use std::sync::Arc;
 
 use crate::error::{ReadError, ReindexError};
 use crate::ids::PromptId;
 use crate::index::Index;
 use crate::index::apply::Change;
+use crate::index::outbox::{self, OutboxChange};
 use crate::index::prompts::PromptChange;
 use crate::limits::{CHECK_ROWS, COMMIT_GROUP_MAX};
 use crate::paths::Layout;
@@ -20,6 +23,7 @@ pub(crate) fn carry(
     if let Some(old) = old {
         prompts = carry_prompts(old, fresh)?;
         carry_purged(old, fresh)?;
+        carry_outbox(old, fresh)?;
     }
     // Whatever the old index says, no number is given to a second prompt.
     if let Some(high) = highest(layout) {
@@ -70,6 +74,29 @@ fn carry_purged(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
         }
         after = last;
     }
+}
+
+fn carry_outbox(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
+    for table in 0..outbox::ALL.len() {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let rows = old.walk_outbox(table, after.as_deref(), CHECK_ROWS);
+            let rows = or_told(rows, Vec::new());
+            let Some((last, _)) = rows.last() else {
+                break;
+            };
+            after = Some(last.clone());
+            let change = OutboxChange::Restore(table, Arc::new(rows));
+            fresh.commit(&[Change::Outbox(change)])?;
+        }
+    }
+    let highs = [outbox::APP_HIGH, outbox::EVENT_HIGH, outbox::TIME_HIGH];
+    let highs = highs.map(|name| {
+        let high = or_told(old.outbox_high(name), 0);
+        Change::Outbox(OutboxChange::Pass(name, high))
+    });
+    fresh.commit(&highs)?;
+    Ok(())
 }
 
 fn or_told<T>(read: Result<T, ReadError>, otherwise: T) -> T {

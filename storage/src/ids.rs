@@ -57,6 +57,9 @@ pub enum NameError {
     /// A user's name outside 1 to 64 letters, digits or any of `-_.@+`.
     #[error("a user's name is 1 to 64 letters, digits or any of '-_.@+'")]
     User,
+    /// An application's id outside `^[a-zA-Z0-9_-]{1,64}$`.
+    #[error("an application's id is 1 to 64 letters, digits, '-' or '_'")]
+    App,
     /// A phone number or SIP user outside 1 to 64 printable characters.
     #[error("a number is 1 to 64 letters, digits or any of '+*#-_.@:'")]
     Number,
@@ -151,6 +154,10 @@ text_name! {
 text_name! {
     /// A user's name, as it is typed at login (`userId` of seed 003's login).
     UserName, NameError::User, |text| within(text, 64, "-_.@+")
+}
+text_name! {
+    /// An application's id (`X-App-ID` of seed 001); unique over all tenants.
+    AppId, NameError::App, |text| within(text, 64, "-_")
 }
 text_name! {
     /// A caller's or called party's number or SIP user.

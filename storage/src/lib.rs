@@ -29,6 +29,7 @@ pub mod limits;
 mod metrics;
 mod naming;
 mod open;
+pub mod outbox;
 mod paths;
 pub mod prompt;
 pub mod record;

@@ -252,3 +252,55 @@ const _: () = {
     assert!(LOCK_USER_TRIES < LOCK_ADDRESS_TRIES && LOCK_ADDRESS_TRIES < LOCK_BLOCK_TRIES);
     assert!(PASSWORD_BYTES.0 <= PASSWORD_BYTES.1);
 };
+
+/// Applications over all tenants; [`crate::outbox::OutboxError::Full`] beyond.
+pub const APPLICATIONS_MAX: usize = 10_000;
+
+/// Events of one application that wait to be delivered; beyond it the oldest becomes a dead
+/// letter. Tests come past it with fewer.
+pub const OUTBOX_WAITING_MAX: u64 = if cfg!(test) { 12_000 } else { 100_000 };
+
+/// Dead letters of one application; beyond it the oldest is forgotten. Tests come past it with
+/// fewer.
+pub const OUTBOX_DEAD_MAX: u64 = if cfg!(test) { 50 } else { 100_000 };
+
+/// How long an event is tried; then it becomes a dead letter.
+pub const OUTBOX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Events in one append; [`crate::outbox::OutboxError::TooLong`] beyond.
+pub const OUTBOX_APPEND_MAX: usize = 64;
+
+/// Bytes of one event's data; [`crate::outbox::OutboxError::TooLong`] beyond.
+pub const OUTBOX_DATA_MAX: usize = 256 * 1024;
+
+/// Bytes of an event's or a filter's name; [`crate::outbox::OutboxError::TooLong`] beyond.
+pub const OUTBOX_NAME_MAX: usize = 64;
+
+/// Names in an application's filter; [`crate::outbox::OutboxError::TooLong`] beyond.
+pub const OUTBOX_FILTER_MAX: usize = 64;
+
+/// Bytes of a webhook's URL; [`crate::outbox::OutboxError::TooLong`] beyond.
+pub const WEBHOOK_URL_MAX: usize = 2_048;
+
+/// Bytes of a webhook's secret, least and most (Standard Webhooks: 24 to 64).
+pub const WEBHOOK_SECRET_BYTES: (usize, usize) = (24, 64);
+
+/// Bytes of an application's key, at least.
+pub const APP_KEY_MIN: usize = 16;
+
+/// Bytes of a failed delivery's error that are kept; longer ones are cut.
+pub const OUTBOX_ERROR_MAX: usize = 256;
+
+/// Events that one step of expiring, and one replay, move at most.
+pub const OUTBOX_STEP: usize = 256;
+
+/// Days after its last event that a session's sequence is remembered.
+pub const OUTBOX_SESSION_DAYS: u32 = 30;
+
+/// Sessions that one append forgets at most.
+pub const OUTBOX_FORGET_STEP: usize = 8;
+
+const _: () = {
+    assert!(WEBHOOK_SECRET_BYTES.0 <= WEBHOOK_SECRET_BYTES.1);
+    assert!(OUTBOX_SESSION_DAYS as u64 * 24 * 60 * 60 > OUTBOX_AGE.as_secs());
+};

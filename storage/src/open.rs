@@ -21,6 +21,7 @@ use crate::library::Library;
 use crate::limits::{ID_RANGE, VIEW_QUEUE_MAX};
 use crate::metrics::Metrics;
 use crate::naming::NameMaker;
+use crate::outbox::OutboxState;
 use crate::paths::{Layout, create_dirs, sync_dir};
 use crate::reserve::Reserve;
 use crate::shared::{Shared, syncfs_reports};
@@ -57,6 +58,7 @@ pub(crate) fn open(
         log::warn!("there is no room for a reserve: a full disk will stop the index too");
     }
     let accounts = Accounts::load(&index, hash_secret, Arc::clone(&clock))?;
+    let outbox = OutboxState::load(&index, Arc::clone(&clock))?;
     let metrics = Arc::new(Metrics::default());
     let changes = Arc::new(Changes::default());
     let committer = Committer::spawn(Parts {
@@ -81,6 +83,7 @@ pub(crate) fn open(
         reserve,
         accounts,
         library: Library::default(),
+        outbox,
         derived,
         views,
         syncfs_reports: syncfs_reports(),

@@ -17,6 +17,7 @@ use crate::index::commit::{Committer, Job};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::naming::NameMaker;
+use crate::outbox::OutboxState;
 use crate::paths::Layout;
 use crate::recorder::ViewRequest;
 use crate::reserve::Reserve;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) reserve: Arc<Reserve>,
     pub(crate) accounts: Accounts,
     pub(crate) library: Library,
+    pub(crate) outbox: OutboxState,
     pub(crate) derived: Derived,
     pub(crate) views: mpsc::Sender<ViewRequest>,
     /// Whether `syncfs` tells of failed writes (Linux 5.8 and later).

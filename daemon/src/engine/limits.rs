@@ -146,3 +146,41 @@ const _: () = assert!(
     KEEP_RETRY_MIN.as_secs() < KEEP_RETRY_MAX.as_secs(),
     "pauses grow"
 );
+
+/// For one attempt to deliver a webhook, from look-up to the answer's head; then it failed.
+pub(super) const WEBHOOK_ATTEMPT: Duration = Duration::from_secs(10);
+
+/// How long a webhook's answer is heard out once its head is there; then the connection is cut.
+pub(super) const POST_HEAR_OUT: Duration = Duration::from_millis(500);
+
+/// Bytes of a webhook's answer that are heard; then the connection is cut.
+pub(super) const POST_ANSWER_BYTES: usize = 64 * 1_024;
+
+/// Sessions of one application that webhooks are delivered of at once; others wait.
+pub(super) const WEBHOOK_LANES: usize = 8;
+
+/// Webhooks that are delivered at once, over all applications; others wait. From half of it on
+/// each application gets one lane: no fewer than 256 receivers that are slow at the
+/// same time hold up another, for [`WEBHOOK_ATTEMPT`].
+pub(super) const WEBHOOKS_AT_ONCE: usize = 512;
+
+/// The pause before a webhook's second attempt, at most; it doubles with each failure.
+pub(super) const WEBHOOK_RETRY_MIN: Duration = Duration::from_secs(1);
+
+/// The longest such pause.
+pub(super) const WEBHOOK_RETRY_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// The longest pause that a receiver's `Retry-After` is granted; a longer one is cut to it.
+pub(super) const WEBHOOK_RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+
+/// How often webhooks that are due are looked for when nothing says so.
+pub(super) const WEBHOOK_LOOK: Duration = Duration::from_secs(60);
+
+/// How often old events are given up of applications that nothing is delivered to.
+pub(super) const WEBHOOK_SWEEP: Duration = Duration::from_secs(60);
+
+/// The pause after the disk refused to take or tell what became of a webhook.
+pub(super) const WEBHOOK_DISK_RETRY: Duration = Duration::from_secs(1);
+
+const _: () = assert!(WEBHOOK_LANES * 2 < WEBHOOKS_AT_ONCE);
+const _: () = assert!(WEBHOOK_RETRY_MIN.as_secs() < WEBHOOK_RETRY_MAX.as_secs());

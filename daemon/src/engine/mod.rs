@@ -26,6 +26,7 @@ pub mod session;
 pub(crate) mod sound_file;
 pub mod transcode;
 mod trigger;
+pub mod webhook;
 
 use std::sync::Arc;
 

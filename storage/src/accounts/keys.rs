@@ -363,7 +363,7 @@ impl Accounts {
 }
 
 /// The longest beginning of a text that has at most so many bytes.
-pub(super) fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let fits = (0..=bytes.min(text.len())).rev();
     let end = fits.into_iter().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]

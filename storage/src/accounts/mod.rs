@@ -32,6 +32,7 @@ use audio_io::clock::Clock;
 use ipnet::{IpNet, Ipv4Net};
 
 pub use keys::IssuedKey;
+pub(crate) use keys::cut;
 
 use crate::account::{SigningKey, UserRow};
 use crate::error::{OpenError, ReadError};
@@ -154,11 +155,11 @@ impl Accounts {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hash(&self, secret: &str) -> [u8; 32] {
+    pub(crate) fn hash(&self, secret: &str) -> [u8; 32] {
         *blake3::keyed_hash(&self.hash_secret, secret.as_bytes()).as_bytes()
     }
 
-    fn tenant_is_on(&self, tenant: TenantId) -> bool {
+    pub(crate) fn tenant_is_on(&self, tenant: TenantId) -> bool {
         let tenants = self.tenants.load();
         tenants
             .get(&tenant)

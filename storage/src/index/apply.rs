@@ -6,6 +6,7 @@ use std::sync::Arc;
 use redb::{ReadableTable as _, StorageError};
 
 use super::keys;
+use super::outbox::OutboxChange;
 use super::prompts::PromptChange;
 use super::purged::{self, PurgedRow};
 use super::replaced::ReplaceChange;
@@ -14,6 +15,7 @@ use super::tables::{Tables, meta};
 use super::values;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
 use crate::limits::ID_MAX;
+use crate::outbox::Appended;
 use crate::prompt::PromptRow;
 use crate::record::{KeyRow, Recording, RecordingState, Tenant, WallMillis};
 
@@ -34,6 +36,8 @@ pub(crate) enum Change {
     Replace(ReplaceChange),
     /// The prompt library.
     Prompt(PromptChange),
+    /// The webhook outbox.
+    Outbox(OutboxChange),
     /// Deleted recordings that the journal no longer knows.
     PruneTombstones {
         below: RecordingId,
@@ -67,6 +71,8 @@ pub(crate) enum Applied {
     Tenant(Tenant),
     Discarded(Box<Recording>),
     Prompt(Box<PromptRow>),
+    Appended(Vec<Appended>),
+    Moved(u64),
     Refused(Refusal),
 }
 
@@ -79,6 +85,7 @@ pub(crate) enum Refusal {
     NoRecording,
     StillLive,
     NoPrompt,
+    NoApplication,
     Unreadable,
 }
 
@@ -134,6 +141,7 @@ impl Change {
             }
             Self::Replace(change) => change.apply(tables),
             Self::Prompt(change) => change.apply(tables),
+            Self::Outbox(change) => change.apply(tables),
             Self::PruneTombstones { below } => prune(tables, *below),
             Self::ReserveIds { below } => raise(tables, meta::ID_HIGH, *below),
             Self::AddTenant { name, at } => add_tenant(tables, name, *at),

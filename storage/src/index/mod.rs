@@ -11,6 +11,7 @@ pub(crate) mod backend;
 pub(crate) mod commit;
 pub mod keys;
 pub(crate) mod migrate;
+pub(crate) mod outbox;
 pub(crate) mod prompts;
 pub(crate) mod purged;
 pub(crate) mod read;

@@ -36,6 +36,8 @@ pub(super) enum Ask {
     Get(HeaderMap),
     /// POST with JSON.
     Post(Bytes),
+    /// POST with these headers instead of the usual.
+    Deliver(HeaderMap, Bytes),
 }
 
 /// An answer whose body is still to be read.
@@ -90,9 +92,11 @@ fn request(target: &Target, ask: Ask) -> Result<Request<Full<Bytes>>, FetchError
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             (Method::POST, headers, json)
         }
+        Ask::Deliver(headers, body) => (Method::POST, headers, body),
     };
     headers.insert(HOST, target.host_header()?);
-    headers.insert(ACCEPT, HeaderValue::from_static("audio/*, */*;q=0.1"));
+    let sound = HeaderValue::from_static("audio/*, */*;q=0.1");
+    headers.entry(ACCEPT).or_insert(sound);
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     let mut request = Request::new(Full::new(body));

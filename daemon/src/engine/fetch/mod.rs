@@ -11,6 +11,7 @@
 mod address;
 mod client;
 mod download;
+pub(super) mod post;
 mod resolve;
 mod target;
 #[cfg(test)]
