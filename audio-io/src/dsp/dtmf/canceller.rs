@@ -88,7 +88,7 @@ impl Canceller {
         let estimate = dot(&self.weights, run);
         let left = near - estimate;
         if !hold && self.energy > self.floor() {
-            let step = self.step() * left / (self.energy + self.floor());
+            let step = self.step() * self.tamed(left) / (self.energy + self.floor());
             for (weight, x) in self.weights.iter_mut().zip(run) {
                 *weight += step * x;
             }
@@ -127,8 +127,16 @@ impl Canceller {
         self.heard = self.keep * self.heard + gain * near * near;
         self.left = self.keep * self.left + gain * left * left;
         self.echo = self.keep * self.echo + gain * estimate * estimate;
-        self.good = if self.left * GOOD_RATIO < self.heard { self.good + 1 } else { 0 };
-        self.bad = if self.left > self.heard * BAD_RATIO { self.bad + 1 } else { 0 };
+        self.good = if self.left * GOOD_RATIO < self.heard {
+            self.good + 1
+        } else {
+            0
+        };
+        self.bad = if self.left > self.heard * BAD_RATIO {
+            self.bad + 1
+        } else {
+            0
+        };
         if self.good >= self.run {
             self.learned = true;
         }
@@ -137,6 +145,16 @@ impl Canceller {
             self.learned = false;
             self.bad = 0;
         }
+    }
+
+    /// An error no larger than is usual of late, so that the first samples of the caller's own
+    /// sound do not undo what was learned.
+    fn tamed(&self, left: f32) -> f32 {
+        if !self.learned {
+            return left;
+        }
+        let usual = TAME * self.left.sqrt();
+        left.clamp(-usual, usual)
     }
 
     /// Small while more is left than a well-learned filter leaves: the caller speaks or dials.
@@ -178,6 +196,9 @@ const STEP: f32 = 0.5;
 
 /// The echo this many times the remainder lets it learn at full step.
 const STEP_GAIN: f32 = 0.5;
+
+/// Errors beyond this many times their running root mean square count as that.
+const TAME: f32 = 1.5;
 
 /// The time constant of the powers.
 const POWER_SECONDS: f64 = 0.008;

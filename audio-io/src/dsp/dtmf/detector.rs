@@ -135,7 +135,12 @@ impl DtmfDetector {
             near: Leg::new(near, hertz, hop),
             far: Leg::new(Decimator::new(rate), hertz, hop),
             canceller: Canceller::new(hertz, tail as usize, lag as usize),
-            gate: Gate::new(&tolerances, params.full_scale_dbm, params.left_over_max, hertz),
+            gate: Gate::new(
+                &tolerances,
+                params.full_scale_dbm,
+                params.left_over_max,
+                hertz,
+            ),
             timing: Timing {
                 hop: hop as f64,
                 signal: tolerances.signal_seconds() * hertz,
@@ -272,11 +277,15 @@ impl DtmfDetector {
     }
 
     fn on_digit(&mut self, digit: Digit, fit: Fit, found: &mut impl FnMut(DtmfEvent)) {
-        if self.current.as_ref().is_some_and(|current| current.digit != digit) {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.digit != digit)
+        {
             self.close(found);
         }
         match &mut self.current {
-            Some(current) => current.learn(fit),
+            Some(current) => current.learn(fit, self.hops),
             None => self.open(digit, fit),
         }
         self.off = 0;
@@ -284,7 +293,7 @@ impl DtmfDetector {
 
     /// Begins a candidate and seeks where it started.
     fn open(&mut self, digit: Digit, fit: Fit) {
-        let mut current = Current::new(digit, fit, self.off);
+        let mut current = Current::new(digit, fit, self.off, self.hops);
         let end = (self.hops * self.hop as u64) as f64;
         let mut back = WINDOW_HOPS / 2;
         let mut share = 1.0;
@@ -314,7 +323,10 @@ impl DtmfDetector {
         if !current.told && current.counts(&self.timing) {
             current.told = true;
             let (digit, start) = (current.digit, current.start);
-            found(DtmfEvent::Began { digit, start: self.position(start) });
+            found(DtmfEvent::Began {
+                digit,
+                start: self.position(start),
+            });
         }
     }
 
@@ -414,11 +426,17 @@ struct Current {
     /// Windows that were a digit, and that held tones out of tolerance.
     good: u32,
     off: u32,
+    /// The last windows that were this digit, one hop apart, newest last.
+    run: [Fit; RUN],
+    run_length: usize,
+    run_hop: u64,
+    /// Whether a whole run was alike.
+    steady: bool,
     told: bool,
 }
 
 impl Current {
-    fn new(digit: Digit, fit: Fit, off: u32) -> Self {
+    fn new(digit: Digit, fit: Fit, off: u32, hop: u64) -> Self {
         Self {
             digit,
             omegas: fit.sines.map(|sine| sine.omega),
@@ -429,12 +447,26 @@ impl Current {
             share: 1.0,
             good: 1,
             off,
+            run: [fit; RUN],
+            run_length: 1,
+            run_hop: hop,
+            steady: false,
             told: false,
         }
     }
 
     /// Another window that is this digit.
-    fn learn(&mut self, fit: Fit) {
+    fn learn(&mut self, fit: Fit, hop: u64) {
+        let next = hop == self.run_hop + 1;
+        self.run_length = if next {
+            (self.run_length + 1).min(RUN)
+        } else {
+            1
+        };
+        self.run_hop = hop;
+        self.run.rotate_left(1);
+        self.run[RUN - 1] = fit;
+        self.steady |= self.run_length == RUN && is_alike(&self.run);
         self.good = self.good.saturating_add(1);
         self.power = fit.sines.map(|sine| sine.power());
         self.omegas = fit.sines.map(|sine| sine.omega);
@@ -466,7 +498,7 @@ impl Current {
     }
 
     fn counts(&self, timing: &Timing) -> bool {
-        self.good >= GOOD_MIN && self.good > 2 * self.off && self.length() >= timing.signal
+        self.steady && self.good > 2 * self.off && self.length() >= timing.signal
     }
 
     /// RMS of the low and the high tone.
@@ -477,8 +509,28 @@ impl Current {
     }
 }
 
+/// Tones of a dial keep their frequency and level; those of a voice hardly ever do.
+fn is_alike(run: &[Fit; RUN]) -> bool {
+    (0..2).all(|tone| {
+        let spread = |value: &dyn Fn(&Fit) -> f64| {
+            let (low, high) = run
+                .iter()
+                .map(value)
+                .fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
+                    (low.min(value), high.max(value))
+                });
+            high / low.max(f64::MIN_POSITIVE)
+        };
+        spread(&|fit| fit.sines[tone].omega) <= GLIDE_MAX
+            && spread(&|fit| fit.sines[tone].power()) <= SWELL_MAX
+    })
+}
+
 fn loudest(fit: &Fit) -> f64 {
-    fit.sines.iter().map(|sine| sine.power()).fold(0.0, f64::max)
+    fit.sines
+        .iter()
+        .map(|sine| sine.power())
+        .fold(0.0, f64::max)
 }
 
 fn to_unit(sample: i16) -> f32 {
@@ -489,13 +541,19 @@ fn to_unit(sample: i16) -> f32 {
 const HOP_SECONDS: f64 = 0.004;
 
 /// The default of [`DetectorParams::left_over_max`].
-const LEFT_OVER_MAX: f64 = 0.2;
+const LEFT_OVER_MAX: f64 = 0.25;
 
 /// The part of the amplitude at which tones begin and end.
 const EDGE: f64 = 0.5;
 
-/// Windows that must agree.
-const GOOD_MIN: u32 = 3;
+/// Windows one hop apart that must be alike; 40 ms hold as many whole ones wherever they begin.
+const RUN: usize = 4;
+
+/// The highest frequency of a run over its lowest.
+const GLIDE_MAX: f64 = 1.008;
+
+/// The highest power of a run over its lowest: 1.5 dB.
+const SWELL_MAX: f64 = 1.41;
 
 /// Windows out of tolerance before a candidate that count against it, at most.
 const OFF_MAX: u32 = 3;

@@ -42,7 +42,11 @@ impl Fit {
 pub(super) fn fit(piece: &[f32], near: [f64; 2], rivals: [&[f64]; 2]) -> Fit {
     let mut store = [0.0; FIT_SAMPLES_MAX];
     let (left, total) = load(&mut store, piece);
-    let mut sines = near.map(|omega| Sine { omega, re: 0.0, im: 0.0 });
+    let mut sines = near.map(|omega| Sine {
+        omega,
+        re: 0.0,
+        im: 0.0,
+    });
     for _ in 0..FREQUENCY_TURNS {
         for (sine, near) in sines.iter_mut().zip(near) {
             add(left, *sine, 1.0);
@@ -62,14 +66,23 @@ pub(super) fn fit(piece: &[f32], near: [f64; 2], rivals: [&[f64]; 2]) -> Fit {
             })
             .fold(0.0, f64::max)
     });
-    Fit { sines, total, residual, rival }
+    Fit {
+        sines,
+        total,
+        residual,
+        rival,
+    }
 }
 
 /// The squared amplitudes of two known frequencies in a short piece, together.
 pub(super) fn power_at(piece: &[f32], omegas: [f64; 2]) -> [f64; 2] {
     let mut store = [0.0; FIT_SAMPLES_MAX];
     let (left, _) = load(&mut store, piece);
-    let mut sines = omegas.map(|omega| Sine { omega, re: 0.0, im: 0.0 });
+    let mut sines = omegas.map(|omega| Sine {
+        omega,
+        re: 0.0,
+        im: 0.0,
+    });
     for _ in 0..POWER_TURNS {
         for sine in &mut sines {
             add(left, *sine, 1.0);

@@ -74,7 +74,11 @@ fn low_pass(factor: usize) -> Box<[f32]> {
     let raw: Vec<f64> = (0..=2 * half)
         .map(|n| {
             let t = n as f64 - half as f64;
-            let sinc = if n == half { 2.0 * cut } else { (TAU * cut * t).sin() / (PI * t) };
+            let sinc = if n == half {
+                2.0 * cut
+            } else {
+                (TAU * cut * t).sin() / (PI * t)
+            };
             sinc * (0.54 - 0.46 * (PI * n as f64 / half as f64).cos())
         })
         .collect();
@@ -114,7 +118,10 @@ impl Biquad {
         let omega = TAU * hertz / rate_hertz;
         let alpha = omega.sin() * width_hertz / (2.0 * hertz);
         let cos = omega.cos();
-        Self::of([1.0, -2.0 * cos, 1.0], [1.0 + alpha, -2.0 * cos, 1.0 - alpha])
+        Self::of(
+            [1.0, -2.0 * cos, 1.0],
+            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
+        )
     }
 
     /// Second-order Butterworth.
@@ -123,7 +130,10 @@ impl Biquad {
         let alpha = omega.sin() * std::f64::consts::FRAC_1_SQRT_2;
         let cos = omega.cos();
         let side = (1.0 + cos) / 2.0;
-        Self::of([side, -2.0 * side, side], [1.0 + alpha, -2.0 * cos, 1.0 - alpha])
+        Self::of(
+            [side, -2.0 * side, side],
+            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
+        )
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "coefficients of about one")]

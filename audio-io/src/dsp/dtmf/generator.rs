@@ -109,7 +109,11 @@ impl DigitPlayer {
         let params = &self.params;
         let low_db = params.low_dbm - params.full_scale_dbm;
         let tone = |hertz: f64, db: f64| {
-            Tone::new(self.rate, hertz * (1.0 + params.offset), 10_f64.powf(db / 20.0))
+            Tone::new(
+                self.rate,
+                hertz * (1.0 + params.offset),
+                10_f64.powf(db / 20.0),
+            )
         };
         Some(Playing {
             low: tone(digit.low_hertz(), low_db),
@@ -142,6 +146,8 @@ impl Playing {
             return 0;
         }
         // Both tones start at zero, so the start needs no ramp.
-        self.low.next_sample().saturating_add(self.high.next_sample())
+        self.low
+            .next_sample()
+            .saturating_add(self.high.next_sample())
     }
 }

@@ -37,7 +37,8 @@ pub fn mask_ranges(
     rate: SampleRate,
     length: Frames,
 ) -> Vec<Range<Frames>> {
-    let [before, after, join] = [guard.before, guard.after, guard.join].map(|ms| rate.frames_in(ms));
+    let [before, after, join] =
+        [guard.before, guard.after, guard.join].map(|ms| rate.frames_in(ms));
     let mut ranges: Vec<Range<Frames>> = Vec::new();
     for digit in digits {
         let start = digit.start.saturating_sub(before);

@@ -121,7 +121,10 @@ impl Spotter {
     /// The squared amplitudes of two tones over the two hops around a point `back` hops before the
     /// end, at least one; `None` where history ends.
     pub(super) fn power_around(&self, back: usize, omegas: [f64; 2]) -> Option<[f64; 2]> {
-        let end = self.history.len().checked_sub(back.checked_sub(1)? * self.hop)?;
+        let end = self
+            .history
+            .len()
+            .checked_sub(back.checked_sub(1)? * self.hop)?;
         let start = end.checked_sub(2 * self.hop)?;
         Some(power_at(&self.history[start..end], omegas))
     }
@@ -145,7 +148,7 @@ pub(super) fn ratio(db: f64) -> f64 {
 const HISTORY_HOPS: usize = 24;
 
 /// Beyond the twist that must be accepted.
-const TWIST_MARGIN_DB: f64 = 1.5;
+const TWIST_MARGIN_DB: f64 = 2.0;
 
 /// Each tone against any other of its group in what is left: 8 dB.
 const RIVAL_MIN: f64 = 6.3;
