@@ -2,12 +2,17 @@
 //! squares (NLMS) filter that learns the line's echo and stops learning while the caller makes
 //! sound of his own. Where it has not learned, or does harm, the leg passes unchanged.
 
+use crate::limits::ECHO_TAIL_MS_MAX;
 use crate::units::{Frames, Millis};
+
+/// The longest tail that is honoured.
+pub(super) const TAIL_MAX: Millis = Millis(ECHO_TAIL_MS_MAX);
 
 /// How the echo of what is played is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancellerParams {
-    /// The longest echo, counted from `lag`; at most 128 ms, more counts as that. Each
+    /// The longest echo, counted from `lag`; at most [`ECHO_TAIL_MS_MAX`], more
+    /// counts as that. Each
     /// millisecond costs computing time for each sample.
     pub tail: Millis,
     /// How much later than the reference the echo arrives at least, in frames of the line; at
@@ -23,9 +28,6 @@ impl Default for CancellerParams {
         }
     }
 }
-
-/// The longest tail that is honoured.
-pub(super) const TAIL_MAX: Millis = Millis(128);
 
 /// An adaptive filter at the detector's inner rate.
 #[derive(Clone, Debug)]

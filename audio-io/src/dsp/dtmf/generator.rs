@@ -5,10 +5,8 @@ use heapless::Deque;
 use super::FULL_SCALE_DBM0;
 use super::digit::Digit;
 use crate::dsp::tone::Tone;
+use crate::limits::DIGITS_WAITING_MAX;
 use crate::units::{Millis, SampleRate};
-
-/// Digits that wait at most; more are refused.
-pub const DIGITS_WAITING_MAX: usize = 128;
 
 /// How digits sound.
 #[derive(Clone, Copy, Debug, PartialEq)]

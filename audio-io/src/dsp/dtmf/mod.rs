@@ -30,4 +30,5 @@ pub use q24::{Administration, Tolerances};
 
 /// The level of a full-scale sine on a line coded by G.711, in dBm0 (its section 4: 3.14 for
 /// A-law, 3.17 for µ-law).
+#[allow(clippy::approx_constant, reason = "decibels, not a circle's")]
 pub const FULL_SCALE_DBM0: f64 = 3.14;

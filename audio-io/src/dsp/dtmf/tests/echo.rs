@@ -63,14 +63,16 @@ fn prompt(length: usize) -> Option<Vec<i16>> {
 
 #[test]
 fn weak_digits_over_a_loud_prompt_are_heard_with_the_reference() {
-    let dialled = KEYS.repeat(3);
+    let dialled = KEYS.repeat(2);
     let play = PlayParams {
         on: Millis(80),
         off: Millis(120),
         low_dbm: -22.0,
         ..PLAIN
     };
-    let clean = dial(play, &dialled);
+    // Two seconds of the prompt are there to learn from.
+    let mut clean = silence(TELEPHONE, 2_000);
+    clean.extend(dial(play, &dialled));
     let Some(played) = prompt(clean.len()) else {
         return;
     };
@@ -85,6 +87,10 @@ fn weak_digits_over_a_loud_prompt_are_heard_with_the_reference() {
         params.canceller.lag = Frames(lag as u64);
         let without = keys(&hear(params, &leg)).len();
         let with = keys(&hear_while_played(params, &leg, &played));
+        println!(
+            "{loss_db} dB, lag {lag}: {without} without the reference, {} with",
+            with.len()
+        );
         assert_eq!(
             with, dialled,
             "{loss_db} dB, without the reference {without}"
@@ -94,7 +100,7 @@ fn weak_digits_over_a_loud_prompt_are_heard_with_the_reference() {
 
 #[test]
 fn a_prompt_alone_is_not_heard_as_digits_nor_are_digits_played() {
-    let Some(mut played) = prompt(160_000) else {
+    let Some(mut played) = prompt(80_000) else {
         return;
     };
     let ours = dial(PLAIN, KEYS);
@@ -110,10 +116,10 @@ fn a_prompt_alone_is_not_heard_as_digits_nor_are_digits_played() {
 
 #[test]
 fn a_reference_that_has_nothing_to_do_with_the_leg_does_no_harm() {
-    let leg = dial(PLAIN, &KEYS.repeat(3));
+    let leg = dial(PLAIN, KEYS);
     let Some(played) = prompt(leg.len()) else {
         return;
     };
     let heard = hear_while_played(DetectorParams::default(), &leg, &played);
-    assert_eq!(keys(&heard), KEYS.repeat(3));
+    assert_eq!(keys(&heard), KEYS);
 }
