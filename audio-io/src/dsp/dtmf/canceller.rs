@@ -194,13 +194,13 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The filter's step (0 to 1) while nothing disturbs it.
-const STEP: f32 = 0.5;
+const STEP: f32 = 0.25;
 
 /// The echo this many times the remainder lets it learn at full step.
 const STEP_GAIN: f32 = 0.5;
 
 /// Errors beyond this many times their running root mean square count as that.
-const TAME: f32 = 1.5;
+const TAME: f32 = 1.0;
 
 /// The time constant of the powers.
 const POWER_SECONDS: f64 = 0.008;
