@@ -10,6 +10,7 @@
 
 mod bank;
 mod canceller;
+mod current;
 mod detector;
 mod digit;
 mod fit;
