@@ -27,6 +27,12 @@ pub const PENDING_GAPS_MAX: usize = 8;
 /// Underruns of one playback device that are answered in one turn; more wait for the next.
 pub const UNDERRUNS_PER_TURN_MAX: u32 = 2;
 
+/// Digits that wait to be played on one line. More are refused.
+pub const DIGITS_WAITING_MAX: usize = 128;
+
+/// The longest echo of a prompt that is cancelled, in milliseconds. Longer wishes get this one.
+pub const ECHO_TAIL_MS_MAX: u64 = 128;
+
 /// How often a stream whose device is away says so with a gap.
 pub const ABSENT_GAP_EVERY: Duration = Duration::from_millis(100);
 

@@ -1,6 +1,7 @@
 //! Measurements of sound: levels, voice, peaks, and test tones. Pure functions on slices; none of
 //! them waits, locks or reads a clock.
 
+pub mod dtmf;
 pub mod level;
 pub mod peaks;
 pub mod tone;
