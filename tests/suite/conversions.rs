@@ -148,6 +148,19 @@ fn well_formed(path: &Path, format: &str, seconds: f64) {
     }
 }
 
+/// The lengths that a conversion may have in ffmpeg's ears, in frames.
+fn lengths(source: &Source, format: &str) -> std::ops::RangeInclusive<usize> {
+    let frames = source.samples.len() / source.channels;
+    let millis = |count: usize| count * source.rate as usize / 1_000;
+    // ffmpeg 5.1 plays what pads the last AAC frame, and an Ogg's run-up.
+    let longer = match format {
+        "m4a" => 1_024,
+        "ogg" => millis(7),
+        _ => millis(1),
+    };
+    frames.saturating_sub(millis(1))..=frames + longer
+}
+
 #[test]
 fn every_format_sounds_like_its_source() {
     for make in [speech, tones] {
@@ -190,16 +203,8 @@ fn every_format_sounds_like_its_source() {
             well_formed(&path, format, seconds);
             let heard = decode(&path, source.rate, source.channels);
             let length = heard.len() / source.channels;
-            let millis = |count: usize| count * source.rate as usize / 1_000;
-            // ffmpeg 5.1 plays what pads the last AAC frame, and an Ogg's run-up.
-            let longer = match format {
-                "m4a" => 1_024,
-                "ogg" => millis(7),
-                _ => millis(1),
-            };
-            let lengths = frames.saturating_sub(millis(1))..=frames + longer;
             assert!(
-                lengths.contains(&length),
+                lengths(&source, format).contains(&length),
                 "{format}: {length} of {frames} frames"
             );
             for which in 0..source.channels {
