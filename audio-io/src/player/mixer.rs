@@ -1,0 +1,500 @@
+//! The state machine that makes what the device hears: the cursor in the sound, the fades around
+//! each cut, and the events that are due when a frame is heard. Pure: it is given orders and
+//! sound, and asked for frames; it reads no clock, waits for nothing and allocates nothing.
+//!
+//! ```text
+//!            order            level 0                   first sample there
+//!  sounding ───────▶ falling ────────▶ pause, jump, end ──────────────────▶ rising ──▶ sounding
+//!      │                      sound missing
+//!      └──────────────────────────────────────▶ the last sample dies away (`tail`)
+//! ```
+//! The last frames of a sound fall too, and its first rise: no playback begins or ends with a
+//! click, whatever its file does. From file to file nothing is faded.
+
+use std::sync::Arc;
+
+use heapless::Deque;
+
+use super::event::{EndReason, Happened, PlayError, PlayerEvent, Stopped};
+use super::fade::Fade;
+use super::place::{Place, Take};
+use super::trail::Trail;
+use super::{PIECE_FRAMES, PlaybackId};
+use crate::units::{Frames, SampleRate};
+
+/// Events that may be due at once; from half of it on no order is taken until some are told.
+const EVENTS_MAX: usize = 8;
+
+/// A playback that is ready to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its number.
+    pub id: PlaybackId,
+    /// What there is to hear.
+    pub sound: Sounding,
+    /// Where it begins; past the end it ends at once.
+    pub from: Frames,
+    /// How long all of it is. [`Place::LAST`] is endless.
+    pub length: Frames,
+}
+
+/// What a playback plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sounding {
+    /// What the decoder brings.
+    Files,
+    /// Silence; nobody needs to bring it.
+    Silence,
+}
+
+/// What the mixer is told. Those that name a playback do nothing when it is not the active one.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Plays this, after what is active has ended.
+    Begin(Program),
+    /// Ends all playbacks with lower numbers, those that are still to begin included.
+    Cancel(PlaybackId, EndReason),
+    /// Stands still. Twice is once.
+    Pause(PlaybackId),
+    /// Goes on. Twice is once.
+    Resume(PlaybackId),
+    /// Goes to another place; paused or not stays as it is.
+    Seek(PlaybackId, Move),
+    /// The decoder can bring no more than it has.
+    Broken(Broken),
+}
+
+/// Where to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// To this frame. Past the end ends the playback.
+    To(Frames),
+    /// So many frames forward or back. Before the start is the start.
+    By(i64),
+}
+
+/// The place at which a take ends before its sound does.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// The first frame that is missing.
+    pub place: Place,
+    /// The file's number.
+    pub file: usize,
+    /// Why.
+    pub error: Arc<PlayError>,
+}
+
+/// Decoded sound on its way through the mixer.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Its first frame.
+    pub place: Place,
+    /// Samples in use.
+    pub len: usize,
+    /// The samples.
+    pub samples: [i16; PIECE_FRAMES],
+}
+
+impl Piece {
+    const EMPTY: Self = Self {
+        place: Place {
+            take: Take::new(PlaybackId(0), 0),
+            at: Frames::ZERO,
+        },
+        len: 0,
+        samples: [0; PIECE_FRAMES],
+    };
+
+    fn sample(&self, place: Place) -> Option<i16> {
+        let behind = place.at.0.checked_sub(self.place.at.0)?;
+        let index = usize::try_from(behind).ok()?;
+        (self.place.take == place.take && index < self.len).then(|| self.samples[index])
+    }
+}
+
+/// Where the mixer's sound comes from.
+pub trait Feed {
+    /// Gives the piece that has this frame; false where it is not there yet.
+    fn piece(&mut self, place: Place, out: &mut Piece) -> bool;
+
+    /// Says which takes are of use: the one that sounds and the one that comes next. All others
+    /// may be forgotten.
+    fn keep(&mut self, _now: Take, _next: Take) {}
+}
+
+/// The playback that has the device.
+#[derive(Debug)]
+struct Active {
+    program: Program,
+    take: Take,
+    /// The next frame of the sound.
+    at: Frames,
+    /// Steps of the fade between silence and sound.
+    level: usize,
+    paused: bool,
+    /// Where to go on once it is silent.
+    jump: Option<Frames>,
+    /// Why to end once it is silent.
+    ending: Option<EndReason>,
+    broken: Option<Broken>,
+    played: Frames,
+    underruns: u64,
+}
+
+/// Orders and sound in, frames and events out.
+#[derive(Debug)]
+pub struct Mixer {
+    line: u32,
+    rate: SampleRate,
+    fade: Fade,
+    active: Option<Active>,
+    next: Option<Program>,
+    /// Playbacks below this number are over, for this reason.
+    cancelled: (PlaybackId, EndReason),
+    piece: Piece,
+    jumps: u64,
+    wanted: Place,
+    /// Frames made so far.
+    made: Frames,
+    /// The last sample made.
+    last: i32,
+    /// A sample that dies away, and its step.
+    tail: (i32, usize),
+    events: Deque<(Frames, PlayerEvent), EVENTS_MAX>,
+    trail: Trail,
+    underruns: u64,
+    waited: Frames,
+}
+
+impl Mixer {
+    /// A mixer that makes silence. `line` goes into its events.
+    #[must_use]
+    pub fn new(line: u32, rate: SampleRate) -> Self {
+        Self {
+            line,
+            rate,
+            fade: Fade::new(rate),
+            active: None,
+            next: None,
+            cancelled: (PlaybackId(0), EndReason::Stopped),
+            piece: Piece::EMPTY,
+            jumps: 0,
+            wanted: Place::default(),
+            made: Frames::ZERO,
+            last: 0,
+            tail: (0, 0),
+            events: Deque::new(),
+            trail: Trail::default(),
+            underruns: 0,
+            waited: Frames::ZERO,
+        }
+    }
+
+    /// Whether it can be given an order: not while too many events wait to be told.
+    #[must_use]
+    pub fn takes_orders(&self) -> bool {
+        self.events.len() <= EVENTS_MAX / 2
+    }
+
+    /// Does what it is told, from the next frame on.
+    pub fn order(&mut self, order: Order) {
+        match order {
+            Order::Begin(program) => self.begin(program),
+            Order::Cancel(below, reason) => self.cancel(below, reason),
+            Order::Pause(id) => self.with(id, |active| active.paused = true),
+            Order::Resume(id) => self.with(id, |active| active.paused = false),
+            Order::Seek(id, to) => self.seek(id, to),
+            Order::Broken(broken) => {
+                if let Some(active) = &mut self.active
+                    && self.wanted.take == broken.place.take
+                {
+                    active.broken = Some(broken);
+                }
+            }
+        }
+    }
+
+    /// Makes the next frames.
+    pub fn render(&mut self, feed: &mut impl Feed, out: &mut [i16]) {
+        let now = self.active.as_ref().map_or(self.wanted.take, |a| a.take);
+        feed.keep(now, self.wanted.take);
+        for sample in out {
+            self.settle();
+            let before = self.active.as_ref().map(|active| active.at);
+            let value = self.sound(feed) + self.dying();
+            let value = value.clamp(i32::from(i16::MIN), i32::from(i16::MAX));
+            self.last = value;
+            *sample = i16::try_from(value).unwrap_or_default();
+            let moving = before != self.active.as_ref().map(|active| active.at);
+            self.trail.note(self.made, before.unwrap_or_default(), moving);
+            self.made += Frames(1);
+        }
+        self.settle();
+    }
+
+    /// What the decoder should bring.
+    #[must_use]
+    pub const fn wanted(&self) -> Place {
+        self.wanted
+    }
+
+    /// The playback that has the device, unless it is about to end.
+    #[must_use]
+    pub fn playing(&self) -> Option<PlaybackId> {
+        let active = self.active.as_ref()?;
+        active.ending.is_none().then_some(active.program.id)
+    }
+
+    /// Frames made so far.
+    #[must_use]
+    pub const fn made(&self) -> Frames {
+        self.made
+    }
+
+    /// Times a decoder did not keep up.
+    #[must_use]
+    pub const fn underruns(&self) -> u64 {
+        self.underruns
+    }
+
+    /// Frames of silence made because sound was not there: after an underrun, at a beginning, and
+    /// after a jump.
+    #[must_use]
+    pub const fn waited(&self) -> Frames {
+        self.waited
+    }
+
+    /// Where the sound stood in a frame that was made; frames must be asked for in order.
+    pub fn offset_at(&mut self, made: Frames) -> Frames {
+        self.trail.offset_at(made)
+    }
+
+    /// The next event that is due now that so many frames have been heard.
+    pub fn event(&mut self, heard: Frames) -> Option<PlayerEvent> {
+        if self.events.front()?.0 > heard {
+            return None;
+        }
+        self.events.pop_front().map(|(_, event)| event)
+    }
+
+    /// Takes back an event that could not be told yet.
+    pub fn put_back(&mut self, event: PlayerEvent) {
+        // There is room: it was just taken out.
+        let _kept = self.events.push_front((Frames::ZERO, event));
+    }
+
+    fn with(&mut self, id: PlaybackId, change: impl FnOnce(&mut Active)) {
+        if let Some(active) = &mut self.active
+            && active.program.id == id
+            && active.ending.is_none()
+        {
+            change(active);
+        }
+    }
+
+    fn begin(&mut self, program: Program) {
+        if program.id < self.cancelled.0 {
+            let reason = self.cancelled.1;
+            return self.tell(program.id, Happened::Stopped(Stopped::never_began(reason)));
+        }
+        if let Some(unheard) = self.next.replace(program) {
+            let happened = Happened::Stopped(Stopped::never_began(EndReason::Replaced));
+            self.tell(unheard.id, happened);
+        }
+        if let Some(active) = &mut self.active {
+            active.ending.get_or_insert(EndReason::Replaced);
+        }
+    }
+
+    fn cancel(&mut self, below: PlaybackId, reason: EndReason) {
+        self.cancelled = (below, reason);
+        if let Some(active) = &mut self.active
+            && active.program.id < below
+        {
+            active.ending.get_or_insert(reason);
+        }
+        if let Some(unheard) = self.next.take_if(|program| program.id < below) {
+            self.tell(unheard.id, Happened::Stopped(Stopped::never_began(reason)));
+        }
+    }
+
+    fn seek(&mut self, id: PlaybackId, to: Move) {
+        let (mut jumps, mut wanted) = (self.jumps, self.wanted);
+        self.with(id, |active| {
+            let length = active.program.length;
+            let to = match to {
+                Move::To(at) => at,
+                // A seek that has not been heard yet counts as done.
+                Move::By(frames) => {
+                    let from = active.jump.unwrap_or(active.at);
+                    Frames(from.0.saturating_add_signed(frames))
+                }
+            };
+            if to >= length {
+                active.ending = Some(EndReason::SeekPastEnd);
+                return;
+            }
+            jumps += 1;
+            active.jump = Some(to);
+            active.broken = None;
+            wanted = Place {
+                take: Take::new(id, jumps),
+                at: to,
+            };
+        });
+        (self.jumps, self.wanted) = (jumps, wanted);
+    }
+
+    /// Does what waited for silence.
+    fn settle(&mut self) {
+        loop {
+            let Some(active) = &mut self.active else {
+                let Some(program) = self.next.take() else {
+                    return;
+                };
+                self.enter(program);
+                continue;
+            };
+            let over = active.at >= active.program.length;
+            if active.level > 0 && !over {
+                return;
+            }
+            if let Some(reason) = active.ending {
+                self.finish(reason);
+            } else if let Some(to) = active.jump.take() {
+                active.at = to;
+                active.level = 0;
+                active.take = self.wanted.take;
+            } else if over {
+                self.finish(EndReason::Finished);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn enter(&mut self, program: Program) {
+        self.jumps += 1;
+        let at = program.from.min(program.length);
+        self.wanted = Place {
+            take: Take::new(program.id, self.jumps),
+            at,
+        };
+        self.active = Some(Active {
+            program,
+            take: self.wanted.take,
+            at,
+            level: 0,
+            paused: false,
+            jump: None,
+            ending: None,
+            broken: None,
+            played: Frames::ZERO,
+            underruns: 0,
+        });
+        self.tell(program.id, Happened::Started);
+    }
+
+    fn finish(&mut self, reason: EndReason) {
+        let Some(active) = self.active.take() else {
+            return;
+        };
+        let offset = match reason {
+            EndReason::SeekPastEnd => active.program.length,
+            _ => active.at,
+        };
+        let stopped = Stopped {
+            reason,
+            offset: self.rate.duration_of(offset),
+            played: self.rate.duration_of(active.played),
+            underruns: active.underruns,
+        };
+        let happened = match active.broken {
+            Some(Broken { file, error, .. }) if reason == EndReason::Failed => Happened::Failed {
+                stopped,
+                file,
+                error,
+            },
+            _ => Happened::Stopped(stopped),
+        };
+        self.tell(active.program.id, happened);
+    }
+
+    fn tell(&mut self, playback: PlaybackId, what: Happened) {
+        let event = PlayerEvent {
+            line: self.line,
+            playback,
+            what,
+        };
+        let pushed = self.events.push_back((self.made, event));
+        debug_assert!(pushed.is_ok(), "orders wait while events do");
+    }
+
+    /// The active playback's next sample.
+    fn sound(&mut self, feed: &mut impl Feed) -> i32 {
+        let Some(active) = &mut self.active else {
+            return 0;
+        };
+        let open = !active.paused && active.jump.is_none() && active.ending.is_none();
+        if !open && active.level == 0 {
+            return 0;
+        }
+        let place = Place {
+            take: active.take,
+            at: active.at,
+        };
+        let sample = match active.program.sound {
+            Sounding::Silence => Some(0),
+            Sounding::Files => self.piece.sample(place).or_else(|| {
+                let there = feed.piece(place, &mut self.piece);
+                there.then(|| self.piece.sample(place)).flatten()
+            }),
+        };
+        let Some(sample) = sample else {
+            self.starve(open);
+            return 0;
+        };
+        active.level = if open {
+            (active.level + 1).min(self.fade.steps())
+        } else {
+            active.level - 1
+        };
+        let left = active.program.length.saturating_sub(active.at);
+        let left = usize::try_from(left.0).unwrap_or(usize::MAX);
+        active.at += Frames(1);
+        active.played += Frames(1);
+        let step = active.level.min(left);
+        self.fade.apply(step, i32::from(sample))
+    }
+
+    /// There is no sound where there should be: what was heard last dies away.
+    fn starve(&mut self, open: bool) {
+        let Some(active) = &mut self.active else {
+            return;
+        };
+        let broken = active.broken.as_ref().is_some_and(|broken| {
+            broken.place.take == active.take && broken.place.at <= active.at
+        });
+        if active.level > 0 {
+            active.level = 0;
+            self.tail = (self.last, self.fade.steps());
+            if open && !broken {
+                active.underruns += 1;
+                self.underruns += 1;
+            }
+        }
+        if broken {
+            active.ending.get_or_insert(EndReason::Failed);
+        }
+        if open {
+            self.waited += Frames(1);
+        }
+    }
+
+    /// The next sample of what dies away.
+    fn dying(&mut self) -> i32 {
+        let (value, step) = &mut self.tail;
+        *step = step.saturating_sub(1);
+        self.fade.apply(*step, *value)
+    }
+}
