@@ -7,11 +7,11 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
+use super::PlaybackId;
 use super::event::EndReason;
 use super::mixer::{Move, Order, Program, Sounding};
 use super::place::Place;
 use super::reel::Playlist;
-use super::PlaybackId;
 use crate::limits::{PLAYER_FILES_MAX, PLAYER_JOBS_MAX};
 use crate::units::{Frames, Millis, SampleRate};
 
@@ -155,7 +155,7 @@ impl PlayerControl {
     /// # Errors
     /// [`PlayerError::Busy`] or [`PlayerError::Closed`].
     pub fn silence(&self, duration: Option<Millis>) -> Result<PlaybackId, PlayerError> {
-        let frames = duration.map(|duration| self.inner.rate.frames_in(duration));
+        let frames = duration.map(|duration| frames_to(duration, self.inner.rate));
         self.submit(Work::Silence(frames))
     }
 
@@ -168,10 +168,13 @@ impl PlayerControl {
         if desk.ended.get().is_some() || self.is_over(&desk) {
             return Err(PlayerError::NothingPlays);
         }
-        self.end(&desk, match reason {
-            HaltReason::Stopped => EndReason::Stopped,
-            HaltReason::HungUp => EndReason::HungUp,
-        })?;
+        self.end(
+            &desk,
+            match reason {
+                HaltReason::Stopped => EndReason::Stopped,
+                HaltReason::HungUp => EndReason::HungUp,
+            },
+        )?;
         Ok(desk.last)
     }
 
@@ -198,10 +201,9 @@ impl PlayerControl {
     pub fn seek(&self, to: Seek) -> Result<PlaybackId, PlayerError> {
         let rate = self.inner.rate;
         let to = match to {
-            Seek::To(at) => Move::To(rate.frames_in(at)),
+            Seek::To(at) => Move::To(frames_to(at, rate)),
             Seek::By(by) => {
-                let frames = rate.frames_in(Millis(by.unsigned_abs())).0;
-                let frames = i64::try_from(frames).unwrap_or(i64::MAX);
+                let frames = frames_to(Millis(by.unsigned_abs()), rate).0.cast_signed();
                 Move::By(if by < 0 { -frames } else { frames })
             }
         };
@@ -281,10 +283,13 @@ impl PlayerControl {
     }
 
     fn send(&self, order: Order) -> Result<(), PlayerError> {
-        self.inner.orders.try_send(order).map_err(|refused| match refused {
-            TrySendError::Full(_) => PlayerError::Busy,
-            TrySendError::Disconnected(_) => PlayerError::Closed,
-        })
+        self.inner
+            .orders
+            .try_send(order)
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => PlayerError::Busy,
+                TrySendError::Disconnected(_) => PlayerError::Closed,
+            })
     }
 
     fn desk(&self) -> Result<MutexGuard<'_, Desk>, PlayerError> {
@@ -294,6 +299,12 @@ impl PlayerControl {
         }
         Ok(desk)
     }
+}
+
+/// The frames in a time that somebody else chose: [`Place::LAST`] at most.
+pub(super) fn frames_to(time: Millis, rate: SampleRate) -> Frames {
+    let longest = rate.duration_of(Place::LAST);
+    rate.frames_in(time.min(longest)).min(Place::LAST)
 }
 
 impl Inner {

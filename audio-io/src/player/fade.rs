@@ -4,7 +4,8 @@ use std::f64::consts::PI;
 
 use crate::units::{Millis, SampleRate};
 
-/// How long a fade lasts. With it a cut's energy stays below 250 Hz of the sound it cuts.
+/// How long a fade lasts. A tone of 300 Hz that is cut so has nothing above 1.5 kHz that is louder
+/// than -60 dB of it.
 pub const FADE: Millis = Millis(8);
 
 /// One as a gain.

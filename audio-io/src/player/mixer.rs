@@ -141,6 +141,14 @@ struct Active {
     underruns: u64,
 }
 
+/// What dies away where sound is missing: it goes on as steeply as it went, ever less, and fades.
+#[derive(Debug, Default)]
+struct Tail {
+    value: i32,
+    slope: i32,
+    step: usize,
+}
+
 /// Orders and sound in, frames and events out.
 #[derive(Debug)]
 pub struct Mixer {
@@ -156,10 +164,9 @@ pub struct Mixer {
     wanted: Place,
     /// Frames made so far.
     made: Frames,
-    /// The last sample made.
-    last: i32,
-    /// A sample that dies away, and its step.
-    tail: (i32, usize),
+    /// The last two samples made, the newer first.
+    last: [i32; 2],
+    tail: Tail,
     events: Deque<(Frames, PlayerEvent), EVENTS_MAX>,
     trail: Trail,
     underruns: u64,
@@ -181,8 +188,8 @@ impl Mixer {
             jumps: 0,
             wanted: Place::default(),
             made: Frames::ZERO,
-            last: 0,
-            tail: (0, 0),
+            last: [0; 2],
+            tail: Tail::default(),
             events: Deque::new(),
             trail: Trail::default(),
             underruns: 0,
@@ -216,20 +223,22 @@ impl Mixer {
 
     /// Makes the next frames.
     pub fn render(&mut self, feed: &mut impl Feed, out: &mut [i16]) {
-        let now = self.active.as_ref().map_or(self.wanted.take, |a| a.take);
-        feed.keep(now, self.wanted.take);
+        self.tidy(feed);
         for sample in out {
             self.settle();
             let before = self.active.as_ref().map(|active| active.at);
             let value = self.sound(feed) + self.dying();
             let value = value.clamp(i32::from(i16::MIN), i32::from(i16::MAX));
-            self.last = value;
+            self.last = [value, self.last[0]];
             *sample = i16::try_from(value).unwrap_or_default();
             let moving = before != self.active.as_ref().map(|active| active.at);
-            self.trail.note(self.made, before.unwrap_or_default(), moving);
+            self.trail
+                .note(self.made, before.unwrap_or_default(), moving);
             self.made += Frames(1);
         }
         self.settle();
+        // Again: after a jump, the decoder needs all the room that there is.
+        self.tidy(feed);
     }
 
     /// What the decoder should bring.
@@ -343,6 +352,11 @@ impl Mixer {
             };
         });
         (self.jumps, self.wanted) = (jumps, wanted);
+    }
+
+    fn tidy(&self, feed: &mut impl Feed) {
+        let now = self.active.as_ref().map_or(self.wanted.take, |a| a.take);
+        feed.keep(now, self.wanted.take);
     }
 
     /// Does what waited for silence.
@@ -472,12 +486,18 @@ impl Mixer {
         let Some(active) = &mut self.active else {
             return;
         };
-        let broken = active.broken.as_ref().is_some_and(|broken| {
-            broken.place.take == active.take && broken.place.at <= active.at
-        });
+        let broken = active
+            .broken
+            .as_ref()
+            .is_some_and(|broken| broken.place.take == active.take && broken.place.at <= active.at);
         if active.level > 0 {
             active.level = 0;
-            self.tail = (self.last, self.fade.steps());
+            let [last, before] = self.last;
+            self.tail = Tail {
+                value: last,
+                slope: last - before,
+                step: self.fade.steps(),
+            };
             if open && !broken {
                 active.underruns += 1;
                 self.underruns += 1;
@@ -493,8 +513,10 @@ impl Mixer {
 
     /// The next sample of what dies away.
     fn dying(&mut self) -> i32 {
-        let (value, step) = &mut self.tail;
+        let Tail { value, slope, step } = &mut self.tail;
         *step = step.saturating_sub(1);
+        *value += *slope;
+        *slope = *slope * 2 / 3;
         self.fade.apply(*step, *value)
     }
 }

@@ -29,6 +29,7 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 
 pub use control::{HaltReason, PlayerControl, PlayerError, PlayerStats, Seek};
 pub use event::{EndReason, Happened, PlayError, PlayerEvent, Stopped};
@@ -85,13 +86,14 @@ pub struct Player {
 
 impl Player {
     /// A player that plays silence. `line` goes into its events; `tapped` is how much of what was
-    /// heard is kept for the tap's reader.
+    /// heard is kept for the tap's reader; `now` is monotonic time.
     #[must_use]
     pub fn new(
         line: u32,
         format: StreamFormat,
         events: &SyncSender<PlayerEvent>,
         tapped: Option<Millis>,
+        now: Duration,
     ) -> Self {
         let (blocks, consumer) = ring(blocks_for(decoded(format.rate), PLAYER_RING));
         let (orders, taken) = sync_channel(PLAYER_ORDERS_MAX);
@@ -110,6 +112,7 @@ impl Player {
                 tap: tap_in.map(tap::Tap::new),
             },
             (stats, Arc::new(PlayoutStats::default())),
+            now,
         );
         let worker = PlayerWorker::new(line, control.clone(), blocks, orders, events.clone());
         Self {

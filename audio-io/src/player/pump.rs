@@ -13,7 +13,6 @@ use super::mixer::{Feed, Mixer, Order, Piece};
 use super::place::{Place, Take};
 use super::tap::Tap;
 use super::{AHEAD, PERIOD, PIECE_FRAMES, PlaybackId};
-use crate::alsa::start_threshold;
 use crate::block::GapCause;
 use crate::capture::{DeviceState, Turn, duration, next_multiple};
 use crate::codec::g711::{linear_to_alaw, linear_to_mulaw};
@@ -68,6 +67,7 @@ impl PlayerPump {
         format: StreamFormat,
         ends: Ends,
         stats: (Arc<PlayerStats>, Arc<PlayoutStats>),
+        now: Duration,
     ) -> Self {
         let Ends {
             blocks,
@@ -91,9 +91,9 @@ impl PlayerPump {
             to: 0,
             written: Frames::ZERO,
             present: None,
-            pace: Timeline::new(format.rate, Duration::ZERO, Frames::ZERO),
+            pace: Timeline::new(format.rate, now, Frames::ZERO),
             paced: Frames::ZERO,
-            due: Duration::ZERO,
+            due: now,
         }
     }
 
@@ -133,7 +133,7 @@ impl PlayerPump {
         };
         self.take_orders();
         let wished = self.format.rate.frames_in(AHEAD).min(params.buffer);
-        let ahead = wished.max(start_threshold(params.buffer));
+        let ahead = wished.max(Frames(params.buffer.0.div_ceil(2)));
         let mut turn = Turn::Idle;
         let mut underruns = 0;
         loop {
@@ -206,8 +206,6 @@ impl PlayerPump {
             self.to = room.min(PIECE_FRAMES);
             let samples = &mut self.samples[..self.to];
             self.mixer.render(&mut self.feed, samples);
-            let wanted = self.mixer.wanted().pack();
-            self.shown.wanted.store(wanted, Ordering::Release);
             encode(samples, self.format, &mut self.bytes);
         }
         (self.to - self.from).min(room)
@@ -254,7 +252,10 @@ impl PlayerPump {
                 break;
             }
         }
-        let moved = self.feed.has_moved(self.mixer.wanted());
+        let wanted = self.mixer.wanted();
+        let word = wanted.pack();
+        self.shown.wanted.store(word, Ordering::Release);
+        let moved = self.feed.has_moved(wanted);
         let room = self.feed.is_low() && self.shown.full.swap(false, Ordering::AcqRel);
         if (moved || room)
             && let Some(worker) = &self.worker

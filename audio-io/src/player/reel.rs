@@ -165,7 +165,12 @@ impl Reel {
             .map_err(|error| Unplayable { file: index, error })
     }
 
-    fn decode(&mut self, index: usize, inside: Frames, out: &mut [i16]) -> Result<usize, PlayError> {
+    fn decode(
+        &mut self,
+        index: usize,
+        inside: Frames,
+        out: &mut [i16],
+    ) -> Result<usize, PlayError> {
         let (file, rate) = (&self.files[index].file, self.rate);
         let reading = self.reading.take().filter(|open| open.index == index);
         let (count, reading) = guarded(|| {

@@ -81,7 +81,7 @@ impl PlayerThread {
             tapped,
         } in lines
         {
-            let player = Player::new(line, format, events, tapped);
+            let player = Player::new(line, format, events, tapped, clock.monotonic());
             let mut pump = player.pump;
             let device = pump.device_stats();
             let worker = threads.work(name, line, player.worker)?;

@@ -76,7 +76,11 @@ mod tests {
         }
         assert_eq!(trail.0.len(), 4);
         for made in 0..60 {
-            assert_eq!(trail.offset_at(Frames(made)), Frames(truth(made).0), "{made}");
+            assert_eq!(
+                trail.offset_at(Frames(made)),
+                Frames(truth(made).0),
+                "{made}"
+            );
         }
     }
 }

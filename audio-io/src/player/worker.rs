@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::control::{Job, PlayerControl, Work};
+use super::control::{Job, PlayerControl, Work, frames_to};
 use super::event::{EndReason, Happened, PlayError, PlayerEvent, Stopped};
 use super::mixer::{Broken, Order};
 use super::place::Place;
@@ -20,6 +20,9 @@ use crate::units::Frames;
 
 /// How long it waits before it tries again to hand on what found no room.
 const RETRY: Duration = Duration::from_millis(20);
+
+/// How often it tries to hand on what is left when it ends.
+const FAREWELLS: u32 = 50;
 
 /// Opens and decodes for one line.
 pub struct PlayerWorker {
@@ -79,6 +82,13 @@ impl PlayerWorker {
             }
         }
         self.close();
+        // Who listens may be slow, but the end of the daemon does not wait for ever.
+        for _ in 0..FAREWELLS {
+            if self.pay() {
+                return;
+            }
+            std::thread::park_timeout(RETRY);
+        }
     }
 
     /// Does one small piece of work, or opens one playback. Says false when there is nothing to
@@ -103,7 +113,10 @@ impl PlayerWorker {
         // An order that was not taken is a playback that never began.
         for order in std::mem::take(&mut self.owed_orders) {
             if let Order::Begin(program) = order {
-                self.tell(program.id, Happened::Stopped(Stopped::never_began(EndReason::Closed)));
+                self.tell(
+                    program.id,
+                    Happened::Stopped(Stopped::never_began(EndReason::Closed)),
+                );
             }
         }
         let _told = self.pay();
@@ -142,7 +155,7 @@ impl PlayerWorker {
             Work::Silence(length) => job.program(Frames::ZERO, length.unwrap_or(Place::LAST)),
             Work::Files(playlist) => match Reel::open(playlist.clone(), rate, &called_off) {
                 Some(Ok(reel)) => {
-                    let from = rate.frames_in(playlist.offset);
+                    let from = frames_to(playlist.offset, rate);
                     let program = job.program(from, reel.length());
                     self.loaded = Some(Loaded {
                         id: job.id,

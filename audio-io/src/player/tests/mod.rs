@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Duration;
 
 use super::*;
 use crate::capture::Turn;
@@ -150,7 +149,13 @@ impl Rig {
             BUFFER,
         );
         let (events, told) = sync_channel(events);
-        let player = Player::new(7, decoded(rate), &events, Some(Millis(60_000)));
+        let player = Player::new(
+            7,
+            decoded(rate),
+            &events,
+            Some(Millis(60_000)),
+            clock.monotonic(),
+        );
         let mut rig = Self {
             opener: speaker.opener(),
             clock,

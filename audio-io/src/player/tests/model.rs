@@ -40,7 +40,11 @@ impl Feed for Perfect {
 
 #[derive(Clone, Debug)]
 enum Act {
-    Begin { from: u64, length: u64, silent: bool },
+    Begin {
+        from: u64,
+        length: u64,
+        silent: bool,
+    },
     Cancel,
     Pause,
     Resume,
@@ -170,23 +174,21 @@ impl Model {
         if now.playback != id || now.ending.is_some() {
             return;
         }
-        let mut seek = |to: u64| {
-            if to >= now.length {
-                now.ending = Some(EndReason::SeekPastEnd);
-            } else {
-                now.jump = Some(to);
-            }
-        };
-        match *act {
-            Act::Pause => now.paused = true,
-            Act::Resume => now.paused = false,
-            Act::To(to) => seek(to),
+        let to = match *act {
+            Act::To(to) => to,
             Act::By(by) => {
                 let from = now.jump.unwrap_or(now.at);
-                let to = (i128::from(from) + i128::from(by)).max(0) as u64;
-                seek(to);
+                (i128::from(from) + i128::from(by)).max(0) as u64
             }
-            Act::Begin { .. } | Act::Cancel => {}
+            _ => {
+                now.paused = matches!(act, Act::Pause);
+                return;
+            }
+        };
+        if to >= now.length {
+            now.ending = Some(EndReason::SeekPastEnd);
+        } else {
+            now.jump = Some(to);
         }
     }
 
