@@ -9,7 +9,7 @@ use std::thread::Thread;
 
 use super::PlaybackId;
 use super::event::EndReason;
-use super::mixer::{Move, Order, Program, Sounding};
+use super::order::{Move, Order, Program, Sounding};
 use super::place::Place;
 use super::reel::Playlist;
 use crate::limits::{PLAYER_FILES_MAX, PLAYER_JOBS_MAX};

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::control::PlayerStats;
 use super::event::{EndReason, Happened, PlayerEvent};
-use super::mixer::{Feed, Mixer, Order, Piece};
+use super::mixer::Mixer;
+use super::order::{Feed, Order, Piece};
 use super::place::{Place, Take};
 use super::tap::Tap;
 use super::{AHEAD, PERIOD, PIECE_FRAMES, PlaybackId};
@@ -451,4 +452,37 @@ fn encode(samples: &[i16], format: StreamFormat, out: &mut [u8; PIECE_BYTES]) {
 fn store(counter: &AtomicU32, frames: Frames) {
     let frames = u32::try_from(frames.0).unwrap_or(u32::MAX);
     counter.store(frames, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsp::tone::leg_samples;
+    use crate::format::Channels;
+    use crate::units::SampleRate;
+
+    #[test]
+    fn every_channel_of_every_encoding_has_the_sound() {
+        let samples = [0, 1_000, -20_000, 32_000];
+        for encoding in [Encoding::S16Le, Encoding::MuLaw, Encoding::ALaw] {
+            let format = StreamFormat {
+                rate: SampleRate::TELEPHONE,
+                encoding,
+                channels: Channels::Stereo,
+            };
+            let mut bytes = [0; PIECE_BYTES];
+            encode(&samples, format, &mut bytes);
+            let sound = &bytes[..samples.len() * format.frame_bytes()];
+            for leg in [0, 1] {
+                let heard = leg_samples(sound, format, leg);
+                for (heard, sample) in heard.iter().zip(samples) {
+                    let off = (i32::from(*heard) - i32::from(sample)).abs();
+                    assert!(
+                        off <= i32::from(sample).abs() / 30 + 8,
+                        "{encoding}: {heard}"
+                    );
+                }
+            }
+        }
+    }
 }

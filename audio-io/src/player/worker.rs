@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use super::control::{Job, PlayerControl, Work, frames_to};
 use super::event::{EndReason, Happened, PlayError, PlayerEvent, Stopped};
-use super::mixer::{Broken, Order};
+use super::order::{Broken, Order};
 use super::place::Place;
 use super::reel::{Reel, Unplayable};
 use super::{PIECE_FRAMES, PlaybackId};
 use crate::block::Block;
-use crate::limits::SLEEP_MAX;
+use crate::limits::{PLAYER_ORDERS_MAX, SLEEP_MAX};
 use crate::ring::BlockProducer;
 use crate::units::Frames;
 
 /// How long it waits before it tries again to hand on what found no room.
 const RETRY: Duration = Duration::from_millis(20);
+
+/// Faults of one playback that are kept until they are told for sure.
+const FAULTS_KEPT: usize = 2 * PLAYER_ORDERS_MAX;
 
 /// How often it tries to hand on what is left when it ends.
 const FAREWELLS: u32 = 50;
@@ -45,9 +48,10 @@ struct Loaded {
     reel: Reel,
     /// What is to be decoded next.
     next: Option<Place>,
-    /// Why the take of `next` ends early. Kept, so that it is never the real-time thread that
-    /// frees it.
-    broken: Option<Arc<PlayError>>,
+    /// Whether the take of `next` ends early.
+    broken: bool,
+    /// Why the last takes ended early: it is not for the real-time thread to free it.
+    faults: VecDeque<Arc<PlayError>>,
 }
 
 impl PlayerWorker {
@@ -162,7 +166,8 @@ impl PlayerWorker {
                         ended: Arc::clone(&job.ended),
                         reel,
                         next: None,
-                        broken: None,
+                        broken: false,
+                        faults: VecDeque::new(),
                     });
                     program
                 }
@@ -207,12 +212,12 @@ impl PlayerWorker {
         }
         if loaded.next.is_none_or(|next| next.take != wanted.take) {
             loaded.next = Some(wanted);
-            loaded.broken = None;
+            loaded.broken = false;
         }
         let Some(next) = &mut loaded.next else {
             return false;
         };
-        if loaded.broken.is_some() || next.at >= loaded.reel.length() {
+        if loaded.broken || next.at >= loaded.reel.length() {
             return false;
         }
         if self.blocks.is_full() {
@@ -233,7 +238,9 @@ impl PlayerWorker {
             }
             Err(Unplayable { file, error }) => {
                 let error = Arc::new(error);
-                loaded.broken = Some(Arc::clone(&error));
+                loaded.broken = true;
+                loaded.faults.truncate(FAULTS_KEPT - 1);
+                loaded.faults.push_front(Arc::clone(&error));
                 let place = *next;
                 let broken = Broken { place, file, error };
                 self.owed_orders.push_back(Order::Broken(broken));

@@ -63,7 +63,7 @@ fn every_command_is_heard_within_50_ms() {
             "start",
             heard_after(&mut rig, phase, start, |sample| sample > 0),
         );
-        let ask = |command: fn(&PlayerControl) -> Result<PlaybackId, PlayerError>| {
+        let ask = |command: Command| {
             move |control: &PlayerControl| {
                 command(control).expect("a playback");
             }
@@ -117,7 +117,7 @@ fn places_and_times_are_those_of_what_was_heard() {
     rig.control
         .start(Scripted::new(RATE, count).playlist())
         .expect("a start");
-    let steps: [(u64, fn(&PlayerControl) -> Result<PlaybackId, PlayerError>); 6] = [
+    let steps: [(u64, Command); 6] = [
         (500, PlayerControl::pause),
         (300, PlayerControl::resume),
         (200, |control| control.seek(Seek::By(1_000))),

@@ -113,6 +113,9 @@ impl Drop for ScriptedSource {
     }
 }
 
+/// A command of a playback.
+pub(super) type Command = fn(&PlayerControl) -> Result<PlaybackId, PlayerError>;
+
 /// Samples whose value is their number from `first` on: where the sound stands can be read from
 /// what is heard.
 pub(super) fn count(first: i16, frames: i16) -> Vec<i16> {

@@ -339,7 +339,8 @@ proptest! {
         let model = model(&script);
         prop_assert_eq!(run.made.len(), model.made.len());
         for (frame, (made, wanted)) in run.made.iter().zip(&model.made).enumerate() {
-            prop_assert!((f64::from(*made) - wanted).abs() <= 1.1, "frame {}: {} {}", frame, made, wanted);
+            let off = (f64::from(*made) - wanted).abs();
+            prop_assert!(off <= 1.1, "frame {}: {} {}", frame, made, wanted);
         }
         let mut wanted = model.ends;
         for end in &mut wanted {
@@ -352,7 +353,10 @@ proptest! {
     }
 
     #[test]
-    fn the_size_of_pieces_changes_nothing(script in acts(), pieces in proptest::collection::vec(1..200_usize, 1..5)) {
+    fn the_size_of_pieces_changes_nothing(
+        script in acts(),
+        pieces in proptest::collection::vec(1..200_usize, 1..5),
+    ) {
         prop_assert_eq!(mix(&script, &pieces).made, mix(&script, &[1]).made);
     }
 }

@@ -33,7 +33,7 @@ fn all_cuts(rig: &mut Rig, hertz: f64) {
     let list = |frames| Scripted::new(RATE, tone(hertz, frames)).playlist();
     let start = |rig: &Rig, frames| rig.control.start(list(frames)).expect("a start");
     start(rig, 80_000);
-    let commands: [fn(&PlayerControl) -> Result<PlaybackId, PlayerError>; 8] = [
+    let commands: [Command; 8] = [
         PlayerControl::pause,
         PlayerControl::resume,
         |control| control.seek(Seek::By(1_003)),
