@@ -55,7 +55,7 @@ provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
         g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | lame | strace | \
-            shellcheck | cmake | mp3val | mediainfo | chromium | python3 | lame)
+            shellcheck | cmake | mp3val | mediainfo | chromium | python3)
             command -v "$1" >/dev/null
             ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;

@@ -1,9 +1,10 @@
 //! Seed 002 as golden pairs: both endpoints, their envelopes, headers and errors, and what API
 //! section 3 completes them with.
 
+use harness::alsa::AlsaConfig;
 use harness::daemon::{Setup, TENANT};
-use harness::golden;
 use harness::http::{Answer, Request};
+use harness::{golden, sound, wait};
 
 use crate::families::{CALL_SID, Families};
 use crate::support::{self, word};
@@ -121,6 +122,10 @@ fn errors_have_the_envelope() {
     assert_eq!(org(TENANT), 200);
     assert_eq!(org("org_123"), 403);
     assert_eq!(org(""), 403);
+    let foreign = rig
+        .call(CALL_SID, "stream")
+        .with("X-Organization-Id", "org_123");
+    rig.call_golden("403_organization", &foreign);
     let mut post = rig.call(CALL_SID, "stream");
     post.method = "POST".to_owned();
     let refused = rig.call_golden("405", &post);
@@ -180,4 +185,50 @@ fn links_carry_the_public_address() {
     let path = url.trim_start_matches("https://calls.example.com");
     assert_eq!(rig.daemon.ask(&Request::get(path)).status, 200);
     assert!(support::field(&json, "expires_in").is_some());
+}
+
+/// A call that goes on is 409, unless what there is of it will do.
+#[test]
+fn a_call_in_progress_is_told() {
+    let setup = Setup::new();
+    let samples = setup.folder().join("known.raw");
+    std::fs::write(&samples, sound::to_bytes(&sound::noise(600 * 8_000))).expect("known.raw");
+    let daemon = setup
+        .alsa(AlsaConfig::default().file("known", &samples))
+        .line("desk", "capture = \"known\"\ntrigger = \"always\"")
+        .start();
+    let call_sid = wait::until("a call", || {
+        let calls = daemon.json(&["calls"]);
+        support::field(&calls, "call_sid").and_then(|sid| sid.as_str().map(str::to_owned))
+    });
+    let key = word(
+        &crate::families::issue(&daemon, TENANT, "call-recording"),
+        "secret",
+    );
+    let ask = |what: &str| {
+        let target = format!("/api/calls/{call_sid}/recording/{what}");
+        daemon.ask(&Request::get(&target).with("X-API-Key", &key))
+    };
+    for what in ["stream", "download"] {
+        let answer = ask(what);
+        assert_eq!(answer.status, 409, "{}", answer.text());
+        assert_eq!(answer.json()["error"]["code"], "recording_in_progress");
+    }
+    let so_far = wait::until("some sound", || {
+        let answer = ask("download?live=1");
+        (answer.status == 200 && answer.body.len() > 8_000).then_some(answer)
+    });
+    assert_eq!(so_far.header("cache-control"), Some("no-store"));
+    assert_eq!(so_far.body[..4], *b"RIFF");
+}
+
+/// A recording whose file is gone is a failure of storage, in the envelope.
+#[test]
+fn a_missing_file_is_an_internal_error() {
+    let rig = Families::new();
+    for file in support::stored_files(&rig.daemon.data(), "wav") {
+        std::fs::remove_file(file).expect("the stored file");
+    }
+    let answer = rig.call_golden("500", &rig.call(CALL_SID, "download"));
+    assert_eq!(answer.status, 500);
 }

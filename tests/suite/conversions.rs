@@ -190,8 +190,18 @@ fn every_format_sounds_like_its_source() {
             well_formed(&path, format, seconds);
             let heard = decode(&path, source.rate, source.channels);
             let length = heard.len() / source.channels;
-            let off = length.abs_diff(frames) as f64 / f64::from(source.rate);
-            assert!(off <= 0.001, "{format}: {length} of {frames} frames");
+            let millis = |count: usize| count * source.rate as usize / 1_000;
+            // ffmpeg 5.1 plays what pads the last AAC frame, and an Ogg's run-up.
+            let longer = match format {
+                "m4a" => 1_024,
+                "ogg" => millis(7),
+                _ => millis(1),
+            };
+            let lengths = frames.saturating_sub(millis(1))..=frames + longer;
+            assert!(
+                lengths.contains(&length),
+                "{format}: {length} of {frames} frames"
+            );
             for which in 0..source.channels {
                 let wanted = leg(&source.samples, source.channels, which);
                 let found = leg(&heard, source.channels, which);

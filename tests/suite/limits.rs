@@ -6,6 +6,7 @@ use std::time::Duration;
 use harness::daemon::{Daemon, Setup};
 use harness::http::{Connection, Request, Transport};
 use harness::wait;
+use serde_json::Value;
 
 use crate::support::{self, TASK, audio_path, get_audio};
 
@@ -87,6 +88,51 @@ fn oversized_heads_are_refused() {
     let _ = connection.write(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(200_000)).as_bytes());
     let told = String::from_utf8_lossy(&connection.read_to_end()).into_owned();
     assert!(told.is_empty() || told.starts_with("HTTP/1.1 4"), "{told}");
+    assert!(is_healthy(&daemon));
+}
+
+/// What cannot even be read as HTTP is told in the envelope of the path that was asked.
+#[test]
+fn unreadable_requests_get_their_familys_envelope() {
+    let daemon = Setup::new().start();
+    type IsEnvelope = fn(&Value) -> bool;
+    let families: [(&str, IsEnvelope); 4] = [
+        ("/api/v2/PlayAudioFile.php", |json| {
+            json["return"]["status_code"].is_string()
+        }),
+        ("/api/calls/call_x/recording/stream", |json| {
+            json["success"] == false
+        }),
+        ("/ameyorestapi/cc/downloadVoiceLog", |json| {
+            json["info"].is_string()
+        }),
+        ("/api/v1/tasks", |json| json["error"]["code"].is_string()),
+    ];
+    let filler = "a".repeat(60_000);
+    let many: String = (0..150).map(|n| format!("X-{n}: y\r\n")).collect();
+    for (path, is_envelope) in families {
+        for (status, head) in [
+            (
+                414,
+                format!("GET {path}?x={filler} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            ),
+            (
+                431,
+                format!("GET {path} HTTP/1.1\r\nHost: x\r\nX: {filler}\r\n\r\n"),
+            ),
+            (431, format!("GET {path} HTTP/1.1\r\nHost: x\r\n{many}\r\n")),
+            (400, format!("GET {path} HTTP/1.1\r\nHost x\r\n\r\n")),
+        ] {
+            let mut connection = connect(&daemon);
+            connection.write(head.as_bytes()).expect("the head is sent");
+            let answer = connection.read_answer(false).expect("an answer");
+            let what = format!("{path}: {} {}", answer.status, answer.text());
+            assert_eq!(answer.status, status, "{what}");
+            assert!(is_envelope(&answer.json()), "{what}");
+            assert!(answer.header("x-request-id").is_some(), "{what}");
+            assert_eq!(answer.header("connection"), Some("close"), "{what}");
+        }
+    }
     assert!(is_healthy(&daemon));
 }
 

@@ -99,10 +99,7 @@ fn errors_answer_as_the_table_says() {
     assert_eq!(status_code(&other), "230");
     let silent = rig.spoken("soon%20gone");
     let _ = rig.daemon.json(&["prompt", "delete", &silent, "--yes"]);
-    let gone = rig
-        .daemon
-        .ask(&form(PLAY, &format!("tsid={tsid}&cdw_id={silent}")));
-    assert_eq!(status_code(&gone), "240", "{}", gone.text());
+    assert_eq!(ask("240_deleted", &format!("&cdw_id={silent}")), "240");
     let refused = format!("tsid={tsid}&name=x&url=http://169.254.169.254/latest/x.wav");
     let created = rig
         .daemon
@@ -156,6 +153,16 @@ fn authentication_answers_with_its_codes() {
             .ask(&form(PLAY, &format!("{asset}&tsid=paf_{}", "y".repeat(32))));
     }
     assert_eq!(code(&format!("{asset}&tsid=paf_{}", "z".repeat(32))), "131");
+    assert_eq!(
+        code(&format!("{asset}&tsid={}", rig.tsid)),
+        "131",
+        "right ones too"
+    );
+    for _ in 0..100 {
+        let guess = form(PLAY, &format!("{asset}&tsid=paf_{}", "y".repeat(32)));
+        let _ = rig.daemon.ask(&guess);
+    }
+    assert_eq!(code(&format!("{asset}&tsid={}", rig.tsid)), "199");
     let _ = rig.daemon.json(&["lock", "clear", "127.0.0.1"]);
     assert_eq!(rig.daemon.ask(&rig.play()).status, 200);
     let _ = rig.daemon.json(&["tenant", "set", TENANT, "--disable"]);

@@ -6,7 +6,7 @@ use harness::golden;
 use harness::http::{Answer, Request};
 
 use crate::families::{CALL_ID, CAMPAIGN, CRT_OBJECT, Families, USER, login, voice_log_path};
-use crate::support::word;
+use crate::support::{self, word};
 
 const DOWNLOAD: &str = "/ameyorestapi/cc/downloadVoiceLog";
 
@@ -164,6 +164,17 @@ fn errors_answer_as_the_table_says() {
         );
         assert_eq!(json["status"], answer.status, "{json}");
     }
+}
+
+/// Names that are no recording's, and a method that is none here.
+#[test]
+fn what_does_not_exist_is_told() {
+    let rig = Families::new();
+    let session = rig.login();
+    let elsewhere = voice_log_path("mp3").replace("campaignId=110", "campaignId=111");
+    let request = Request::get(&elsewhere).with("Sessionid", &session);
+    let not_found = rig.log_golden("404", &request, &session);
+    assert_eq!(not_found.json()["code"], 99_999);
     let mut post = rig.voice_log(&session, "mp3");
     post.method = "POST".to_owned();
     let refused = rig.log_golden("405", &post, &session);
@@ -232,4 +243,19 @@ fn sessions_survive_a_restart() {
     assert_eq!(rig.daemon.wait_for_end(), 0);
     rig.daemon.start();
     assert_eq!(rig.daemon.ask(&rig.voice_log(&session, "wav")).status, 200);
+}
+
+/// A recording whose file is gone is a failure of storage: 500 in every format.
+#[test]
+fn a_missing_file_is_an_internal_error() {
+    let rig = Families::new();
+    let session = rig.login();
+    for file in support::stored_files(&rig.daemon.data(), "wav") {
+        std::fs::remove_file(file).expect("the stored file");
+    }
+    for format in ["wav", "mp3", "m4a"] {
+        let request = rig.voice_log(&session, format);
+        let answer = rig.log_golden(&format!("500_{format}"), &request, &session);
+        assert_eq!(answer.status, 500, "{format}: {}", answer.text());
+    }
 }

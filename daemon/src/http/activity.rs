@@ -43,6 +43,8 @@ pub(super) struct Activity {
     /// When any answer's body was last asked for more.
     moved: Cell<Instant>,
     multiplexed: Cell<bool>,
+    /// Whether bytes of an answer can still be on their way out.
+    answering: Cell<bool>,
     /// Requests whose answers this side is working on: their clients have nothing to take.
     working: Cell<u32>,
 }
@@ -61,6 +63,7 @@ impl Activity {
             closing_since: Cell::new(None),
             moved: Cell::new(now),
             multiplexed: Cell::new(false),
+            answering: Cell::new(false),
             working: Cell::new(0),
         })
     }
@@ -107,12 +110,25 @@ impl Activity {
     pub(super) fn begin(self: &Rc<Self>) -> InFlight {
         self.in_flight.set(self.in_flight.get() + 1);
         self.served.set(true);
+        self.answering.set(true);
         self.head_since.set(None);
         self.read_ahead.set(false);
         if self.multiplexed.get() {
             self.moved.set(Instant::now());
         }
         InFlight(Rc::clone(self))
+    }
+
+    /// Everything that was written has left.
+    pub(super) fn has_flushed(&self) {
+        if self.in_flight.get() == 0 {
+            self.answering.set(false);
+        }
+    }
+
+    /// Whether what is written can be part of an answer. If not, hyper speaks for itself.
+    pub(super) fn is_answering(&self) -> bool {
+        self.answering.get()
     }
 
     /// What is to be done at `now`.

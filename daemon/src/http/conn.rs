@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+use http::StatusCode;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -19,9 +21,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Verdict};
 use super::body::{AnswerBody, Transport};
+use super::edge::{Complain, Edge};
 use super::limits;
-use super::quotes::Quotes;
-use super::service::{Connection, Worker, serve};
+use super::service::{self, Connection, Worker, serve};
 use super::socket::Socket;
 use super::tls::ALPN_H2;
 
@@ -111,6 +113,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let activity = Rc::clone(&connection.activity);
+    let edge = Edge::new(io, Complaints(Rc::clone(&worker), Rc::clone(&activity)));
     let service = hyper::service::service_fn(move |request| {
         serve(Rc::clone(&worker), Rc::clone(&connection), request)
     });
@@ -120,8 +123,25 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits::KEEP_ALIVE_IDLE + limits::REQUEST_HEADERS)
         .max_buf_size(limits::HEAD_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(Quotes::new(io)), service);
+        .serve_connection(TokioIo::new(edge), service);
     supervise(served, &activity, stop).await
+}
+
+/// What is said of requests that hyper cannot read.
+struct Complaints(Rc<Worker>, Rc<Activity>);
+
+impl Complain for Complaints {
+    fn is_answering(&self) -> bool {
+        self.1.is_answering()
+    }
+
+    fn has_flushed(&self) {
+        self.1.has_flushed();
+    }
+
+    fn complain(&self, status: StatusCode, path: &str) -> Bytes {
+        service::complaint(&self.0.site, status, path)
+    }
 }
 
 async fn h2<I>(

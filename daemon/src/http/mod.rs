@@ -27,6 +27,7 @@ mod buffers;
 mod conditional;
 mod conn;
 mod cors;
+mod edge;
 mod error;
 mod failures;
 mod health;

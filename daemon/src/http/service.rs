@@ -24,7 +24,7 @@ use super::ratelimit::{self, Credential};
 use super::recordings::Recordings;
 use super::route::{Charge, Policy, Route};
 use super::site::Site;
-use super::{auth, cors, health, page, request};
+use super::{auth, conditional, cors, health, page, request};
 
 /// What one worker thread has of its own, and what it shares.
 pub(super) struct Worker {
@@ -204,6 +204,54 @@ fn options(policy: Policy) -> Response<Payload> {
     headers.insert(ALLOW, HeaderValue::from_static(policy.allow));
     cors::preflight(policy.allow, headers);
     response
+}
+
+/// The answer to an HTTP/1.1 request that could not be read, as bytes: in the envelope of its path,
+/// as far as that can be told.
+pub(super) fn complaint(site: &Site, status: StatusCode, path: &str) -> Bytes {
+    let group = Route::of(path).map_or_else(
+        || Route::group_of_unrouted(path),
+        |route| route.policy().group,
+    );
+    let (code, message) = match status {
+        StatusCode::URI_TOO_LONG => ("uri_too_long", "The path and query are too long."),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+            "headers_too_large",
+            "The request's header fields are too large.",
+        ),
+        _ => (
+            "malformed_request",
+            "The request is not HTTP as RFC 9112 has it.",
+        ),
+    };
+    let request_id = site.request_id();
+    log::info!(
+        target: "callreel::access",
+        "{request_id} a request that cannot be read -> {status}"
+    );
+    site.metrics.count(group, status);
+    let mut response = Problem::new(status, code, message).answer(group);
+    let text = match response.body_mut() {
+        Payload::Text(text) => text.take().unwrap_or_default(),
+        _ => Bytes::new(),
+    };
+    let date = httpdate::fmt_http_date(conditional::whole_seconds(site.clock.wall()));
+    let mut head = format!(
+        "HTTP/1.1 {status}\r\ndate: {date}\r\nx-request-id: {request_id}\r\n\
+         x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n\
+         connection: close\r\ncontent-length: {}\r\n",
+        text.len()
+    )
+    .into_bytes();
+    for (name, value) in response.headers() {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head.extend_from_slice(&text);
+    head.into()
 }
 
 /// What every answer carries.

@@ -51,9 +51,9 @@ const PADDING_MIN: u64 = 576;
 
 /// What the file begins with: an ID3v2.3 tag (id3.org, sections 3.1 and 4.2.1) that names the
 /// program (TSSE). Checkers complain of files without any tag.
-const TAG: &[u8; TAG_BYTES as usize] = b"ID3\x03\x00\x00\x00\x00\x00\x13\
+const TAG: &[u8] = b"ID3\x03\x00\x00\x00\x00\x00\x13\
     TSSE\x00\x00\x00\x09\x00\x00\x00Callreel";
-const TAG_BYTES: u64 = 29;
+const TAG_BYTES: u64 = TAG.len() as u64;
 
 /// Frames of sound, beyond those it codes, that LAME wants before it gives a frame.
 const LOOK_AHEAD: u64 = 224;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::StatusCode;
-use storage::account::{Lock, PasswordCheck, UserRow};
+use storage::account::{Lock, LockCause, PasswordCheck, UserRow};
 use tokio::sync::Semaphore;
 
 use crate::http::error::Problem;
@@ -62,6 +62,10 @@ pub(in crate::http) async fn check(
     let from = call.connection.peer.ip();
     // Who is locked out does not take a place in the queue from who is not.
     if let Some(lock) = site.storage.locked(from, Some(name)) {
+        // Trying on while locked counts against the address, so that persistence ends in a block.
+        if lock.cause != LockCause::AddressBlocked {
+            site.storage.count_failure(from, None);
+        }
         return Ok(Outcome::Locked(lock));
     }
     let Ok(_place) = Arc::clone(&site.passwords.places).try_acquire_owned() else {

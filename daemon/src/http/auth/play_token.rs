@@ -25,6 +25,14 @@ pub(in crate::http) fn admit(
     peer: IpAddr,
 ) -> Result<Principal, Problem> {
     if let Some(lock) = site.storage.locked(peer, None) {
+        // Who goes on guessing while locked gets closer to being blocked; the right token does not.
+        let is_guess = |token: &str| {
+            !has_form(token)
+                || site.storage.check_key(Family::PlayAudioFile, token, peer) == KeyCheck::Unknown
+        };
+        if lock.cause == LockCause::AddressTries && token.is_some_and(is_guess) {
+            count(site, peer);
+        }
         return Err(locked(&lock, site.clock.wall()));
     }
     let Some(token) = token else {

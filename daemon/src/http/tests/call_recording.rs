@@ -397,11 +397,11 @@ fn guesses_are_slowed_down_and_right_keys_are_not() {
     let calls = Calls::new();
     let rig = &calls.rig;
     let recording = rig.import(b"sound", Container::Wav);
-    let guess = Ask::get("/api/calls/call_x/recording/stream").with("x-api-key", "cr_x");
+    let guess = || Ask::get("/api/calls/call_x/recording/stream").with("x-api-key", "cr_x");
     for _ in 0..limits::AUTH_FAILURES {
-        refused(&guess.ask(rig), 401, "unauthorized");
+        refused(&guess().ask(rig), 401, "unauthorized");
     }
-    let answer = guess.ask(rig);
+    let answer = guess().ask(rig);
     refused(&answer, 429, "too_many_failures");
     assert!(answer.header("retry-after").is_some());
     // A signature cannot be guessed: forged links are told what they are, however many.
