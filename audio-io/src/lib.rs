@@ -19,6 +19,7 @@ pub mod fake;
 pub mod format;
 pub mod limits;
 mod opener;
+pub mod player;
 pub mod playout;
 pub mod port;
 pub mod ring;

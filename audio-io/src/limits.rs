@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::block::BLOCK_BYTES;
+use crate::units::Millis;
 
 /// Blocks the largest ring is built for. Longer wishes get this ring; its owner then loses sound
 /// (as counted gaps) sooner than wished.
@@ -125,6 +126,26 @@ const MP3_PADDING_PERIOD: u64 = 49;
 
 /// Peaks one sidecar may hold (per leg). Larger ones are refused when decoded.
 pub const PEAKS_MAX: u32 = 64 * 1_024 * 1_024;
+
+/// Files of one playback; a longer list is refused.
+pub const PLAYER_FILES_MAX: usize = 128;
+
+/// Files of one playback that are opened at once, if the machine has as many cores; the others
+/// wait their turn.
+pub const PLAYER_OPENERS_MAX: usize = 4;
+
+/// How much of each file of a playback is decoded when it is opened, and kept.
+pub const PLAYER_HEAD: Millis = Millis(500);
+
+/// How far a line's decoder is ahead of what is heard at most; then it waits.
+pub const PLAYER_RING: Millis = Millis(2_000);
+
+/// Orders that wait for a line's real-time thread. With more, a command is refused as `Busy`.
+pub const PLAYER_ORDERS_MAX: usize = 64;
+
+/// Playbacks that wait to be opened on one line; all but the last have been replaced. With more, a
+/// start is refused as `Busy`.
+pub const PLAYER_JOBS_MAX: usize = 8;
 
 const _: () = {
     assert!(MP3_FIRST_CHUNK_FRAMES.is_multiple_of(MP3_PADDING_PERIOD));

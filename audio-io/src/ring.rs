@@ -129,6 +129,13 @@ impl BlockConsumer {
         Some(result)
     }
 
+    /// The oldest block, which stays where it is.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self) -> Option<&Block> {
+        self.end.peek()
+    }
+
     /// Blocks waiting.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -24,7 +24,7 @@ use crate::units::{Frames, SampleRate};
 /// The filter's stop band lies more than 100 dB down; it passes nine tenths of the lower of the
 /// two bands unharmed (3.6 kHz of a telephone's 4 kHz).
 pub struct Resampled<'a> {
-    source: &'a mut dyn PcmSource,
+    source: Source<'a>,
     format: PcmFormat,
     frames: Frames,
     /// The next frame to be read.
@@ -40,6 +40,11 @@ impl<'a> Resampled<'a> {
     /// [`DecodeError::Unsupported`] if no filter can be made for the two rates (none is known),
     /// or [`DecodeError`] if the source cannot go to its start.
     pub fn new(source: &'a mut dyn PcmSource, to: SampleRate) -> Result<Self, DecodeError> {
+        Self::around(Source::Lent(source), to)
+    }
+
+    fn around(mut lent: Source<'a>, to: SampleRate) -> Result<Self, DecodeError> {
+        let source = lent.get();
         let from = source.format();
         let frames = resampled_frames(source.frames(), from.rate, to);
         source.seek(Frames::ZERO)?;
@@ -49,12 +54,37 @@ impl<'a> Resampled<'a> {
             Some(Filter::new(from, to)?)
         };
         Ok(Self {
-            source,
+            source: lent,
             format: PcmFormat { rate: to, ..from },
             frames,
             at: Frames::ZERO,
             filter,
         })
+    }
+}
+
+impl Resampled<'static> {
+    /// Wraps a source that nobody else needs.
+    ///
+    /// # Errors
+    /// As [`Resampled::new`].
+    pub fn owning(source: Box<dyn PcmSource>, to: SampleRate) -> Result<Self, DecodeError> {
+        Self::around(Source::Own(source), to)
+    }
+}
+
+/// A source, and whose it is.
+enum Source<'a> {
+    Lent(&'a mut dyn PcmSource),
+    Own(Box<dyn PcmSource>),
+}
+
+impl Source<'_> {
+    fn get(&mut self) -> &mut dyn PcmSource {
+        match self {
+            Self::Lent(source) => *source,
+            Self::Own(source) => source.as_mut(),
+        }
     }
 }
 
@@ -73,9 +103,9 @@ impl PcmSource for Resampled<'_> {
         let wanted = (out.len() / channels).min(left);
         let out = &mut out[..wanted * channels];
         let done = match &mut self.filter {
-            None => self.source.read(out)?,
+            None => self.source.get().read(out)?,
             Some(_) if wanted == 0 => 0,
-            Some(filter) => filter.read(self.source, self.at, out)?,
+            Some(filter) => filter.read(self.source.get(), self.at, out)?,
         };
         self.at += Frames(done as u64);
         Ok(done)
@@ -84,7 +114,7 @@ impl PcmSource for Resampled<'_> {
     fn seek(&mut self, to: Frames) -> Result<(), DecodeError> {
         self.at = to.min(self.frames);
         if self.filter.is_none() {
-            self.source.seek(self.at)?;
+            self.source.get().seek(self.at)?;
         }
         Ok(())
     }
