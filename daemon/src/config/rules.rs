@@ -16,8 +16,8 @@ use super::schema::{Access, Config, Fetch, Http, Line, Speech};
 const NULL_PCM: &str = "null";
 
 /// Networks that nothing is ever fetched from: unspecified, link-local (where clouds keep their
-/// metadata), multicast and broadcast The fetcher refuses their addresses
-/// within larger networks too.
+/// metadata), multicast and broadcast. The fetcher refuses their addresses, and single metadata
+/// addresses that are not named here, within larger networks too.
 const NEVER_FETCHED: [&str; 7] = [
     "0.0.0.0/8",
     "169.254.0.0/16",
