@@ -16,6 +16,8 @@ pub struct App {
     pub storage: StorageHandle,
     /// The only door to lines and calls.
     pub engine: EngineHandle,
+    /// The only door to calls under control.
+    pub calls: crate::engine::calls::Calls,
     /// The configuration in force.
     pub config: Arc<ArcSwap<Config>>,
     /// Recordings in other formats.

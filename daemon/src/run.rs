@@ -110,6 +110,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
     let app = App {
         storage,
         engine: engine.handle(),
+        calls: crate::engine::calls::Calls::pair().0,
         transcoder,
         prompts,
         fetcher,

@@ -270,8 +270,11 @@ pub const OUTBOX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Events in one append; [`crate::outbox::OutboxError::TooLong`] beyond.
 pub const OUTBOX_APPEND_MAX: usize = 64;
 
+/// Bytes of a session's note; [`crate::outbox::OutboxError::TooLong`] beyond.
+pub const SESSION_NOTE_MAX: usize = 4 * 1024 * 1024;
+
 /// Bytes of one event's data; [`crate::outbox::OutboxError::TooLong`] beyond.
-pub const OUTBOX_DATA_MAX: usize = 256 * 1024;
+pub const OUTBOX_DATA_MAX: usize = 2 * 1024 * 1024;
 
 /// Bytes of an event's or a filter's name; [`crate::outbox::OutboxError::TooLong`] beyond.
 pub const OUTBOX_NAME_MAX: usize = 64;

@@ -213,6 +213,27 @@ pub struct NewEvent {
     pub data: String,
 }
 
+/// What is kept of a call while it is on, so that a start after a crash can end it: bytes of
+/// whoever makes the events, written in the same commit as events are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionNote {
+    /// In place of the one before, at most [`crate::limits::SESSION_NOTE_MAX`] bytes.
+    Keep(Vec<u8>),
+    /// The call is over: nothing is kept.
+    Drop,
+}
+
+/// A note of a call that was on when the store was closed or the daemon died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedSession {
+    /// The application that it belongs to.
+    pub app: AppKey,
+    /// The call.
+    pub session: Uuid,
+    /// What was kept.
+    pub note: Vec<u8>,
+}
+
 /// What became of an appended event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {

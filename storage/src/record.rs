@@ -123,6 +123,32 @@ pub struct Gap {
     pub cause: GapCause,
 }
 
+/// Something about a stretch of a recording that its sound does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Where in the recording it begins.
+    pub at: Frames,
+    /// How long it is in the recording; for [`MarkKind::Skipped`], how long what is not in it was.
+    pub frames: Frames,
+    /// What it is.
+    pub kind: MarkKind,
+}
+
+/// What a [`Mark`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    /// The caller pressed a key: `0` to `9`, `*`, `#`, `A` to `D`; `None` where the digits are
+    /// masked and nobody shall read them off the marks either.
+    Digit(Option<char>),
+    /// Silence in place of the tones of digits.
+    Masked,
+    /// Silence in place of a pause that was commanded.
+    Paused,
+    /// A pause that was commanded and is not in the recording at all: it belongs at this place.
+    Skipped,
+}
+
 /// The level of one leg over a whole recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegLevel {

@@ -33,7 +33,7 @@ use crate::handle::{IoChoice, RecorderSeed};
 use crate::ids::RecordingId;
 use crate::io::{SegmentIo, blocking, uring};
 use crate::limits::{FINISH_WITHIN, OPEN_RECORDINGS_MAX};
-use crate::record::{EndCause, Recording, RecordingFacts};
+use crate::record::{EndCause, Mark, Recording, RecordingFacts};
 
 use self::core::Core;
 pub(crate) use live::ViewRequest;
@@ -166,6 +166,12 @@ impl Recorder {
     /// place of lost frames on one of their legs.
     pub fn mark_gap(&mut self, id: RecordingId, frames: Frames, cause: GapCause) {
         self.core.mark_gap(id, frames, cause);
+    }
+
+    /// Remembers something about a stretch of it, which may lie anywhere in what was appended so
+    /// far or is about to be.
+    pub fn mark(&mut self, id: RecordingId, mark: Mark) {
+        self.core.mark(id, mark);
     }
 
     /// Ends it. `keep == false`: outcome Absent. Sealing goes on in the background.

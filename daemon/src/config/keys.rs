@@ -62,6 +62,8 @@ pub(super) const ROOT: &[Key] = &[
     optional("convert", Kind::Table(CONVERT)),
     optional("fetch", Kind::Table(FETCH)),
     optional("speech", Kind::Table(SPEECH)),
+    optional("webhooks", Kind::Table(WEBHOOKS)),
+    optional("admin", Kind::Table(ADMIN)),
     optional("line", Kind::Tables(LINE)),
 ];
 
@@ -125,6 +127,10 @@ const SPEECH: &[Key] = &[
     optional("timeout_s", Kind::Integer(1, 300)),
 ];
 
+const WEBHOOKS: &[Key] = &[optional("allow", Kind::List(NETWORK))];
+
+const ADMIN: &[Key] = &[optional("key_file", Kind::Path)];
+
 const LINE: &[Key] = &[
     required("name", Kind::Text(LINE_NAME)),
     required("tenant", Kind::Text(TENANT_NAME)),
@@ -142,6 +148,8 @@ const LINE: &[Key] = &[
     optional("max_length_s", Kind::Integer(1, WEEK_S)),
     optional("pre_roll_ms", Kind::Integer(0, 10_000)),
     optional("vox", Kind::Table(VOX)),
+    optional("digits", Kind::Bool),
+    optional("mask_digits", Kind::Bool),
     optional("from", Kind::Text(NUMBER)),
     optional("to", Kind::Text(NUMBER)),
 ];

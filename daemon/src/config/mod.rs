@@ -106,6 +106,8 @@ impl Changes {
             ("convert", differs(&old.convert, &new.convert)),
             ("fetch", differs(&old.fetch, &new.fetch)),
             ("speech", differs(&old.speech, &new.speech)),
+            ("webhooks", differs(&old.webhooks, &new.webhooks)),
+            ("admin", differs(&old.admin, &new.admin)),
             ("line", differs(&old.lines, &new.lines)),
         ];
         let changed = sections.into_iter().filter(|(_, differs)| *differs);

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::fault::{Fault, Place, Problem, Rule};
 use super::layer::LineTable;
-use super::schema::{Access, Config, Fetch, Http, Line, Speech};
+use super::schema::{Access, Admin, Config, Http, Line, Speech};
 
 /// alsa-lib's PCM that is no device: any number of lines may use it.
 const NULL_PCM: &str = "null";
@@ -38,7 +38,9 @@ pub(super) fn check(
     let mut rules = Rules { places, problems };
     rules.http(&config.http);
     rules.access(&config.access);
-    rules.fetch(&config.fetch);
+    rules.allowed("fetch.allow", &config.fetch.allow);
+    rules.allowed("webhooks.allow", &config.webhooks.allow);
+    rules.admin(&config.admin);
     rules.speech(&config.speech);
     let mut names = HashMap::new();
     let mut captures = HashMap::new();
@@ -123,16 +125,22 @@ impl Rules<'_> {
         }
     }
 
-    fn fetch(&mut self, fetch: &Fetch) {
-        for network in &fetch.allow {
+    fn allowed(&mut self, key: &str, allow: &[IpNet]) {
+        for network in allow {
             let inside = |never: &str| {
                 let never = never.parse::<IpNet>();
                 never.is_ok_and(|never| never.contains(network))
             };
             if NEVER_FETCHED.into_iter().any(inside) {
                 let rule = Rule::NeverFetched { network: *network };
-                self.blame(self.place_of("fetch.allow"), "fetch.allow", rule);
+                self.blame(self.place_of(key), key, rule);
             }
+        }
+    }
+
+    fn admin(&mut self, admin: &Admin) {
+        if let Some(path) = &admin.key_file {
+            self.file("admin.key_file", path);
         }
     }
 

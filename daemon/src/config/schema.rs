@@ -34,6 +34,10 @@ pub struct Config {
     pub fetch: Fetch,
     /// `[speech]`
     pub speech: Speech,
+    /// `[webhooks]`
+    pub webhooks: Webhooks,
+    /// `[admin]`
+    pub admin: Admin,
     /// `[[line]]`, one table a line.
     #[serde(rename = "line")]
     pub lines: Vec<Line>,
@@ -282,6 +286,24 @@ impl Default for Speech {
     }
 }
 
+/// `[webhooks]`: events that are delivered to applications.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhooks {
+    /// Networks that receivers may be in although they are private or loopback (`10.1.0.0/16`).
+    /// Link-local, multicast and metadata addresses can never be listed.
+    pub allow: Vec<ipnet::IpNet>,
+}
+
+/// `[admin]`: who may set applications over HTTP.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// A file that holds the key of `X-Admin-API-Key`, 16 to 256 printable characters on one line.
+    /// Without it `/admin` answers 503.
+    pub key_file: Option<PathBuf>,
+}
+
 /// `[[line]]`: one thing that calls come from.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -328,6 +350,13 @@ pub struct Line {
     /// `vox`: when voice starts and ends.
     #[serde(default)]
     pub vox: Vox,
+    /// Whether the caller's digits (DTMF) are heard, told and marked in recordings; on a line that
+    /// has `playback` they are unless this says no, on others only if it says yes.
+    #[serde(default)]
+    pub digits: Option<bool>,
+    /// Whether the tones of digits are silenced in recordings, where a command does not say.
+    #[serde(default)]
+    pub mask_digits: bool,
     /// Fixed numbers of the parties, where the line has them.
     #[serde(default)]
     pub from: Option<storage::ids::Number>,

@@ -313,6 +313,8 @@ fn the_table_of_keys_and_the_schema_name_the_same_keys() {
         ("convert", "[convert]\nzz = 1"),
         ("fetch", "[fetch]\nzz = 1"),
         ("speech", "[speech]\nzz = 1"),
+        ("webhooks", "[webhooks]\nzz = 1"),
+        ("admin", "[admin]\nzz = 1"),
         ("line", "[[line]]\nzz = 1"),
         ("line.vox", "[[line]]\n[line.vox]\nzz = 1"),
     ];

@@ -56,6 +56,7 @@ impl Rig {
         let engine = engine.expect("an engine");
         let fetcher = crate::engine::fetch::Fetcher::new(config.fetch.clone());
         let app = App {
+            calls: crate::engine::calls::Calls::pair().0,
             transcoder: crate::engine::transcode::Transcoder::start(
                 storage.clone(),
                 &config.convert,

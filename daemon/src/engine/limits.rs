@@ -13,7 +13,7 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 pub(super) const DEVICE_LOST_AFTER: Millis = Millis(10_000);
 
 /// Commands waiting for the recorder thread. When full, a command waits its turn.
-pub(super) const COMMANDS_MAX: usize = 64;
+pub(super) const COMMANDS_MAX: usize = 1_024;
 
 /// Devices one real-time thread drives; more lines get a second thread.
 pub(super) const DEVICES_PER_THREAD_MAX: usize = 256;

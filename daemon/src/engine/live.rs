@@ -173,6 +173,8 @@ impl LineLive {
             peak_dbfs: levels(&self.peak),
             voice: self.voice.load(Ordering::Relaxed),
             recording: self.open().map(|facts| facts.id),
+            playback: self.config.playback.clone(),
+            session: None,
         }
     }
 

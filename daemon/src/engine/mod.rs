@@ -12,6 +12,7 @@
 //! What is not here: how sound is read (`audio-io`), how it is written (`storage`), and every
 //! protocol (`http`, `control`).
 
+pub mod calls;
 pub mod fetch;
 mod heartbeat;
 mod legs;
@@ -39,6 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::{Engine, EngineOpenError, LineToOpen};
 
+use self::calls::link::{LineNumber, LineOrder};
 use self::heartbeat::Heartbeat;
 use self::live::LineLive;
 use self::recorder::{Command, Totals};
@@ -103,6 +105,10 @@ pub struct LineSnapshot {
     pub voice: bool,
     /// The recording in progress.
     pub recording: Option<RecordingId>,
+    /// The PCM it plays to.
+    pub playback: Option<String>,
+    /// The call on it.
+    pub session: Option<uuid::Uuid>,
 }
 
 /// A call in progress.
@@ -241,6 +247,16 @@ impl EngineHandle {
             .await
             .map_err(|_| StopError::Stopping)?;
         answer.await.unwrap_or(Err(StopError::Stopping))
+    }
+
+    /// Gives a line an order of the exchange.
+    pub(crate) async fn order(&self, line: LineNumber, order: LineOrder) {
+        // A recorder that has ended takes none; the lines have ended with it.
+        let _ended = self
+            .inner
+            .commands
+            .send(Command::Line { line, order })
+            .await;
     }
 
     /// False once the recorder or a capture thread stopped making progress.

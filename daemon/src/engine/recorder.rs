@@ -13,6 +13,7 @@ use storage::recorder::{BeginError, Recorder, RecorderEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use super::calls::link::{LineNumber, LineOrder};
 use super::heartbeat::Heartbeat;
 use super::limits::TICK;
 use super::line::{Line, Parties, Surroundings};
@@ -31,6 +32,8 @@ pub(crate) enum Command {
         id: RecordingId,
         reply: oneshot::Sender<Result<Recording, StopError>>,
     },
+    /// For a line, from the exchange.
+    Line { line: LineNumber, order: LineOrder },
     /// End everything that is open, seal it, and return.
     Shutdown,
 }
@@ -138,6 +141,7 @@ impl Run {
                         let _ = reply.send(self.start(&line, Parties { from, to }));
                     }
                     Some(Command::Stop { id, reply }) => self.stop(id, reply),
+                    Some(Command::Line { line, order }) => log::debug!("{line:?}: {order:?}"),
                     Some(Command::Shutdown) | None => return,
                 },
             }

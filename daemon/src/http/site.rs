@@ -18,6 +18,7 @@ use super::steady::Steady;
 use super::tickets::Tickets;
 use crate::app::App;
 use crate::config::schema::Config;
+use crate::engine::calls::Calls;
 use crate::engine::prompts::Prompts;
 use crate::engine::transcode::Transcoder;
 use crate::engine::{EngineHandle, EngineTotals, LineSnapshot};
@@ -49,6 +50,7 @@ impl Engine for EngineHandle {
 /// The services behind the families.
 pub(super) struct Services {
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) calls: Calls,
     pub(super) transcoder: Transcoder,
     pub(super) prompts: Prompts,
 }
@@ -57,6 +59,7 @@ pub(super) struct Services {
 pub(super) struct Site {
     pub(super) storage: StorageHandle,
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) calls: Calls,
     pub(super) transcoder: Transcoder,
     pub(super) prompts: Prompts,
     pub(super) config: Arc<ArcSwap<Config>>,
@@ -85,6 +88,7 @@ impl Site {
         let App {
             storage,
             engine,
+            calls,
             config,
             transcoder,
             prompts,
@@ -94,6 +98,7 @@ impl Site {
         } = app;
         let services = Services {
             engine: Arc::new(engine),
+            calls,
             transcoder,
             prompts,
         };
@@ -114,6 +119,7 @@ impl Site {
         Ok(Arc::new(Self {
             storage,
             engine: services.engine,
+            calls: services.calls,
             transcoder: services.transcoder,
             prompts: services.prompts,
             config,

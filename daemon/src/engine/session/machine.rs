@@ -277,8 +277,8 @@ impl Session {
                 self.stop_playback(operation);
                 return;
             }
-            Command::RecordStart => {
-                self.record(asked);
+            Command::RecordStart { mask_digits } => {
+                self.record(asked, mask_digits);
                 return;
             }
             Command::PlaybackPause => self.pause_playback(),

@@ -184,6 +184,8 @@ pub enum Action {
     Record {
         /// By this name.
         take: TakeId,
+        /// Whether the caller's digits are silenced in it; as the line is configured if `None`.
+        mask_digits: Option<bool>,
     },
     /// End a recording; [`Signal::RecordingEnded`] follows.
     EndRecording {

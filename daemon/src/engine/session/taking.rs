@@ -23,7 +23,7 @@ pub(super) struct Take {
 }
 
 impl Session {
-    pub(super) fn record(&mut self, asked: Asked) {
+    pub(super) fn record(&mut self, asked: Asked, mask_digits: Option<bool>) {
         let refusal = if self.take.is_some() {
             Some(CommandFailure::Recording)
         } else if self.sealing.len() >= limits::RECORDINGS_ENDING {
@@ -43,7 +43,10 @@ impl Session {
             paused: None,
             due: Duration::MAX,
         });
-        self.act(Action::Record { take: id });
+        self.act(Action::Record {
+            take: id,
+            mask_digits,
+        });
     }
 
     pub(super) fn end_recording(&mut self) -> Result<(), CommandFailure> {

@@ -164,6 +164,7 @@ impl Rig {
 fn services(storage: &StorageHandle, config: &Config, clock: Arc<ManualClock>) -> Services {
     let fetcher = Fetcher::new(config.fetch.clone());
     Services {
+        calls: crate::engine::calls::Calls::pair().0,
         engine: Arc::new(Calm),
         transcoder: Transcoder::start(storage.clone(), &config.convert).unwrap(),
         prompts: Prompts::new(storage.clone(), fetcher, config.speech.clone(), clock),

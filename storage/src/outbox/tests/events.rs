@@ -143,7 +143,7 @@ fn appending_without_waiting_tells_when_it_is_durable() {
     store.handle.shared.index.fail_once();
     let done = move |result| told.send(result).unwrap();
     outbox
-        .append_then(crm.key, vec![event(1, 1)], done)
+        .append_then(crm.key, vec![event(1, 1)], None, done)
         .unwrap();
     let appended = heard.recv().unwrap().unwrap();
     assert_eq!(appended.len(), 1, "tried again after the failure");
@@ -157,7 +157,9 @@ fn appending_without_waiting_tells_when_it_is_durable() {
     let outbox = store.handle.outbox();
     let (told, heard) = sync_channel(1);
     let done = move |result| told.send(result).unwrap();
-    outbox.append_then(nobody, vec![event(1, 1)], done).unwrap();
+    outbox
+        .append_then(nobody, vec![event(1, 1)], None, done)
+        .unwrap();
     let refused = heard.recv().unwrap();
     assert!(
         matches!(refused, Err(OutboxError::NoApplication)),

@@ -185,7 +185,7 @@ fn pauses_of_groups_are_kept() {
     rig.pass_ms(1);
     rig.at_once(Command::PlaybackSilence, "b");
     assert!(rig.try_command(Command::PlaybackPause, None).is_err());
-    rig.at_once(Command::RecordStart, "r");
+    rig.at_once(Command::RecordStart { mask_digits: None }, "r");
     assert!(rig.try_command(Command::RecordStop, None).is_err());
     for _ in 0..5 {
         rig.try_command(Command::RecordResume, None).unwrap();
@@ -199,7 +199,9 @@ fn a_repeated_uid_does_nothing_for_a_day() {
     let first = rig.try_command(start(), Some("u")).unwrap();
     let seen = (rig.events.len(), rig.actions.len());
     // Even as another command, and without regard to pauses.
-    let again = rig.try_command(Command::RecordStart, Some("u")).unwrap();
+    let again = rig
+        .try_command(Command::RecordStart { mask_digits: None }, Some("u"))
+        .unwrap();
     assert_eq!((again.operation, again.repeated), (first.operation, true));
     assert_eq!((rig.events.len(), rig.actions.len()), seen);
     assert_eq!(first.operation, Uuid::from_u128(1));

@@ -185,7 +185,7 @@ impl Rig {
     pub(super) fn take(&self) -> TakeId {
         let takes = self.actions.iter().rev();
         let found = takes.into_iter().find_map(|action| match action {
-            Action::Record { take } => Some(*take),
+            Action::Record { take, .. } => Some(*take),
             _ => None,
         });
         found.expect("a take")

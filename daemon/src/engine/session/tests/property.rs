@@ -29,7 +29,7 @@ pub(super) fn sample(kind: CommandKind) -> Command {
         CommandKind::PlaybackRestart => Command::PlaybackRestart,
         CommandKind::PlaybackSilence => Command::PlaybackSilence,
         CommandKind::PlayAndGetDigits => collect(plan(1, 3, 2, "#"), true),
-        CommandKind::RecordStart => Command::RecordStart,
+        CommandKind::RecordStart => Command::RecordStart { mask_digits: None },
         CommandKind::RecordStop => Command::RecordStop,
         CommandKind::RecordPause => Command::RecordPause {
             mode: PauseMode::Skip,
@@ -106,7 +106,7 @@ impl World {
         let names = self.rig.actions.iter().filter_map(|action| match action {
             Action::Prepare { job, .. } => Some(job.0),
             Action::Play { sound, .. } => Some(sound.0),
-            Action::Record { take } => Some(take.0),
+            Action::Record { take, .. } => Some(take.0),
             _ => None,
         });
         names.max().unwrap_or(0).saturating_sub(back)
@@ -328,7 +328,7 @@ impl World {
                     assert_eq!(jobs.insert(*job, 1), None);
                 }
                 Action::Release { job } => *jobs.get_mut(job).unwrap() -= 1,
-                Action::Record { take } => takes.entry(*take).or_default().0 += 1,
+                Action::Record { take, .. } => takes.entry(*take).or_default().0 += 1,
                 Action::EndRecording { take } => takes.entry(*take).or_default().1 += 1,
                 Action::Stop { sound } => {
                     assert!(!stopped.contains(sound), "stopped twice");

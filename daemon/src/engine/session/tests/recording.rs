@@ -18,12 +18,12 @@ fn completed(ms: u64) -> TakeOutcome {
 #[test]
 fn a_recording_from_start_to_completed() {
     let mut rig = Rig::answered();
-    rig.command(Command::RecordStart, "r");
+    rig.command(Command::RecordStart { mask_digits: None }, "r");
     let take = rig.take();
     rig.signal(Signal::RecordingStarted { take });
     rig.signal(Signal::RecordingStarted { take });
     assert_eq!(rig.told(), ["recording.started", "r ok"]);
-    rig.command(Command::RecordStart, "again");
+    rig.command(Command::RecordStart { mask_digits: None }, "again");
     assert_eq!(rig.failures(), [CommandFailure::Recording]);
     rig.command(Command::RecordStop, "s");
     assert_eq!(rig.actions.last(), Some(&Action::EndRecording { take }));
@@ -50,7 +50,7 @@ fn a_recording_from_start_to_completed() {
 #[test]
 fn pauses_keep_the_timeline_or_skip() {
     let mut rig = Rig::answered();
-    rig.command(Command::RecordStart, "r");
+    rig.command(Command::RecordStart { mask_digits: None }, "r");
     let take = rig.take();
     rig.signal(Signal::RecordingStarted { take });
     rig.look();
@@ -89,7 +89,7 @@ fn pauses_keep_the_timeline_or_skip() {
 #[test]
 fn a_recording_that_never_began_fails_its_start() {
     let mut rig = Rig::answered();
-    rig.command(Command::RecordStart, "r");
+    rig.command(Command::RecordStart { mask_digits: None }, "r");
     let error = "the disk refuses writes".to_owned();
     rig.signal(Signal::RecordingEnded {
         take: rig.take(),
@@ -107,7 +107,7 @@ fn a_recording_that_never_began_fails_its_start() {
 #[test]
 fn the_recording_ends_after_the_call_and_the_session_with_it() {
     let mut rig = Rig::answered();
-    rig.command(Command::RecordStart, "r");
+    rig.command(Command::RecordStart { mask_digits: None }, "r");
     let take = rig.take();
     rig.signal(Signal::RecordingStarted { take });
     rig.look();
@@ -124,7 +124,7 @@ fn the_recording_ends_after_the_call_and_the_session_with_it() {
 #[test]
 fn a_recorder_that_says_nothing_is_given_up() {
     let mut rig = Rig::answered();
-    rig.command(Command::RecordStart, "r");
+    rig.command(Command::RecordStart { mask_digits: None }, "r");
     let take = rig.take();
     rig.signal(Signal::DeviceLost);
     rig.pass_ms(599_999);
@@ -145,12 +145,15 @@ fn a_recorder_that_says_nothing_is_given_up() {
 fn recordings_that_wait_for_the_disk_are_bounded() {
     let mut rig = Rig::answered();
     for number in 0..limits::RECORDINGS_ENDING {
-        rig.command(Command::RecordStart, &format!("r{number}"));
+        rig.command(
+            Command::RecordStart { mask_digits: None },
+            &format!("r{number}"),
+        );
         rig.command(Command::RecordStop, &format!("s{number}"));
     }
     let last = rig.take();
     rig.look();
-    rig.command(Command::RecordStart, "x");
+    rig.command(Command::RecordStart { mask_digits: None }, "x");
     assert_eq!(
         rig.failures().last(),
         Some(&CommandFailure::RecordingsEnding)
@@ -161,6 +164,6 @@ fn recordings_that_wait_for_the_disk_are_bounded() {
         take: last,
         outcome,
     });
-    rig.command(Command::RecordStart, "y");
+    rig.command(Command::RecordStart { mask_digits: None }, "y");
     assert!(matches!(rig.actions[..], [Action::Record { .. }]));
 }

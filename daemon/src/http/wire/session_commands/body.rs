@@ -40,7 +40,9 @@ fn command(kind: CommandKind, fields: &Fields) -> Result<Command, BodyFault> {
         CommandKind::PlaybackRestart => Command::PlaybackRestart,
         CommandKind::PlaybackSilence => Command::PlaybackSilence,
         CommandKind::PlayAndGetDigits => play_and_get_digits(fields)?,
-        CommandKind::RecordStart => Command::RecordStart,
+        CommandKind::RecordStart => Command::RecordStart {
+            mask_digits: fields.flag("mask_digits")?,
+        },
         CommandKind::RecordStop => Command::RecordStop,
         CommandKind::RecordPause => record_pause(fields)?,
         CommandKind::RecordResume => Command::RecordResume,

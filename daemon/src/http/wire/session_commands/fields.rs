@@ -52,6 +52,15 @@ impl Fields {
             .map(|value| value.and_then(Value::as_str))
     }
 
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// [`BodyFault::Type`].
+    pub(super) fn flag(&self, field: &'static str) -> Result<Option<bool>, BodyFault> {
+        let value = self.typed(field, "a boolean", Value::is_boolean)?;
+        Ok(value.and_then(Value::as_bool))
+    }
+
     /// A whole number from `least` to `most`.
     ///
     /// # Errors

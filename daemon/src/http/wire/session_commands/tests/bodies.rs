@@ -71,7 +71,10 @@ fn the_seeds_examples() {
         (CommandKind::PlaybackRestart, Command::PlaybackRestart),
         (CommandKind::PlaybackSilence, Command::PlaybackSilence),
         (CommandKind::Answer, Command::Answer),
-        (CommandKind::RecordStart, Command::RecordStart),
+        (
+            CommandKind::RecordStart,
+            Command::RecordStart { mask_digits: None },
+        ),
         (CommandKind::RecordStop, Command::RecordStop),
         (CommandKind::RecordResume, Command::RecordResume),
     ] {
