@@ -28,6 +28,11 @@ pub const BATCH_BUFFER_KEPT: usize = 1024 * 1024;
 /// Gaps that one recording remembers one by one; later ones widen the last.
 pub const GAPS_MAX: usize = 10_000;
 
+/// Marks that one recording remembers one by one. Further digits are dropped and counted in the
+/// log; further spans widen the last of their kind, so that none is lost (a kind's first span
+/// gets in beyond the maximum, so there may be three more).
+pub const MARKS_MAX: usize = 4_096;
+
 /// The oldest that sound in memory gets before it goes to the journal.
 pub const BATCH_AGE: Duration = Duration::from_millis(350);
 
