@@ -90,14 +90,17 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         })?;
     tell_repairs(&repaired);
     let lines = with_tenants(&config, &storage)?;
-    let engine = Engine::start(
+    let (news, _) = tokio::sync::mpsc::channel(1);
+    let mut engine = Engine::start(
         lines,
         &config.realtime,
         storage.clone(),
         seed,
         io,
         clock.clone(),
+        news,
     )?;
+    drop(engine.take_players());
     let transcoder =
         Transcoder::start(storage.clone(), &config.convert).map_err(RunError::Thread)?;
     let fetcher = Fetcher::new(config.fetch.clone());
