@@ -40,9 +40,10 @@ use super::session::{Accepted, Refused, Snapshot};
 use super::webhook::{WebhookFigures, Webhooks};
 use hub::{Counters, Hub};
 
+pub(crate) use exchange::RecordingUrl;
 pub(crate) use limits::NEWS;
 pub use run::CallsError;
-pub(crate) use run::{Parts, Running, start};
+pub(crate) use run::{Parts, start};
 
 /// The only door to sessions. Cheap to clone.
 #[derive(Clone)]
