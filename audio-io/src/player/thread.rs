@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
@@ -118,6 +118,12 @@ impl PlayerThread {
     #[must_use]
     pub fn grant(&self) -> Option<RealtimeGrant> {
         self.driver.as_ref().map(Driver::grant)
+    }
+
+    /// The counter behind [`PlayerThread::wakeups`], for a watchdog that lives longer than it.
+    #[must_use]
+    pub fn wakeup_counter(&self) -> Option<Arc<AtomicU64>> {
+        self.driver.as_ref().map(Driver::wakeup_counter)
     }
 
     /// Wake-ups since start; a watchdog sees from it that the loop lives.

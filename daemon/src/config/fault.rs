@@ -133,6 +133,12 @@ pub enum Rule {
          PCMs do; remove one of the two"
     )]
     StereoAndAgent,
+    /// A line that plays has two captured legs.
+    #[error(
+        "contradicts playback: a line that plays captures one leg, the caller's, and records what \
+         it played as the other; capture one mono PCM, or remove playback"
+    )]
+    PlaybackAndTwoLegs,
     /// Silence begins above voice.
     #[error("{stop} is above start_dbfs = {start}; make it at most that")]
     StopAboveStart {

@@ -179,6 +179,15 @@ impl Rules<'_> {
                 Rule::StereoAndAgent,
             );
         }
+        if line.playback.is_some() {
+            let rule = Rule::PlaybackAndTwoLegs;
+            if line.capture_agent.is_some() {
+                let place = table.place_of("capture_agent");
+                self.blame(place, "line.capture_agent", rule);
+            } else if line.channels == Channels::Stereo {
+                self.blame(table.place_of("channels"), "line.channels", rule);
+            }
+        }
         if period >= buffer {
             let rule = Rule::PeriodNotBelowBuffer { period, buffer };
             self.blame(table.place_of("period_ms"), "line.period_ms", rule);

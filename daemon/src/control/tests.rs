@@ -52,7 +52,9 @@ impl Rig {
         let opened = StorageHandle::open(options, clock.clone());
         let (storage, seed, _) = opened.expect("a store");
         let realtime = &config.realtime;
-        let engine = Engine::start(vec![], realtime, storage.clone(), seed, io, clock.clone());
+        let (news, _) = tokio::sync::mpsc::channel(1);
+        let time = clock.clone();
+        let engine = Engine::start(vec![], realtime, storage.clone(), seed, io, time, news);
         let engine = engine.expect("an engine");
         let fetcher = crate::engine::fetch::Fetcher::new(config.fetch.clone());
         let app = App {

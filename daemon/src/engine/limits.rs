@@ -30,6 +30,47 @@ pub(super) const METER_WINDOW: Millis = Millis(100);
 /// A leg whose other leg brings nothing for this long goes on alone, with a gap on the other.
 pub(super) const LEG_WAIT: Millis = Millis(1_000);
 
+/// How often lines with a call are drained: a digit is told this much later at most.
+pub(super) const CALL_TICK: Duration = Duration::from_millis(20);
+
+/// How long sound waits on its way into a recording whose digits are silenced. A digit may be
+/// known [`DIGIT_KNOWN_AFTER`] its start, and silences the pause before it too.
+pub(super) const MASK_DELAY: Millis = Millis(700);
+
+/// From a digit's start until the detector tells it, at most.
+pub(super) const DIGIT_KNOWN_AFTER: Millis = Millis(120);
+
+/// The highest sample of a recording in which nothing is heard: -66 dBFS. One that a command asked
+/// for is not kept then.
+pub(super) const SILENT_PEAK: u32 = 16;
+
+/// What was played that waits for the recorder thread; older sound is lost to recordings.
+pub(super) const PLAYED_TAP: Millis = Millis(3_000);
+
+/// What was played that is kept for the caller's sound of the same time.
+pub(super) const PLAYED_KEPT: Millis = Millis(4_000);
+
+/// The played leg may be this far off before it is put right while something is played.
+pub(super) const PLAYED_SKEW: Millis = Millis(40);
+
+/// How long it is observed before that is believed.
+pub(super) const PLAYED_SKEW_WINDOW: Millis = Millis(2_000);
+
+/// Less than this the played leg is not moved, even where nobody would hear it.
+pub(super) const PLAYED_NUDGE: Millis = Millis(6);
+
+/// News of a line that wait for the exchange. With more, digits are lost, and said to be.
+pub(super) const LINE_NEWS_MAX: usize = 256;
+
+/// What players tell that waits for the exchange. When full, players take no new orders.
+pub(super) const PLAYER_EVENTS_MAX: usize = 4_096;
+
+const _: () = assert!(PLAYED_TAP.0 < PLAYED_KEPT.0);
+const _: () = assert!(
+    MASK_DELAY.0 >= 500 + 2 * 40 + DIGIT_KNOWN_AFTER.0,
+    "a joined pause (MaskGuard) has not gone out when the next digit is known"
+);
+
 /// The recorder or a capture thread that made no progress for this long is stuck: the watchdog is
 /// no longer fed and `/readyz` says so.
 pub(super) const PROGRESS_WITHIN: Duration = Duration::from_secs(5);

@@ -1,14 +1,17 @@
 //! What a line shows of itself while it runs: counters that the recorder thread writes and
 //! anyone reads, without a lock on the recorder's path.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audio_io::capture::{CaptureStats, DeviceState};
 use audio_io::format::StreamFormat;
+use audio_io::playout::PlayoutStats;
+use audio_io::port::OpenError;
 use audio_io::units::{CentiDbfs, Frames};
 use storage::ids::TenantId;
 use storage::record::RecordingFacts;
+use uuid::Uuid;
 
 use super::{CallSnapshot, LineSnapshot};
 use crate::config::schema::Line;
@@ -23,6 +26,8 @@ pub(crate) struct LineLive {
     pub(crate) format: StreamFormat,
     /// One entry a captured device.
     pub(crate) devices: Vec<Arc<CaptureStats>>,
+    /// The device it plays to.
+    playback: Option<Arc<PlayoutStats>>,
     rms: [AtomicI32; LEGS_MAX],
     peak: [AtomicI32; LEGS_MAX],
     voice: AtomicBool,
@@ -31,6 +36,7 @@ pub(crate) struct LineLive {
     unrecorded: AtomicU64,
     slipped: AtomicU64,
     open: Mutex<Option<RecordingFacts>>,
+    session: Mutex<Option<Uuid>>,
 }
 
 impl LineLive {
@@ -39,6 +45,7 @@ impl LineLive {
         tenant: TenantId,
         format: StreamFormat,
         devices: Vec<Arc<CaptureStats>>,
+        playback: Option<Arc<PlayoutStats>>,
     ) -> Self {
         let silence = || AtomicI32::new(CentiDbfs::SILENCE.0);
         Self {
@@ -46,6 +53,7 @@ impl LineLive {
             tenant,
             format,
             devices,
+            playback,
             rms: [silence(), silence()],
             peak: [silence(), silence()],
             voice: AtomicBool::new(false),
@@ -53,6 +61,7 @@ impl LineLive {
             unrecorded: AtomicU64::new(0),
             slipped: AtomicU64::new(0),
             open: Mutex::new(None),
+            session: Mutex::new(None),
         }
     }
 
@@ -90,16 +99,24 @@ impl LineLive {
             .clone()
     }
 
+    pub(crate) fn set_session(&self, session: Option<Uuid>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    /// Whether the caller's digits are told and marked.
+    pub(crate) fn tells_digits(&self) -> bool {
+        let plays = self.config.playback.is_some();
+        self.config.digits.unwrap_or(plays)
+    }
+
     /// The worst state of the line's devices.
     pub(crate) fn state(&self) -> DeviceState {
-        let states = || self.devices.iter().map(|device| device.device_state());
-        if states().any(|state| state == DeviceState::Lost) {
-            DeviceState::Lost
-        } else if states().all(|state| state == DeviceState::Running) {
-            DeviceState::Running
-        } else {
-            DeviceState::Opening
-        }
+        let played = self.playback.iter().map(|device| device.device_state());
+        worst(self.capture_states().chain(played))
+    }
+
+    fn capture_states(&self) -> impl Iterator<Item = DeviceState> {
+        self.devices.iter().map(|device| device.device_state())
     }
 
     /// Frames that the line's devices lost so far.
@@ -110,20 +127,26 @@ impl LineLive {
             .sum()
     }
 
+    /// Whether there is sound to record.
     pub(crate) fn has_device(&self) -> bool {
-        self.state() == DeviceState::Running
+        worst(self.capture_states()) == DeviceState::Running
     }
 
     /// Why a device is not running, in words.
     pub(crate) fn error(&self) -> Option<String> {
         let away = |device: &&Arc<CaptureStats>| device.device_state() != DeviceState::Running;
-        let device = self.devices.iter().find(away)?;
-        let errno = device.last_errno.load(Ordering::Relaxed).cast_signed();
-        match (device.open_error(), errno) {
-            (Some(error), _) => Some(error.to_string()),
-            (None, 0) => None,
-            (None, errno) => Some(nix::errno::Errno::from_raw(errno).desc().to_owned()),
+        match self.devices.iter().find(away) {
+            Some(device) => in_words(device.open_error(), &device.last_errno),
+            None => self.playback_error(),
         }
+    }
+
+    fn playback_error(&self) -> Option<String> {
+        let device = self.playback.as_ref()?;
+        if device.device_state() == DeviceState::Running {
+            return None;
+        }
+        in_words(device.open_error(), &device.last_errno)
     }
 
     pub(crate) fn snapshot(&self) -> LineSnapshot {
@@ -148,11 +171,7 @@ impl LineLive {
             tenant_id: self.tenant,
             trigger: self.config.trigger,
             format: self.format,
-            state: match self.state() {
-                DeviceState::Opening => "opening",
-                DeviceState::Running => "running",
-                DeviceState::Lost => "lost",
-            },
+            state: name_of(self.state()),
             error: self.error(),
             capture,
             frames: total(|device| &device.frames),
@@ -174,7 +193,16 @@ impl LineLive {
             voice: self.voice.load(Ordering::Relaxed),
             recording: self.open().map(|facts| facts.id),
             playback: self.config.playback.clone(),
-            session: None,
+            playback_state: self
+                .playback
+                .as_ref()
+                .map(|device| name_of(device.device_state())),
+            playback_error: self.playback_error(),
+            playback_underruns: self
+                .playback
+                .as_ref()
+                .map_or(0, |device| device.underruns.load(Ordering::Relaxed)),
+            session: *self.session.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 
@@ -188,5 +216,30 @@ impl LineLive {
             duration_ms: facts.format.rate.duration_of(recorded),
             recording: facts,
         })
+    }
+}
+
+fn worst(states: impl Iterator<Item = DeviceState>) -> DeviceState {
+    states.fold(DeviceState::Running, |worst, state| match (worst, state) {
+        (DeviceState::Lost, _) | (_, DeviceState::Lost) => DeviceState::Lost,
+        (DeviceState::Opening, _) | (_, DeviceState::Opening) => DeviceState::Opening,
+        _ => DeviceState::Running,
+    })
+}
+
+const fn name_of(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::Opening => "opening",
+        DeviceState::Running => "running",
+        DeviceState::Lost => "lost",
+    }
+}
+
+fn in_words(open_error: Option<OpenError>, errno: &AtomicU32) -> Option<String> {
+    let errno = errno.load(Ordering::Relaxed).cast_signed();
+    match (open_error, errno) {
+        (Some(error), _) => Some(error.to_string()),
+        (None, 0) => None,
+        (None, errno) => Some(nix::errno::Errno::from_raw(errno).desc().to_owned()),
     }
 }

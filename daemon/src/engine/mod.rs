@@ -25,6 +25,7 @@ pub mod prompts;
 mod recorder;
 pub mod session;
 pub(crate) mod sound_file;
+mod speakers;
 pub mod transcode;
 mod trigger;
 pub mod webhook;
@@ -107,6 +108,12 @@ pub struct LineSnapshot {
     pub recording: Option<RecordingId>,
     /// The PCM it plays to.
     pub playback: Option<String>,
+    /// The state of that device: `opening`, `running` or `lost`.
+    pub playback_state: Option<&'static str>,
+    /// Why it is not running, in words.
+    pub playback_error: Option<String>,
+    /// Times it ran dry.
+    pub playback_underruns: u64,
     /// The call on it.
     pub session: Option<uuid::Uuid>,
 }
@@ -176,6 +183,10 @@ pub struct EngineTotals {
     pub failed: u64,
     /// Gaps in recordings.
     pub gaps: u64,
+    /// Digits of callers that were heard.
+    pub digits: u64,
+    /// Frames of recordings in which digits were silenced.
+    pub masked_frames: u64,
 }
 
 impl EngineHandle {

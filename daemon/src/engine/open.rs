@@ -1,4 +1,5 @@
 //! Starting and stopping the engine: devices, threads, and the handle that everyone else holds.
+//! What plays is opened in `speakers.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,12 +13,14 @@ use storage::handle::{IoChoice, RecorderSeed, StorageHandle};
 use storage::ids::TenantId;
 use tokio::sync::mpsc;
 
+use super::calls::link::{LineNumber, News, Players};
 use super::heartbeat::Heartbeat;
 use super::legs::Pairing;
 use super::limits::{COMMANDS_MAX, DEVICES_PER_THREAD_MAX};
-use super::line::{Inputs, Line};
+use super::line::{Duplex, Inputs, Line, Played, Teller};
 use super::live::LineLive;
 use super::recorder::{Command, Parts, Totals, record};
+use super::speakers::{Speaker, Speakers};
 use super::{EngineHandle, Inner};
 use crate::config::schema;
 
@@ -27,6 +30,7 @@ pub struct Engine {
     /// Stops before the recorder does, so that the last blocks are still drained.
     captures: Vec<CaptureThread>,
     recorder: Option<JoinHandle<()>>,
+    speakers: Speakers,
 }
 
 /// Why the engine could not start.
@@ -52,24 +56,39 @@ pub struct LineToOpen {
 
 impl Engine {
     /// Starts all threads. Devices that cannot be opened yet are tried again in the background.
+    /// What happens in calls goes to `news`; nothing here waits for its receiver.
     ///
     /// # Errors
     /// [`EngineOpenError`] when the system refuses a thread.
-    pub fn start(
+    pub(crate) fn start(
         lines: Vec<LineToOpen>,
         realtime: &schema::Realtime,
         storage: StorageHandle,
         seed: RecorderSeed,
         io: IoChoice,
         clock: Arc<dyn Clock>,
+        news: mpsc::Sender<News>,
     ) -> Result<Self, EngineOpenError> {
-        let (captures, mut streams) = capture_all(&lines, realtime, &clock)?;
-        let lines: Vec<Line> = lines
-            .into_iter()
-            .filter_map(|line| assemble(line, &mut streams))
+        let options = RealtimeOptions {
+            priority: (realtime.priority > 0).then_some(realtime.priority),
+            lock_memory: realtime.lock_memory,
+            ring_ms: realtime.ring_ms,
+        };
+        let (captures, mut streams) = capture_all(&lines, &options, &clock)?;
+        let (speakers, opened) = Speakers::open(&lines, &options, &clock)?;
+        let lines: Vec<Line> = (0..)
+            .map(LineNumber)
+            .zip(lines.into_iter().zip(opened))
+            .filter_map(|(number, (line, speaker))| {
+                let teller = Teller::new(number, news.clone());
+                assemble(line, &mut streams, speaker, teller)
+            })
             .collect();
-        let wakeups: Vec<Arc<AtomicU64>> =
-            captures.iter().map(CaptureThread::wakeup_counter).collect();
+        let wakeups: Vec<Arc<AtomicU64>> = captures
+            .iter()
+            .map(CaptureThread::wakeup_counter)
+            .chain(speakers.wakeup_counters())
+            .collect();
         let heartbeat = Arc::new(Heartbeat::new(clock.clone(), wakeups));
         let totals = Arc::new(Totals::default());
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
@@ -95,6 +114,7 @@ impl Engine {
             handle,
             captures,
             recorder: Some(recorder),
+            speakers,
         })
     }
 
@@ -104,7 +124,13 @@ impl Engine {
         self.handle.clone()
     }
 
-    /// Ends and seals every open recording, then stops all threads.
+    /// The players of all lines; once. Later there are none.
+    pub(crate) fn take_players(&mut self) -> Players {
+        self.speakers.take_players()
+    }
+
+    /// Ends and seals every open recording, then stops all threads. Who listens to what players
+    /// tell should go on until this returns.
     pub fn stop(mut self) {
         // A full queue only means that the recorder is still busy with commands before this one.
         let _ = self.handle.inner.commands.blocking_send(Command::Shutdown);
@@ -113,6 +139,7 @@ impl Engine {
         {
             log::error!("the recorder thread died; what it had open is repaired at the next start");
         }
+        drop(self.speakers);
         drop(self.captures);
     }
 }
@@ -137,18 +164,13 @@ fn spawn_recorder(
 /// One source a device, all lines in order; legs of one line follow each other.
 fn capture_all(
     lines: &[LineToOpen],
-    realtime: &schema::Realtime,
+    options: &RealtimeOptions,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Vec<CaptureThread>, std::vec::IntoIter<CaptureStream>), EngineOpenError> {
     let mut sources: Vec<CaptureSource> = lines
         .iter()
         .flat_map(|line| sources_of(&line.config))
         .collect();
-    let options = RealtimeOptions {
-        priority: (realtime.priority > 0).then_some(realtime.priority),
-        lock_memory: realtime.lock_memory,
-        ring_ms: realtime.ring_ms,
-    };
     let (mut threads, mut streams) = (Vec::new(), Vec::new());
     while !sources.is_empty() {
         let rest = sources.split_off(sources.len().min(DEVICES_PER_THREAD_MAX));
@@ -181,7 +203,12 @@ fn sources_of(line: &schema::Line) -> Vec<CaptureSource> {
 
 /// Joins a line with its streams; `None` only if a stream is missing, which `capture_all` rules
 /// out.
-fn assemble(line: LineToOpen, streams: &mut std::vec::IntoIter<CaptureStream>) -> Option<Line> {
+fn assemble(
+    line: LineToOpen,
+    streams: &mut std::vec::IntoIter<CaptureStream>,
+    speaker: Option<Speaker>,
+    teller: Teller,
+) -> Option<Line> {
     let LineToOpen { config, tenant } = line;
     let first = streams.next()?;
     let second = if config.capture_agent.is_some() {
@@ -193,7 +220,7 @@ fn assemble(line: LineToOpen, streams: &mut std::vec::IntoIter<CaptureStream>) -
         .chain(&second)
         .map(|stream| stream.stats.clone());
     let devices = devices.collect();
-    let channels = if second.is_some() {
+    let channels = if second.is_some() || speaker.is_some() {
         Channels::Stereo
     } else {
         config.channels
@@ -203,13 +230,19 @@ fn assemble(line: LineToOpen, streams: &mut std::vec::IntoIter<CaptureStream>) -
         encoding: config.encoding,
         channels,
     };
-    let live = Arc::new(LineLive::new(config, tenant, format, devices));
-    let inputs = match second {
-        None => Inputs::One(first),
-        Some(second) => {
+    let device = speaker.as_ref().map(|speaker| speaker.device.clone());
+    let live = Arc::new(LineLive::new(config, tenant, format, devices, device));
+    let inputs = match (second, speaker) {
+        (None, None) => Inputs::One(first),
+        (Some(second), _) => {
             let pairing = Pairing::new(format.rate, format.encoding);
             Inputs::Two(Box::new((first, second, pairing)))
         }
+        (None, Some(speaker)) => {
+            let Speaker { control, tap, .. } = speaker;
+            let played = Played::new(format.rate, tap, control, first.stats.clone());
+            Inputs::Duplex(Box::new(Duplex::new(first, played)))
+        }
     };
-    Some(Line::new(live, inputs))
+    Some(Line::new(live, inputs, teller))
 }

@@ -79,6 +79,11 @@ impl PreRoll {
         self.held = Frames::ZERO;
     }
 
+    /// Forgets what is kept.
+    pub(crate) fn clear(&mut self) {
+        self.take(|_| ());
+    }
+
     fn frames_of(&self, piece: &Piece) -> Frames {
         match piece {
             Piece::Sound(sound) => self.format.frames_in(sound.len() as u64),

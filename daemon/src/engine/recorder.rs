@@ -1,11 +1,13 @@
 //! The recorder thread: on each tick it drains every line's rings, obeys commands, starts what
 //! I/O is due and passes on what became of recordings. It waits for nothing but its next tick.
+//! Lines with a call are drained between ticks too, so that digits are told at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use audio_io::clock::Clock;
+use audio_io::units::Frames;
 use storage::handle::StorageHandle;
 use storage::ids::{LineName, Number, RecordingId};
 use storage::record::{EndCause, Recording, RecordingFacts};
@@ -13,9 +15,9 @@ use storage::recorder::{BeginError, Recorder, RecorderEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
-use super::calls::link::{LineNumber, LineOrder};
+use super::calls::link::{LineNumber, LineOrder, TakeEnd};
 use super::heartbeat::Heartbeat;
-use super::limits::TICK;
+use super::limits::{CALL_TICK, TICK};
 use super::line::{Line, Parties, Surroundings};
 use super::{EngineTotals, StartError, StopError};
 use crate::config::schema::Trigger;
@@ -46,6 +48,8 @@ pub(crate) struct Totals {
     absent: AtomicU64,
     failed: AtomicU64,
     gaps: AtomicU64,
+    digits: AtomicU64,
+    masked: AtomicU64,
 }
 
 impl Totals {
@@ -57,6 +61,14 @@ impl Totals {
         self.gaps.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_digit(&self) {
+        self.digits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_masked(&self, frames: Frames) {
+        self.masked.fetch_add(frames.0, Ordering::Relaxed);
+    }
+
     pub(crate) fn snapshot(&self) -> EngineTotals {
         EngineTotals {
             started: self.started.load(Ordering::Relaxed),
@@ -64,6 +76,8 @@ impl Totals {
             absent: self.absent.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             gaps: self.gaps.load(Ordering::Relaxed),
+            digits: self.digits.load(Ordering::Relaxed),
+            masked_frames: self.masked.load(Ordering::Relaxed),
         }
     }
 }
@@ -130,7 +144,10 @@ impl Run {
     ) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut between = tokio::time::interval(CALL_TICK);
+        between.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let calls = self.lines.iter().any(Line::has_call);
             tokio::select! {
                 biased;
                 _ = ticks.tick() => {}
@@ -141,46 +158,55 @@ impl Run {
                         let _ = reply.send(self.start(&line, Parties { from, to }));
                     }
                     Some(Command::Stop { id, reply }) => self.stop(id, reply),
-                    Some(Command::Line { line, order }) => log::debug!("{line:?}: {order:?}"),
+                    Some(Command::Line { line, order }) => {
+                        self.obey(line, order);
+                        continue;
+                    }
                     Some(Command::Shutdown) | None => return,
                 },
+                _ = between.tick(), if calls => {
+                    self.drain(Line::has_call);
+                    continue;
+                }
             }
             self.take_events();
-            self.drain();
+            self.drain(|_| true);
             self.recorder.tick();
             heartbeat.beat();
         }
     }
 
-    fn drain(&mut self) {
-        let Self {
-            recorder,
-            lines,
-            storage,
-            totals,
-            clock,
-            ..
-        } = self;
-        let mut surroundings = Surroundings {
-            recorder,
-            storage,
-            totals,
-            wall: clock.wall(),
-        };
-        for line in lines {
+    fn drain(&mut self, which: impl Fn(&Line) -> bool) {
+        let (lines, mut surroundings) = self.parts();
+        for line in lines.iter_mut().filter(|line| which(line)) {
             line.drain(&mut surroundings);
         }
     }
 
+    /// The lines, and what they need to work.
+    fn parts(&mut self) -> (&mut [Line], Surroundings<'_>) {
+        let surroundings = Surroundings {
+            recorder: &mut self.recorder,
+            storage: &self.storage,
+            totals: &self.totals,
+            wall: self.clock.wall(),
+            now: self.clock.monotonic(),
+        };
+        (&mut self.lines, surroundings)
+    }
+
+    fn obey(&mut self, number: LineNumber, order: LineOrder) {
+        let (lines, mut surroundings) = self.parts();
+        let Some(line) = lines.get_mut(number.0 as usize) else {
+            return log::error!("no line {number:?} for {order:?}");
+        };
+        // What was heard before the order belongs to before it.
+        line.drain(&mut surroundings);
+        line.obey(order, &mut surroundings);
+    }
+
     fn start(&mut self, name: &LineName, parties: Parties) -> Result<RecordingFacts, StartError> {
-        let Self {
-            recorder,
-            lines,
-            storage,
-            totals,
-            clock,
-            ..
-        } = self;
+        let (lines, mut surroundings) = self.parts();
         let line = lines
             .iter_mut()
             .find(|line| line.live().config.name == *name);
@@ -197,12 +223,6 @@ impl Run {
         if !line.live().has_device() {
             return Err(StartError::NoDevice(name.clone()));
         }
-        let mut surroundings = Surroundings {
-            recorder,
-            storage,
-            totals,
-            wall: clock.wall(),
-        };
         // What arrived before the command belongs to the look-back.
         line.drain(&mut surroundings);
         line.begin(&mut surroundings, parties)
@@ -212,30 +232,17 @@ impl Run {
     }
 
     fn stop(&mut self, id: RecordingId, reply: StopReply) {
-        let Self {
-            recorder,
-            lines,
-            storage,
-            totals,
-            clock,
-            outcomes,
-        } = self;
+        let (lines, mut surroundings) = self.parts();
         let Some(line) = lines.iter_mut().find(|line| line.recording() == Some(id)) else {
             let _ = reply.send(Err(StopError::NotLive(id)));
             return;
-        };
-        let mut surroundings = Surroundings {
-            recorder,
-            storage,
-            totals,
-            wall: clock.wall(),
         };
         // What was heard before the command belongs to the recording.
         line.drain(&mut surroundings);
         if line.recording() == Some(id) {
             line.end(&mut surroundings, EndCause::Command);
         }
-        outcomes.waiting.entry(id).or_default().push(reply);
+        self.outcomes.waiting.entry(id).or_default().push(reply);
     }
 
     fn take_events(&mut self) {
@@ -246,7 +253,7 @@ impl Run {
 
     async fn finish(mut self) {
         self.take_events();
-        self.drain();
+        self.drain(|_| true);
         let Self {
             mut recorder,
             mut lines,
@@ -260,6 +267,7 @@ impl Run {
             storage: &storage,
             totals: &totals,
             wall: clock.wall(),
+            now: clock.monotonic(),
         };
         for line in &mut lines {
             line.end(&mut surroundings, EndCause::Shutdown);
@@ -276,19 +284,21 @@ impl Outcomes {
             RecorderEvent::Stored(recording) => {
                 self.totals.stored.fetch_add(1, Ordering::Relaxed);
                 tell_stored(&recording);
-                self.answer(&recording, lines);
+                let end = || TakeEnd::Stored(Box::new(recording.clone()));
+                self.answer(&recording, lines, end);
             }
             RecorderEvent::Absent(recording) => {
                 self.totals.absent.fetch_add(1, Ordering::Relaxed);
                 let id = recording.facts.id;
-                log::info!(recording = id.0; "recording {id} was too short to keep");
-                self.answer(&recording, lines);
+                log::info!(recording = id.0; "recording {id} was too short or silent to keep");
+                self.answer(&recording, lines, || TakeEnd::Absent);
             }
             RecorderEvent::Failed(recording, error) => {
                 self.totals.failed.fetch_add(1, Ordering::Relaxed);
                 let id = recording.facts.id;
                 log::error!(recording = id.0; "recording {id} could not be written: {error}");
-                self.answer(&recording, lines);
+                let end = || TakeEnd::Failed(format!("it could not be written: {error}"));
+                self.answer(&recording, lines, end);
             }
             RecorderEvent::DiskRefuses(error) => {
                 log::error!(
@@ -300,11 +310,14 @@ impl Outcomes {
         }
     }
 
-    fn answer(&mut self, recording: &Recording, lines: &mut [Line]) {
-        // Storage may have ended it by itself, because the disk failed.
+    fn answer(&mut self, recording: &Recording, lines: &mut [Line], end: impl Fn() -> TakeEnd) {
         let id = recording.facts.id;
-        for line in lines.iter_mut().filter(|line| line.recording() == Some(id)) {
-            line.forget_recording();
+        for line in lines {
+            // Storage may have ended it by itself, because the disk failed.
+            if line.recording() == Some(id) {
+                line.forget_recording();
+            }
+            line.tell_end(id, &end);
         }
         for reply in self.waiting.remove(&id).unwrap_or_default() {
             let _ = reply.send(Ok(recording.clone()));

@@ -53,6 +53,11 @@ impl Rules {
         }
     }
 
+    /// Whether voice begins calls on the line.
+    pub(crate) const fn has_calls_of_voice(&self) -> bool {
+        matches!(self.trigger, Trigger::Vox)
+    }
+
     /// Whether sound that arrives while nothing is recorded begins a recording.
     pub(crate) const fn begins(&self, voice: bool) -> bool {
         match self.trigger {
@@ -124,6 +129,25 @@ impl Progress {
             return Step::End(EndCause::DeviceLost);
         }
         self.end_if_full(rules)
+    }
+
+    /// Sound was left out by command; the trigger goes on.
+    pub(crate) fn skipped(&mut self, rules: &Rules, voice: bool) -> Step {
+        self.gap_run = Frames::ZERO;
+        if voice || rules.trigger != Trigger::Vox {
+            return Step::Continue;
+        }
+        self.voice_until = self.frames.saturating_sub(rules.hang);
+        Step::End(EndCause::Silence)
+    }
+
+    /// A gap was left out by command.
+    pub(crate) fn gap_skipped(&mut self, rules: &Rules, frames: Frames) -> Step {
+        self.gap_run += frames;
+        if self.gap_run >= rules.device_lost {
+            return Step::End(EndCause::DeviceLost);
+        }
+        Step::Continue
     }
 
     fn end_if_full(&self, rules: &Rules) -> Step {

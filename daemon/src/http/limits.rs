@@ -131,6 +131,8 @@ pub const AUDIOS: usize = 1_000;
 
 /// From a public link's issue to its end (seed 002).
 pub const LINK_LIFE: Duration = Duration::from_secs(3_600);
+/// The same of the links that calls under control tell (seed 001's `recording_url`).
+pub const CALL_LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// The same of the links that downloads are answered through (seed 002).
 pub const DOWNLOAD_LINK_LIFE: Duration = Duration::from_secs(300);
 /// Sessions of one user of seed 003; with one more the oldest ends.
@@ -151,6 +153,7 @@ const _: () = assert!(HEAD_BUFFER_BYTES >= 8_192, "hyper's smallest buffer");
 const _: () = assert!(SENDFILE_MIN_BYTES < WRITE_TURN_BYTES);
 const _: () = assert!(COPIED_WINDOW_BYTES <= H2_SEND_BUFFER_BYTES);
 const _: () = assert!(DOWNLOAD_LINK_LIFE.as_secs() <= LINK_LIFE.as_secs());
+const _: () = assert!(LINK_LIFE.as_secs() <= CALL_LINK_LIFE.as_secs());
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);
 const _: () = assert!(AUDIOS_DEFAULT <= AUDIOS);
 const _: () = assert!(REQUEST_BODY.as_secs() < UPLOAD_WHOLE.as_secs());

@@ -61,3 +61,5 @@ mod tickets;
 pub mod tls;
 pub mod wire;
 mod worker;
+
+pub(crate) use api::call_recording::recording_link;

@@ -230,6 +230,12 @@ pub enum CommandFailure {
     /// The player could not begin.
     #[error("the player failed")]
     Player,
+    /// There is nothing to play to.
+    #[error("the line has no playback device; set playback in its [[line]] table")]
+    NoDevice,
+    /// The daemon ended before the command did.
+    #[error("the daemon was restarted before it was done")]
+    Restarted,
     /// Nothing is recorded.
     #[error("no recording is in progress")]
     NoRecording,

@@ -1,0 +1,226 @@
+//! Silencing the tones of digits in a recording. A digit is known only once it has sounded for a
+//! while, and whether the pause before it is to be silenced even later: sound waits for
+//! [`MASK_DELAY`] on its way to the recording.
+//!
+//! ```text
+//!  sound, gaps ──▶ pieces, MASK_DELAY long ──▶ recording: sound, silence where a range says so
+//!  digits ───────▶ ranges of places, joined as `mask_ranges` joins them
+//! ```
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use audio_io::block::GapCause;
+use audio_io::dsp::dtmf::MaskGuard;
+use audio_io::format::StreamFormat;
+use audio_io::units::Frames;
+
+use crate::engine::limits::MASK_DELAY;
+
+/// What comes out, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Released<'a> {
+    /// Whole frames, silenced where they had to be.
+    Sound(&'a [u8]),
+    /// Lost frames.
+    Gap(Frames, GapCause),
+    /// The next frames have silence in place of lost ones on one leg.
+    HalfGap(Frames, GapCause),
+    /// So many of the last frames, gaps too, were silenced.
+    Masked(Frames),
+}
+
+/// The delay of one recording. Places are frames of the line since it began.
+#[derive(Debug)]
+pub(crate) struct Mask {
+    format: StreamFormat,
+    delay: Frames,
+    before: Frames,
+    after: Frames,
+    join: Frames,
+    pieces: VecDeque<Piece>,
+    held: Frames,
+    /// The place of the first frame that is held.
+    from: Frames,
+    /// What is to be silenced: in order, apart, none before `from`. The last one's end is
+    /// [`SOUNDING`] while its digit lasts.
+    ranges: VecDeque<Range<Frames>>,
+    /// Frames silenced without a break up to `from`.
+    run: Frames,
+    /// Memory of a piece that went out.
+    spare: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    /// Bytes, and how many of them have gone out.
+    Sound(Vec<u8>, usize),
+    Gap(Frames, GapCause),
+    HalfGap(Frames, GapCause),
+}
+
+impl Mask {
+    /// Empty; the next frame's place is `from`.
+    pub(crate) fn new(format: StreamFormat, from: Frames) -> Self {
+        let guard = MaskGuard::default();
+        let frames = |length| format.rate.frames_in(length);
+        Self {
+            format,
+            delay: frames(MASK_DELAY),
+            before: frames(guard.before),
+            after: frames(guard.after),
+            join: frames(guard.join),
+            pieces: VecDeque::new(),
+            held: Frames::ZERO,
+            from,
+            ranges: VecDeque::new(),
+            run: Frames::ZERO,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Frames that wait.
+    pub(crate) const fn held(&self) -> Frames {
+        self.held
+    }
+
+    /// A digit sounds since `start`. Digits come in the order of their starts.
+    pub(crate) fn began(&mut self, start: Frames) {
+        let from = start.saturating_sub(self.before);
+        match self.ranges.back_mut() {
+            Some(last) if from <= last.end || from.saturating_sub(last.end) < self.join => {
+                last.end = SOUNDING;
+            }
+            _ => self.ranges.push_back(from..SOUNDING),
+        }
+    }
+
+    /// The digit that began last is over.
+    pub(crate) fn ended(&mut self, end: Frames) {
+        if let Some(last) = self.ranges.back_mut() {
+            last.end = end + self.after;
+        }
+        self.forget_what_is_past();
+    }
+
+    /// Takes sound; what has waited long enough goes out.
+    pub(crate) fn sound(&mut self, sound: &[u8], each: impl FnMut(Released<'_>)) {
+        let mut bytes = std::mem::take(&mut self.spare);
+        bytes.clear();
+        bytes.extend_from_slice(sound);
+        self.held += self.format.frames_in(sound.len() as u64);
+        self.pieces.push_back(Piece::Sound(bytes, 0));
+        self.release(self.delay, each);
+    }
+
+    /// Takes a gap; what has waited long enough goes out.
+    pub(crate) fn gap(&mut self, frames: Frames, cause: GapCause, each: impl FnMut(Released<'_>)) {
+        self.held += frames;
+        self.pieces.push_back(Piece::Gap(frames, cause));
+        self.release(self.delay, each);
+    }
+
+    /// Takes the note that the next frames lack a leg.
+    pub(crate) fn half_gap(&mut self, frames: Frames, cause: GapCause) {
+        self.pieces.push_back(Piece::HalfGap(frames, cause));
+    }
+
+    /// Lets everything out.
+    pub(crate) fn flush(&mut self, mut each: impl FnMut(Released<'_>)) {
+        self.release(Frames::ZERO, &mut each);
+        self.tell_run(&mut each);
+    }
+
+    /// Frames up to this place were left out; nothing may be held.
+    pub(crate) fn skip_to(&mut self, place: Frames) {
+        self.from = place;
+        self.forget_what_is_past();
+    }
+
+    fn release(&mut self, keep: Frames, mut each: impl FnMut(Released<'_>)) {
+        while self.held > keep
+            && let Some(piece) = self.pieces.pop_front()
+        {
+            let most = self.held.saturating_sub(keep);
+            match piece {
+                Piece::HalfGap(frames, cause) => each(Released::HalfGap(frames, cause)),
+                Piece::Gap(frames, cause) => {
+                    let (here, _) = self.alike(frames.min(most), &mut each);
+                    each(Released::Gap(here, cause));
+                    let rest = frames.saturating_sub(here);
+                    if rest > Frames::ZERO {
+                        self.pieces.push_front(Piece::Gap(rest, cause));
+                    }
+                    self.advance(here);
+                }
+                Piece::Sound(bytes, gone) => self.release_sound(bytes, gone, most, &mut each),
+            }
+        }
+    }
+
+    fn release_sound(
+        &mut self,
+        mut bytes: Vec<u8>,
+        gone: usize,
+        most: Frames,
+        each: &mut impl FnMut(Released<'_>),
+    ) {
+        let frames = self.format.frames_in((bytes.len() - gone) as u64);
+        let (here, masked) = self.alike(frames.min(most), each);
+        let length = usize::try_from(self.format.bytes_of(here)).unwrap_or(usize::MAX);
+        let to = gone.saturating_add(length).min(bytes.len());
+        if masked {
+            bytes[gone..to].fill(self.format.encoding.silence_byte());
+        }
+        each(Released::Sound(&bytes[gone..to]));
+        if to < bytes.len() {
+            self.pieces.push_front(Piece::Sound(bytes, to));
+        } else {
+            self.spare = bytes;
+        }
+        self.advance(here);
+    }
+
+    /// How many of the first frames are alike, and whether they are to be silenced. Tells the run
+    /// that ends before them.
+    fn alike(&mut self, most: Frames, each: &mut impl FnMut(Released<'_>)) -> (Frames, bool) {
+        let from = self.from;
+        let (frames, masked) = match self.ranges.front() {
+            Some(range) if range.start <= from => (range.end.saturating_sub(from), true),
+            Some(range) => (range.start.saturating_sub(from), false),
+            None => (most, false),
+        };
+        let frames = frames.min(most);
+        if masked {
+            self.run += frames;
+        } else {
+            self.tell_run(each);
+        }
+        (frames, masked)
+    }
+
+    fn tell_run(&mut self, each: &mut impl FnMut(Released<'_>)) {
+        if self.run > Frames::ZERO {
+            each(Released::Masked(std::mem::take(&mut self.run)));
+        }
+    }
+
+    fn advance(&mut self, frames: Frames) {
+        self.held = self.held.saturating_sub(frames);
+        self.from += frames;
+        self.forget_what_is_past();
+    }
+
+    fn forget_what_is_past(&mut self) {
+        while self
+            .ranges
+            .front()
+            .is_some_and(|range| range.end <= self.from)
+        {
+            self.ranges.pop_front();
+        }
+    }
+}
+
+/// The end of a range whose digit still sounds.
+const SOUNDING: Frames = Frames(u64::MAX);

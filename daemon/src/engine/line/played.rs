@@ -1,0 +1,267 @@
+//! The played leg of a line: what its player gave the device, at the moment that the caller's
+//! device heard it.
+//!
+//! ```text
+//!  tap: written sound, numbered ──▶ a few seconds of samples ──▶ the leg beside the caller's
+//!  heard: the number heard now ──▶ offset = heard - latency - caller's place
+//! ```
+//! The caller's device clock is the time of the line. Both devices' clocks drift: the offset is
+//! observed at each drain and mended where nobody hears it, or once it is too far off.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use audio_io::block::{Block, BlockKind};
+use audio_io::capture::{CaptureStats, DeviceState};
+use audio_io::player::{PERIOD, PlayerControl};
+use audio_io::ring::BlockConsumer;
+use audio_io::units::{Frames, Millis, SampleRate};
+
+use crate::engine::limits::{PLAYED_KEPT, PLAYED_NUDGE, PLAYED_SKEW, PLAYED_SKEW_WINDOW};
+
+/// What was played on one line.
+pub(crate) struct Played {
+    rate: SampleRate,
+    tap: BlockConsumer,
+    control: PlayerControl,
+    /// The caller's device: it says how late its sound is.
+    capture: Arc<CaptureStats>,
+    /// The newest samples, and the number of the first.
+    samples: VecDeque<i16>,
+    first: i64,
+    /// One more than the number of the last sample that was not silent.
+    loud_until: i64,
+    /// What is heard at the caller's place 0.
+    offset: Option<i64>,
+    /// The next number that is asked for.
+    next: i64,
+    /// The last offsets observed, as a ring.
+    recent: [i64; RECENT],
+    seen: usize,
+    window: Window,
+    slipped: Frames,
+}
+
+/// Distances between the offset in use and those observed, over some time.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    since: i64,
+    least: i64,
+    most: i64,
+    sum: i64,
+    count: i64,
+}
+
+impl Played {
+    pub(crate) fn new(
+        rate: SampleRate,
+        tap: BlockConsumer,
+        control: PlayerControl,
+        capture: Arc<CaptureStats>,
+    ) -> Self {
+        Self {
+            rate,
+            tap,
+            control,
+            capture,
+            samples: VecDeque::new(),
+            first: 0,
+            loud_until: 0,
+            offset: None,
+            next: 0,
+            recent: [0; RECENT],
+            seen: 0,
+            window: Window::at(0),
+            slipped: Frames::ZERO,
+        }
+    }
+
+    /// Frames left out or put in while something was played, because the clocks differ.
+    pub(crate) const fn slipped(&self) -> Frames {
+        self.slipped
+    }
+
+    /// Takes in what the player gave the device since the last call.
+    pub(crate) fn absorb(&mut self) {
+        let Self {
+            tap,
+            samples,
+            first,
+            loud_until,
+            ..
+        } = self;
+        let mut leg = Leg {
+            samples,
+            first,
+            loud_until,
+            kept: self.rate.frames_in(PLAYED_KEPT),
+        };
+        while tap.pop_with(|block| leg.block(block)).is_some() {}
+    }
+
+    /// What was heard while the caller's device brought the frames from `at` on; silence where
+    /// nothing was played.
+    pub(crate) fn take(&mut self, at: Frames, out: &mut Vec<i16>, frames: usize) {
+        out.clear();
+        let Some(offset) = self.offset else {
+            return out.resize(frames, 0);
+        };
+        let from = number(at) + offset;
+        let behind = usize::try_from(from - self.first).unwrap_or(0);
+        // Before the first sample there is none.
+        let missing = usize::try_from(self.first - from).unwrap_or(0).min(frames);
+        out.resize(missing, 0);
+        let kept = self.samples.range(behind.min(self.samples.len())..);
+        out.extend(kept.take(frames - missing));
+        out.resize(frames, 0);
+        self.next = from + number(Frames(frames as u64));
+    }
+
+    /// Compares the clocks; `end` is the place after the caller's last frame. To be called when
+    /// all of the caller's sound that has arrived is taken.
+    pub(crate) fn observe(&mut self, end: Frames) {
+        if self.capture.device_state() != DeviceState::Running {
+            return;
+        }
+        let heard = self.control.stats().heard.load(Ordering::Acquire);
+        let end = number(end);
+        let observed = number(Frames(heard)) - self.latency() - end;
+        self.recent[self.seen % RECENT] = observed;
+        self.seen += 1;
+        let Some(offset) = self.offset else {
+            self.offset = Some(observed);
+            self.window = Window::at(end);
+            return;
+        };
+        let off = observed - offset;
+        if off.abs() > self.frames(PLAYED_KEPT) {
+            self.shift(off, end);
+            return;
+        }
+        self.window.add(off);
+        if end - self.window.since < self.frames(PLAYED_SKEW_WINDOW) {
+            return;
+        }
+        let Window { least, most, .. } = self.window;
+        let (mean, skew) = (self.window.mean(), self.frames(PLAYED_SKEW));
+        let quiet = self.loud_until <= self.next;
+        if (quiet && mean.abs() > self.frames(PLAYED_NUDGE)) || least > skew || most < -skew {
+            self.shift(mean, end);
+        } else {
+            self.window = Window::at(end);
+        }
+    }
+
+    /// Puts the offset where the last observations say it is; a call or a recording begins.
+    pub(crate) fn realign(&mut self) {
+        let count = self.seen.min(RECENT);
+        let (Some(offset), false) = (self.offset, count == 0) else {
+            return;
+        };
+        let sum: i64 = self.recent[..count].iter().sum();
+        let mean = sum / i64::try_from(count).unwrap_or(1);
+        if (mean - offset).abs() > self.frames(PLAYED_NUDGE) {
+            self.shift(mean - offset, self.window.since);
+        }
+    }
+
+    fn shift(&mut self, by: i64, end: i64) {
+        if self.loud_until > self.next {
+            self.slipped += Frames(by.unsigned_abs());
+        }
+        self.offset = self.offset.map(|offset| offset + by);
+        self.window = Window::at(end);
+    }
+
+    /// How much later the caller's sound arrives than what the player shows as heard, in the
+    /// mean: each is told a period at a time.
+    fn latency(&self) -> i64 {
+        let period = self.capture.period_frames.load(Ordering::Relaxed);
+        (i64::from(period) - self.frames(PERIOD)) / 2
+    }
+
+    fn frames(&self, length: Millis) -> i64 {
+        number(self.rate.frames_in(length))
+    }
+}
+
+impl Window {
+    const fn at(since: i64) -> Self {
+        Self {
+            since,
+            least: i64::MAX,
+            most: i64::MIN,
+            sum: 0,
+            count: 0,
+        }
+    }
+
+    fn add(&mut self, off: i64) {
+        self.least = self.least.min(off);
+        self.most = self.most.max(off);
+        self.sum += off;
+        self.count += 1;
+    }
+
+    const fn mean(&self) -> i64 {
+        if self.count == 0 {
+            return 0;
+        }
+        self.sum / self.count
+    }
+}
+
+/// The samples while they are added to.
+struct Leg<'a> {
+    samples: &'a mut VecDeque<i16>,
+    first: &'a mut i64,
+    loud_until: &'a mut i64,
+    kept: Frames,
+}
+
+impl Leg<'_> {
+    fn block(&mut self, block: &Block) {
+        let position = number(block.position);
+        if position != self.end() {
+            // The tap has no holes: this is its first block.
+            self.samples.clear();
+            *self.first = position;
+        }
+        match block.kind {
+            BlockKind::Audio => {
+                let (samples, _) = block.sound().as_chunks::<2>();
+                let start = self.end();
+                let samples = samples.iter().map(|bytes| i16::from_le_bytes(*bytes));
+                for (sample, place) in samples.zip(start..) {
+                    self.samples.push_back(sample);
+                    if sample != 0 {
+                        *self.loud_until = place + 1;
+                    }
+                }
+            }
+            BlockKind::Gap(frames, _) if frames >= self.kept => {
+                *self.first = self.end() + number(frames);
+                self.samples.clear();
+            }
+            BlockKind::Gap(frames, _) => {
+                self.samples.extend((0..frames.0).map(|_| 0_i16));
+            }
+        }
+        let kept = usize::try_from(self.kept.0).unwrap_or(usize::MAX);
+        let over = self.samples.len().saturating_sub(kept);
+        self.samples.drain(..over);
+        *self.first += number(Frames(over as u64));
+    }
+
+    fn end(&self) -> i64 {
+        *self.first + number(Frames(self.samples.len() as u64))
+    }
+}
+
+fn number(frames: Frames) -> i64 {
+    i64::try_from(frames.0).unwrap_or(i64::MAX)
+}
+
+/// Observations that a realignment goes by.
+const RECENT: usize = 5;
