@@ -267,6 +267,10 @@ fn number(frames: Frames) -> i64 {
 const RECENT: usize = 5;
 
 #[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "minutes of frames, after zero"
+)]
 mod tests {
     use std::sync::mpsc::sync_channel;
     use std::time::Duration;
