@@ -10,6 +10,7 @@
 //!                                          └─▶ Hub ──▶ server-sent events, `callreel calls watch`
 //! ```
 
+mod hub;
 pub mod link;
 
 use std::sync::Arc;
@@ -21,14 +22,14 @@ use storage::ids::{LineName, RecordingId, TenantId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use uuid::Uuid;
 
+pub use self::hub::Following;
+use self::hub::Hub;
 use super::session::command::{CommandKind, CommandUid, HangupCause, Request};
 use super::session::{Accepted, Refused, Snapshot};
 use super::webhook::WebhookFigures;
 
 /// Asks that wait for the exchange. When full, whoever asks waits.
 const ASKS: usize = 1_024;
-/// Events that a reader may be behind; of more it misses the oldest.
-const HUB: usize = 4_096;
 
 /// The only door to sessions. Cheap to clone.
 #[derive(Clone)]
@@ -38,7 +39,7 @@ pub struct Calls {
 
 struct Inner {
     asks: mpsc::Sender<Ask>,
-    hub: broadcast::Sender<Arc<Told>>,
+    hub: Hub,
 }
 
 /// A call that is to be opened on a line whose trigger is `api`.
@@ -231,8 +232,10 @@ impl Calls {
     /// A handle, and where what is asked of it arrives.
     pub(crate) fn pair() -> (Self, mpsc::Receiver<Ask>) {
         let (asks, asked) = mpsc::channel(ASKS);
-        let (hub, _) = broadcast::channel(HUB);
-        let inner = Inner { asks, hub };
+        let inner = Inner {
+            asks,
+            hub: Hub::new(),
+        };
         (
             Self {
                 inner: Arc::new(inner),
@@ -321,7 +324,20 @@ impl Calls {
     /// Every event from now on. A reader that is too slow misses the oldest, and is told so.
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<Arc<Told>> {
-        self.inner.hub.subscribe()
+        self.inner.hub.watch()
+    }
+
+    /// A tenant's events after the one of this number, as far as they are remembered, and all
+    /// events from now on; without a number only the latter.
+    #[must_use]
+    pub fn follow(&self, owner: TenantId, after: Option<u64>) -> Following {
+        self.inner.hub.follow(owner, after)
+    }
+
+    /// Tells an event to all who watch.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the exchange's"))]
+    pub(crate) fn publish(&self, told: Arc<Told>) {
+        self.inner.hub.publish(told);
     }
 
     /// What became of webhooks.

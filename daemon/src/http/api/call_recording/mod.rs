@@ -139,6 +139,23 @@ fn signed(
         .ok_or_else(|| Problem::internal("there is no signing key; run 'callreel check'"))
 }
 
+/// A link to listen to a recording through, as seed 001's `recording_url` is one: path and query.
+/// Whoever has it needs no key for [`limits::RECORDING_LINK_LIFE`].
+///
+/// # Errors
+/// 500 if there is no signing key.
+pub(in crate::http) fn recording_link(
+    call: &Call<'_>,
+    facts: &RecordingFacts,
+) -> Result<String, Problem> {
+    signed(
+        call,
+        facts,
+        Disposition::Inline,
+        limits::RECORDING_LINK_LIFE,
+    )
+}
+
 fn check(call: &Call<'_>, segment: &str, query: &str) -> Result<Checked, LinkError> {
     let site = &call.worker.site;
     let now = site.steady.now(&*site.clock);
