@@ -19,8 +19,8 @@ use storage::record::Recording;
 use uuid::Uuid;
 
 use super::call::{Call, Job};
+use super::figures::{Counters, count};
 use super::files::{FilesDone, FilesKey, Prepare};
-use super::hub::{Counters, count};
 use super::limits;
 use super::link::{LineNews, LineNumber, LineOrder, News, TakeEnd, is_own};
 use super::speaker::{NOT_PLAYED, Speaker, Transport, Wanted};
@@ -118,7 +118,10 @@ impl Exchange {
         let now = self.clock.monotonic();
         self.teller.offer();
         if std::mem::take(&mut self.is_player_busy) {
-            let speakers = self.lines.iter_mut().filter_map(|line| line.speaker.as_mut());
+            let speakers = self
+                .lines
+                .iter_mut()
+                .filter_map(|line| line.speaker.as_mut());
             self.is_player_busy = speakers.fold(false, |busy, one| one.go_on() | busy);
         }
         for uuid in self.active.clone() {
@@ -128,7 +131,11 @@ impl Exchange {
                 self.signal(uuid, Signal::TimerDue);
             }
         }
-        while self.ended.front().is_some_and(|(at, _)| *at + limits::ENDED_FOR <= now) {
+        while self
+            .ended
+            .front()
+            .is_some_and(|(at, _)| *at + limits::ENDED_FOR <= now)
+        {
             self.forget_oldest();
         }
     }
@@ -187,7 +194,10 @@ impl Exchange {
     /// A player has told something.
     pub(super) fn player(&mut self, event: PlayerEvent) {
         let place = event.line as usize;
-        let speaker = self.lines.get_mut(place).and_then(|line| line.speaker.as_mut());
+        let speaker = self
+            .lines
+            .get_mut(place)
+            .and_then(|line| line.speaker.as_mut());
         let Some(heard) = speaker.and_then(|one| one.hear(event.playback, event.what)) else {
             return;
         };
@@ -201,7 +211,10 @@ impl Exchange {
     /// Files are there, or cannot be had.
     pub(super) fn files(&mut self, done: FilesDone) {
         let FilesKey { session, job, part } = done.key;
-        let Some(held) = self.calls.get_mut(&session).and_then(|call| call.jobs.get_mut(&job))
+        let Some(held) = self
+            .calls
+            .get_mut(&session)
+            .and_then(|call| call.jobs.get_mut(&job))
         else {
             return;
         };
@@ -254,7 +267,10 @@ impl Exchange {
             let cause = HangupCause::default();
             self.signal(before, Signal::HungUp { cause });
         }
-        let caller_id = parties.from.as_ref().map(|number| number.as_str().to_owned());
+        let caller_id = parties
+            .from
+            .as_ref()
+            .map(|number| number.as_str().to_owned());
         let did = parties.to.as_ref().map(|number| number.as_str().to_owned());
         let mut opened = self.open_session(number, uuid, caller_id, did);
         let now = self.clock.monotonic();
@@ -323,7 +339,9 @@ impl Exchange {
                 .collect();
             let now = self.clock.monotonic();
             if let Some(call) = self.calls.get_mut(&uuid) {
-                let more = signals.into_iter().map(|signal| call.session.signal(now, signal));
+                let more = signals
+                    .into_iter()
+                    .map(|signal| call.session.signal(now, signal));
                 outputs.extend(more);
             }
         }

@@ -5,9 +5,6 @@ use std::time::Duration;
 /// Asks that wait for the exchange. When full, whoever asks waits.
 pub(super) const ASKS: usize = 1_024;
 
-/// Events that a reader may be behind; of more it misses the oldest.
-pub(super) const HUB: usize = 4_096;
-
 /// News of lines that wait for the exchange; a line that finds it full keeps its news.
 pub(crate) const NEWS: usize = 4_096;
 

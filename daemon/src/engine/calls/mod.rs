@@ -13,6 +13,7 @@
 mod asks;
 mod call;
 mod exchange;
+mod figures;
 mod files;
 mod hub;
 mod ledger;
@@ -35,10 +36,14 @@ use storage::ids::{LineName, RecordingId, TenantId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use uuid::Uuid;
 
+use self::figures::Counters;
+pub use self::hub::Following;
+use self::hub::Hub;
+#[cfg(test)]
+pub(crate) use self::hub::Published;
 use super::session::command::{CommandKind, CommandUid, HangupCause, Request};
 use super::session::{Accepted, Refused, Snapshot};
 use super::webhook::{WebhookFigures, Webhooks};
-use hub::{Counters, Hub};
 
 pub(crate) use exchange::RecordingUrl;
 pub(crate) use limits::NEWS;
@@ -346,9 +351,16 @@ impl Calls {
         self.inner.hub.watch()
     }
 
+    /// A tenant's events after the one of this number, as far as they are remembered, and all
+    /// events from now on; without a number only the latter.
+    #[must_use]
+    pub fn follow(&self, owner: TenantId, after: Option<u64>) -> Following {
+        self.inner.hub.follow(owner, after)
+    }
+
     /// Counts a reader of events that was too slow and missed some.
     pub fn watcher_fell_behind(&self) {
-        hub::count(&self.inner.counters.watchers_behind, 1);
+        figures::count(&self.inner.counters.watchers_behind, 1);
     }
 
     /// What became of webhooks.

@@ -11,7 +11,8 @@ use storage::limits::OUTBOX_APPEND_MAX;
 use storage::outbox::{AppKey, Appended, NewEvent, OutboxError, SessionNote};
 use uuid::Uuid;
 
-use super::hub::{Counters, Hub, Published, count};
+use super::figures::{Counters, count};
+use super::hub::{Hub, Published};
 use super::ledger::{Ledger, data_of};
 use super::limits;
 use super::store::Store;

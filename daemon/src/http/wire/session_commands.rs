@@ -4,8 +4,10 @@
 
 pub mod access;
 pub mod body;
+pub(in crate::http) mod documents;
 pub mod fault;
 mod fields;
+pub mod opening;
 #[cfg(test)]
 mod tests;
 

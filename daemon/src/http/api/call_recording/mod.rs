@@ -133,7 +133,7 @@ pub(crate) fn recording_link(
     let link = Link {
         tenant: facts.tenant,
         id: facts.id,
-        expires_s: now.0 / 1_000 + limits::CALL_LINK_LIFE.as_secs(),
+        expires_s: now.0 / 1_000 + limits::RECORDING_LINK_LIFE.as_secs(),
         disposition: Disposition::Inline,
     };
     let signed = link.sign(&storage.signing_keys());
