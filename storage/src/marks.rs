@@ -88,6 +88,7 @@ fn joined(one: Mark, other: Mark) -> Mark {
 mod tests {
     use proptest::prelude::*;
 
+    use super::MarkKind::{Digit, Masked, Paused, Skipped};
     use super::*;
 
     fn mark(kind: MarkKind, at: u64, frames: u64) -> Mark {
@@ -105,8 +106,6 @@ mod tests {
         }
         marks
     }
-
-    use MarkKind::{Digit, Masked, Paused, Skipped};
 
     #[test]
     fn marks_are_ordered_and_spans_that_touch_are_one() {
@@ -201,8 +200,8 @@ mod tests {
                 .map(|(at, frames, kind)| mark(kinds[kind], at, frames))
                 .collect();
             let mut marks = list(&pushed);
-            for (kind, _) in kinds.iter().zip(0..).skip(1) {
-                let spans: Vec<_> = marks.iter().filter(|one| one.kind == *kind).collect();
+            for kind in [Masked, Paused, Skipped] {
+                let spans: Vec<_> = marks.iter().filter(|one| one.kind == kind).collect();
                 prop_assert!(spans.is_sorted_by(|one, next| one.end() < next.at));
             }
             for one in &pushed {

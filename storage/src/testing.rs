@@ -169,7 +169,8 @@ impl Store {
         self.folder
     }
 
-    /// A sealed recording of its own, with a gap and [`marks`] in it. Once a store: it takes the recorder.
+    /// A sealed recording of its own, with a gap and [`marks`] in it. Once a store: it takes the
+    /// recorder.
     pub(crate) fn recorded(&self) -> Recording {
         let facts = self.facts();
         let name = RecordingName::Recid(facts.id);
