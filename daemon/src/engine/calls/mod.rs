@@ -345,3 +345,17 @@ impl Calls {
         answer.await.ok()
     }
 }
+
+#[cfg(test)]
+impl Calls {
+    /// Tells an event, for tests that play the exchange.
+    pub(crate) fn tell_in_test(&self, told: Told) {
+        // Nobody need be listening.
+        let _ = self.inner.hub.send(Arc::new(told));
+    }
+
+    /// How many listen.
+    pub(crate) fn watchers_in_test(&self) -> usize {
+        self.inner.hub.receiver_count()
+    }
+}
