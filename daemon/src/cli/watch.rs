@@ -29,12 +29,11 @@ pub(super) async fn run(
     context
         .output
         .remark("waiting for events of calls; Ctrl-C ends this");
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = std::pin::pin!(interrupted());
     loop {
         let line = tokio::select! {
             line = lines.next() => line,
-            // Where there are no signals it is read until the daemon goes.
-            Ok(()) = &mut interrupted => return Ok(()),
+            () = &mut interrupted => return Ok(()),
         };
         let line = match line {
             Ok(Some(line)) => line,
@@ -57,6 +56,13 @@ pub(super) async fn run(
             )),
             CallsLine::Stopping => return Err(CliError::DaemonWent),
         }
+    }
+}
+
+/// Waits for Ctrl-C; for ever where it cannot be waited for, and then it ends the program.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
