@@ -407,3 +407,11 @@ impl Calls {
         answer.await.ok()
     }
 }
+
+#[cfg(test)]
+impl Calls {
+    /// How many listen.
+    pub(crate) fn watchers_in_test(&self) -> usize {
+        self.inner.hub.watchers()
+    }
+}

@@ -139,6 +139,24 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every name that there is.
+    pub const NAMES: [&str; 14] = [
+        "call.new",
+        "call.answered",
+        "call.hangup",
+        "playback.started",
+        "playback.stopped",
+        "playback.file_not_found",
+        "digits.collected",
+        "dtmf",
+        "recording.started",
+        "recording.paused",
+        "recording.completed",
+        "recording.absent",
+        "recording.failed",
+        "command.result",
+    ];
+
     /// Its name on the wire.
     #[must_use]
     pub const fn name(&self) -> &'static str {

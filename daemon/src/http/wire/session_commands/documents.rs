@@ -150,7 +150,7 @@ impl RecordingDocument {
         });
         let marks = row.map(|row| {
             let rate = row.facts.format.rate;
-            let marks = marks_of(row).iter();
+            let marks = row.outcome.iter().flat_map(|outcome| &outcome.marks);
             marks.map(|mark| MarkDocument::new(rate, mark)).collect()
         });
         Self {
@@ -208,12 +208,6 @@ impl ApplicationDocument {
             webhook_secret,
         }
     }
-}
-
-/// The marks of a recording. Rows hold none yet: when `RecordingOutcome` has `marks`, they are
-/// `row.outcome`'s.
-const fn marks_of(_row: &Recording) -> &[Mark] {
-    &[]
 }
 
 fn ms(rate: SampleRate, frames: Frames) -> u64 {
