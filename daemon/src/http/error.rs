@@ -20,7 +20,7 @@ pub(super) struct Problem {
     /// What a person reads: the field, and the remedy.
     pub(super) message: String,
     /// The remedy, where a family's envelope has a place of its own for it.
-    pub(super) detail: Option<String>,
+    pub(super) detail: Option<Box<str>>,
     /// What only the journal is told.
     pub(super) cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     retry_after: Option<Duration>,
@@ -52,7 +52,7 @@ impl Problem {
     }
 
     /// With the remedy apart from the message.
-    pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
+    pub(super) fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());
         self
     }

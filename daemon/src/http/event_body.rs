@@ -78,6 +78,13 @@ impl EventBody {
         }
     }
 
+    /// What HEAD is answered with: a body that has no length, and nothing in it.
+    pub(super) fn silent() -> Self {
+        Self {
+            state: State::Waiting(Box::pin(async { None })),
+        }
+    }
+
     /// Whether nothing follows.
     pub(super) const fn is_over(&self) -> bool {
         matches!(self.state, State::Over)

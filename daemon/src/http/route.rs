@@ -160,32 +160,7 @@ impl<'a> Route<'a> {
             return Self::of_session(rest);
         }
         if let Some(rest) = path.strip_prefix("/api/v1/") {
-            let mut segments = rest.split('/');
-            let parts = [
-                segments.next(),
-                segments.next(),
-                segments.next(),
-                segments.next(),
-                segments.next(),
-            ];
-            return match parts {
-                [Some("sse"), Some("audio"), Some(task), None, _] => Some(Self::TaskPlay(task)),
-                [Some("sessions"), None, ..] => Some(Self::Sessions),
-                [Some("events"), None, ..] => Some(Self::ApplicationEvents),
-                [Some("tasks"), None, ..] => Some(Self::TaskList),
-                [Some("tasks"), Some(task), None, ..] if !task.is_empty() => {
-                    Some(Self::TaskShow(task))
-                }
-                [
-                    Some("tasks"),
-                    Some(task),
-                    Some("audio"),
-                    Some("export"),
-                    None,
-                ] => Some(Self::TaskExport(task)),
-                [Some("auth"), Some("ticket"), None, ..] => Some(Self::TicketIssue),
-                _ => None,
-            };
+            return Self::of_v1(rest);
         }
         if let Some(rest) = path.strip_prefix("/api/calls/") {
             let (call_sid, what) = rest.split_once('/')?;
@@ -228,6 +203,34 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             _ => return None,
         })
+    }
+
+    /// The route of what follows `/api/v1/`, sessions left out.
+    fn of_v1(rest: &'a str) -> Option<Self> {
+        let mut segments = rest.split('/');
+        let parts = [
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+        ];
+        match parts {
+            [Some("sse"), Some("audio"), Some(task), None, _] => Some(Self::TaskPlay(task)),
+            [Some("sessions"), None, ..] => Some(Self::Sessions),
+            [Some("events"), None, ..] => Some(Self::ApplicationEvents),
+            [Some("tasks"), None, ..] => Some(Self::TaskList),
+            [Some("tasks"), Some(task), None, ..] if !task.is_empty() => Some(Self::TaskShow(task)),
+            [
+                Some("tasks"),
+                Some(task),
+                Some("audio"),
+                Some("export"),
+                None,
+            ] => Some(Self::TaskExport(task)),
+            [Some("auth"), Some("ticket"), None, ..] => Some(Self::TicketIssue),
+            _ => None,
+        }
     }
 
     /// The route of what follows `/api/v1/sessions/`.
@@ -311,10 +314,7 @@ impl<'a> Route<'a> {
             | Self::SessionCommand(..)
             | Self::SessionEvents(_)
             | Self::ApplicationEvents
-            | Self::AdminApp(_) => {
-                let (allow, access) = self.of_sessions();
-                (Group::SessionCommands, allow, access, Cache::Never)
-            }
+            | Self::AdminApp(_) => self.of_sessions(),
         };
         Policy {
             group,
@@ -325,15 +325,16 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Methods and access of family `session_commands`.
-    const fn of_sessions(&self) -> (&'static str, Access) {
-        match self {
+    /// What holds for family `session_commands`.
+    const fn of_sessions(&self) -> (Group, &'static str, Access, Cache) {
+        let (allow, access) = match self {
             Self::Sessions => (BOTH, Access::Application),
             Self::SessionCommand(..) => (WRITE, Access::Application),
             Self::SessionEvents(_) | Self::ApplicationEvents => (READ, Access::ApplicationInQuery),
             Self::AdminApp(_) => (BOTH, Access::Admin),
             _ => (READ, Access::Application),
-        }
+        };
+        (Group::SessionCommands, allow, access, Cache::Never)
     }
 
     const fn charge(&self) -> Charge {
@@ -411,6 +412,12 @@ mod tests {
         );
         assert_eq!(Route::of("/api/v1/tasks/x"), Some(Route::TaskShow("x")));
         assert_eq!(Route::of("/api/v1/tasks"), Some(Route::TaskList));
+        assert_eq!(Route::of("/api/v1/sessions/x"), Some(Route::Session("x")));
+        assert_eq!(
+            Route::of("/api/v1/sessions/x/commands/playback/stop"),
+            Some(Route::SessionCommand("x", CommandKind::PlaybackStop))
+        );
+        assert_eq!(Route::of("/admin/apps/x"), Some(Route::AdminApp("x")));
         for path in [
             "",
             "//",
@@ -424,6 +431,13 @@ mod tests {
             "/api/v1/../v1/tasks",
             "/page/../app.js",
             "/Healthz",
+            "/api/v1/sessions/",
+            "/api/v1/sessions//events",
+            "/api/v1/sessions/x/events/",
+            "/api/v1/sessions/x/commands/",
+            "/api/v1/sessions/x/commands/playback",
+            "/api/v1/sessions/x/commands/playback/stop/",
+            "/admin/apps",
         ] {
             assert_eq!(Route::of(path), None, "{path}");
         }
@@ -443,6 +457,17 @@ mod tests {
                 matches!(access, Some(Access::TaskKey | Access::TaskKeyOrTicket)),
                 "{path}"
             );
+        }
+        for (path, expected) in [
+            ("/api/v1/sessions", Access::Application),
+            ("/api/v1/sessions/x", Access::Application),
+            ("/api/v1/sessions/x/commands/answer", Access::Application),
+            ("/api/v1/sessions/x/events", Access::ApplicationInQuery),
+            ("/api/v1/events", Access::ApplicationInQuery),
+            ("/admin/apps/x", Access::Admin),
+        ] {
+            let access = Route::of(path).map(|route| route.policy().access);
+            assert_eq!(access, Some(expected), "{path}");
         }
     }
 }

@@ -290,7 +290,7 @@ fn finish(site: &Site, parts: &Parts, request_id: &str, response: &mut Response<
     if !headers.contains_key(CACHE_CONTROL) && !no_body {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if parts.method == Method::HEAD {
+    if parts.method == Method::HEAD && !is_endless {
         *response.body_mut() = Payload::Empty;
     }
 }

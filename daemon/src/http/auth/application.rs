@@ -82,7 +82,7 @@ impl From<AccessFault> for Problem {
             AccessFault::Ended => "session_ended",
         };
         let mut problem = Self::new(fault.status(), code, fault.to_string());
-        problem.detail = fault.detail();
+        problem.detail = fault.detail().map(Into::into);
         if fault.status() == http::StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("ApiKey header=\"X-API-Key\"");
             problem = problem.header(WWW_AUTHENTICATE, scheme);

@@ -59,9 +59,12 @@ fn stream(
     }
     let content_type = HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    if call.parts.method != Method::HEAD {
-        *response.body_mut() = Payload::Events(Box::new(EventBody::new(source)));
-    }
+    let events = if call.parts.method == Method::HEAD {
+        EventBody::silent()
+    } else {
+        EventBody::new(source)
+    };
+    *response.body_mut() = Payload::Events(Box::new(events));
     Ok(response)
 }
 

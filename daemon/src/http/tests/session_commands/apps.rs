@@ -131,15 +131,6 @@ fn what_cannot_be_set_is_named() {
             json!({ "api_key": KEY, "webhook_secret": "x" }),
             "webhook_secret has an invalid format",
         ),
-        (
-            json!({ "api_key": KEY, "webhook_url": "ftp://a.example/" }),
-            "webhook_url: not an absolute http or https URL without a user",
-        ),
-        (
-            json!({ "api_key": KEY, "webhook_url": "http://127.0.0.1/x" }),
-            "webhook_url: leads to 127.0.0.1, which nothing may be delivered to unless \
-             [webhooks] allow lists it",
-        ),
     ] {
         let answer = set(&rig, "fresh", &body);
         assert_eq!(
@@ -148,6 +139,7 @@ fn what_cannot_be_set_is_named() {
         );
         assert!(answer.json()["detail"].is_string(), "{body}");
     }
+    refuses_urls(&rig);
     let answer = set(&rig, "a%20b", &json!({ "api_key": KEY }));
     assert_eq!(answer.json()["error"], "app_id has an invalid format");
     assert!(
@@ -165,6 +157,27 @@ fn what_cannot_be_set_is_named() {
         (none.status.as_u16(), &none.json()["error"]),
         (404, &json!("Application not found"))
     );
+}
+
+fn refuses_urls(rig: &Rig) {
+    for (body, error) in [
+        (
+            json!({ "api_key": KEY, "webhook_url": "ftp://a.example/" }),
+            "webhook_url: not an absolute http or https URL without a user",
+        ),
+        (
+            json!({ "api_key": KEY, "webhook_url": "http://127.0.0.1/x" }),
+            "webhook_url: leads to 127.0.0.1, which nothing may be delivered to unless \
+             [webhooks] allow lists it",
+        ),
+    ] {
+        let answer = set(rig, "fresh", &body);
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["error"]),
+            (400, &json!(error))
+        );
+        assert!(answer.json()["detail"].is_string(), "{body}");
+    }
 }
 
 #[test]
