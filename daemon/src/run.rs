@@ -172,7 +172,11 @@ fn recording_url(
         let base = match (&http.public_url, address.or(http.listen_tls.first())) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
             (None, Some(address)) => {
-                let scheme = if http.listen.is_empty() { "https" } else { "http" };
+                let scheme = if http.listen.is_empty() {
+                    "https"
+                } else {
+                    "http"
+                };
                 format!("{scheme}://{}", reachable(*address))
             }
             (None, None) => String::new(),

@@ -11,9 +11,7 @@ use super::exchange::Exchange;
 use super::hub::count;
 use super::link::{LineNumber, LineOrder};
 use super::teller::Reply;
-use super::{
-    Ask, CallError, CallView, CommandError, NewCall, OpenCallError,
-};
+use super::{Ask, CallError, CallView, CommandError, NewCall, OpenCallError};
 use crate::config::schema::Trigger;
 use crate::engine::session::command::Request;
 use crate::engine::session::{Accepted, Output};
@@ -72,7 +70,9 @@ impl Exchange {
         let line = self.lines.get(call.line.0 as usize);
         let is_on = line.is_some_and(|line| line.call == Some(call.uuid()));
         let speaker = line.and_then(|line| line.speaker.as_ref());
-        let heard = speaker.filter(|_| is_on).and_then(|speaker| speaker.position());
+        let heard = speaker
+            .filter(|_| is_on)
+            .and_then(|speaker| speaker.position());
         call.view(heard)
     }
 
@@ -180,7 +180,10 @@ impl Exchange {
         &mut self,
         session: Uuid,
         request: Request,
-    ) -> (Option<Result<Accepted, crate::engine::session::Refused>>, Output) {
+    ) -> (
+        Option<Result<Accepted, crate::engine::session::Refused>>,
+        Output,
+    ) {
         let now: Duration = self.clock.monotonic();
         match self.calls.get_mut(&session) {
             Some(call) => {

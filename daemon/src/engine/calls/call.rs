@@ -14,11 +14,11 @@ use super::ledger::Ledger;
 use super::link::LineNumber;
 use super::{CallView, PlayingView, RecordingView};
 use crate::engine::line::Parties;
+use crate::engine::session::Session;
 use crate::engine::session::command::{CommandUid, HangupCause};
 use crate::engine::session::digits::Part;
 use crate::engine::session::event::Event;
 use crate::engine::session::signal::{JobId, TakeId};
-use crate::engine::session::Session;
 
 /// A call.
 pub(super) struct Call {

@@ -12,6 +12,8 @@
 
 mod cache;
 mod library;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
@@ -247,7 +249,10 @@ impl Files {
             Ok(open())
         });
         let (file, row) = opened.await.map_err(|_| FileError::Ended)??;
-        let kind = row.sound.as_ref().map_or("", |sound| sound.container.extension());
+        let kind = row
+            .sound
+            .as_ref()
+            .map_or("", |sound| sound.container.extension());
         Ok(Sound {
             file: Arc::new(file),
             path: format!("prompts/{id}.{kind}"),

@@ -130,7 +130,9 @@ impl Ledger {
             let uid = CommandUid::new(&take.command_uid)?;
             Some(kept(end_of(uid, row.as_ref(), &url)))
         });
-        told.chain(ends).map(|kept| kept.new_event(session)).collect()
+        told.chain(ends)
+            .map(|kept| kept.new_event(session))
+            .collect()
     }
 }
 

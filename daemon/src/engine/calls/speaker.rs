@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use audio_io::player::{
-    Happened, HaltReason, PlaybackId, PlayerControl, PlayerError, Playlist, Seek, SoundFile,
+    HaltReason, Happened, PlaybackId, PlayerControl, PlayerError, Playlist, Seek, SoundFile,
     Stopped,
 };
 use audio_io::units::Millis;

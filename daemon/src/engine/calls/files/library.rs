@@ -17,7 +17,9 @@ pub(super) fn prompt_of(url: &str, public_url: Option<&str>) -> Option<Option<Pr
     }
     let field = |name: &str| {
         let mut fields = url.query_pairs();
-        fields.find(|(field, _)| field == name).map(|(_, value)| value)
+        fields
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value)
     };
     // A recording goes before a prompt, and is not one.
     if field("recid").is_some() {

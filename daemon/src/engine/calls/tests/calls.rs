@@ -37,8 +37,10 @@ fn collect() -> Command {
 fn a_whole_call() {
     let mut rig = Rig::new();
     let uuid = rig.answered();
-    assert!(matches!(&rig.orders[..], [(API, LineOrder::Attach { session, .. })]
-        if *session == uuid));
+    assert!(
+        matches!(&rig.orders[..], [(API, LineOrder::Attach { session, .. })]
+        if *session == uuid)
+    );
     rig.start(uuid, "hello", 500);
     rig.run_ms(200);
     let view = rig.look(uuid);
@@ -144,7 +146,10 @@ fn a_call_that_voice_began_and_its_own_recording() {
     // The line's next call begins while the exchange believes that this one is on.
     let first = rig.voice();
     let second = rig.voice();
-    assert_eq!(rig.told(first).last().unwrap(), "call.hangup NORMAL_CLEARING line");
+    assert_eq!(
+        rig.told(first).last().unwrap(),
+        "call.hangup NORMAL_CLEARING line"
+    );
     assert_eq!(rig.told(second).len(), 2);
 }
 
@@ -159,10 +164,17 @@ fn a_call_ends_once_whoever_ends_it() {
     let bye = rig.command(uuid, hangup(), "bye").now();
     assert_eq!(bye, Err(Refused::Ended.into()));
     // The end of the sound is told by the player, and `call.hangup` after it.
-    assert!(!rig.told(uuid).iter().any(|told| told.starts_with("call.hangup")));
+    assert!(
+        !rig.told(uuid)
+            .iter()
+            .any(|told| told.starts_with("call.hangup"))
+    );
     rig.run_ms(100);
     let told = rig.told(uuid);
-    assert_eq!(told[told.len() - 2..], ["stopped hello hangup", "call.hangup DEVICE_LOST device"]);
+    assert_eq!(
+        told[told.len() - 2..],
+        ["stopped hello hangup", "call.hangup DEVICE_LOST device"]
+    );
     let open = rig.try_open(TENANT, "desk").now();
     assert!(open.is_ok(), "the line is free: {open:?}");
 }
@@ -177,10 +189,12 @@ fn only_what_can_be_opened_is_opened() {
     }
     let refused = rig.try_open(TENANT, "voice").now().unwrap_err();
     assert_eq!(refused, OpenCallError::NotApi(name("voice")));
-    rig.has_device.store(false, std::sync::atomic::Ordering::SeqCst);
+    rig.has_device
+        .store(false, std::sync::atomic::Ordering::SeqCst);
     let refused = rig.try_open(TENANT, "desk").now().unwrap_err();
     assert_eq!(refused, OpenCallError::NoDevice(name("desk")));
-    rig.has_device.store(true, std::sync::atomic::Ordering::SeqCst);
+    rig.has_device
+        .store(true, std::sync::atomic::Ordering::SeqCst);
     let session = rig.answered();
     let refused = rig.try_open(TENANT, "desk").now().unwrap_err();
     let line = name("desk");
@@ -190,7 +204,10 @@ fn only_what_can_be_opened_is_opened() {
     assert_eq!(refused, OpenCallError::Stopping);
     let refused = rig.command(session, hangup(), "bye").now().unwrap_err();
     assert_eq!(refused, CommandError::Call(CallError::Stopping));
-    assert_eq!(rig.told(session).last().unwrap(), "call.hangup SHUTDOWN line");
+    assert_eq!(
+        rig.told(session).last().unwrap(),
+        "call.hangup SHUTDOWN line"
+    );
 }
 
 #[test]
@@ -207,7 +224,10 @@ fn a_session_is_its_owners_and_its_commands_are_run_once() {
     assert_eq!((again.operation, again.repeated), (first.operation, true));
     assert_eq!(rig.jobs().len(), 1);
     let soon = rig.command(uuid, start(), "soon").now();
-    assert!(matches!(soon, Err(CommandError::Refused(Refused::Cooldown { .. }))), "{soon:?}");
+    assert!(
+        matches!(soon, Err(CommandError::Refused(Refused::Cooldown { .. }))),
+        "{soon:?}"
+    );
     assert!(rig.command_of(None, uuid, hangup(), "anyone").now().is_ok());
     assert_eq!(rig.counters.figures().commands, 3);
 }
@@ -258,5 +278,8 @@ fn an_answer_waits_for_the_disk_and_nothing_else_does() {
     rig.disk.lock().is_slow = false;
     rig.run_ms(10);
     assert!(answered.now().is_ok());
-    assert_eq!(rig.told(uuid), ["call.new", "call.answered", "a ok", "dtmf 5"]);
+    assert_eq!(
+        rig.told(uuid),
+        ["call.new", "call.answered", "a ok", "dtmf 5"]
+    );
 }

@@ -108,7 +108,8 @@ impl World {
                 self.calls[1] = Some(uuid);
                 let id = RecordingId(self.next());
                 let take = own_take(id);
-                self.rig.news(VOX, uuid, LineNews::RecordingBegan { take, id });
+                self.rig
+                    .news(VOX, uuid, LineNews::RecordingBegan { take, id });
                 self.takes.push((uuid, take, Some(id)));
             }
             Step::Command(which) => self.some_command(which),
@@ -124,7 +125,8 @@ impl World {
                 let digit = Digit::new(key).unwrap();
                 let duration_ms = Millis(80);
                 if let Some(uuid) = self.calls[0] {
-                    self.rig.news(API, uuid, LineNews::Digit { digit, duration_ms });
+                    self.rig
+                        .news(API, uuid, LineNews::Digit { digit, duration_ms });
                 }
             }
             Step::Began => self.recordings_begin(),
@@ -200,7 +202,8 @@ impl World {
             let number = RecordingId(self.next());
             *id = Some(number);
             let (take, id) = (*take, number);
-            self.rig.news(API, *uuid, LineNews::RecordingBegan { take, id });
+            self.rig
+                .news(API, *uuid, LineNews::RecordingBegan { take, id });
         }
         self.takes = takes;
     }
@@ -214,7 +217,8 @@ impl World {
             (1, _) => TakeEnd::Absent,
             _ => TakeEnd::Failed("the disk is full".into()),
         };
-        self.rig.news(API, uuid, LineNews::RecordingEnded { take, end });
+        self.rig
+            .news(API, uuid, LineNews::RecordingEnded { take, end });
     }
 
     fn tell_both(&mut self, what: impl Fn() -> LineNews) {
@@ -279,7 +283,10 @@ fn check_session(uuid: Uuid, events: &[NewEvent]) {
             "dtmf" | "recording.paused" => continue,
             other => other,
         };
-        assert!(!is_over || name.starts_with("recording."), "{name} after the end");
+        assert!(
+            !is_over || name.starts_with("recording."),
+            "{name} after the end"
+        );
         is_over |= name == "call.hangup";
         let uid = data["command_uid"].as_str().unwrap_or_default().to_owned();
         *counts.entry((name.to_owned(), uid)).or_default() += 1;
@@ -293,7 +300,10 @@ fn check_session(uuid: Uuid, events: &[NewEvent]) {
             _ => continue,
         };
         let ended = (end.to_owned(), uid.clone());
-        assert!(counts.contains_key(&ended), "{name} {uid} of {uuid}: {events:#?}");
+        assert!(
+            counts.contains_key(&ended),
+            "{name} {uid} of {uuid}: {events:#?}"
+        );
     }
 }
 

@@ -235,7 +235,8 @@ impl Rig {
     /// A daemon that starts on a disk.
     pub(super) fn on(disk: Arc<Disk>) -> Self {
         let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
-        let url: super::super::RecordingUrl = Arc::new(|row| format!("http://box/{}", row.facts.id));
+        let url: super::super::RecordingUrl =
+            Arc::new(|row| format!("http://box/{}", row.facts.id));
         recover(&disk, &url).unwrap();
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let speaker = FakeSpeaker::new(Arc::clone(&time), decoded(RATE), PERIOD, BUFFER);
@@ -305,7 +306,8 @@ impl Rig {
             let _turn = sounding.pump.turn(sounding.port.as_mut(), now);
             while self.sounding.worker.step() {}
             let told: Vec<_> = self.sounding.told.try_iter().collect();
-            told.into_iter().for_each(|event| self.exchange.player(event));
+            told.into_iter()
+                .for_each(|event| self.exchange.player(event));
             if self.exchange.next_due().is_some_and(|due| due <= now) {
                 self.exchange.pass();
             }
@@ -313,7 +315,11 @@ impl Rig {
         self.collect();
     }
 
-    pub(super) fn try_open(&mut self, owner: TenantId, line: &str) -> Reply<CallView, OpenCallError> {
+    pub(super) fn try_open(
+        &mut self,
+        owner: TenantId,
+        line: &str,
+    ) -> Reply<CallView, OpenCallError> {
         let (reply, answer) = oneshot::channel();
         let call = NewCall {
             line: LineName::new(line).unwrap(),
@@ -328,7 +334,9 @@ impl Rig {
     /// A call that is answered.
     pub(super) fn answered(&mut self) -> Uuid {
         let call = self.try_open(TENANT, "desk").now().unwrap();
-        self.command(call.uuid, Command::Answer, "answer").now().unwrap();
+        self.command(call.uuid, Command::Answer, "answer")
+            .now()
+            .unwrap();
         call.uuid
     }
 

@@ -13,15 +13,25 @@ fn orders_before_the_player_begins_are_not_lost() {
         .now()
         .unwrap();
     rig.run_ms(100);
-    rig.command(uuid, Command::PlaybackPause, "pause").now().unwrap();
+    rig.command(uuid, Command::PlaybackPause, "pause")
+        .now()
+        .unwrap();
     rig.run_ms(400);
     let at = rig.look(uuid).playing.unwrap().offset_ms.0;
     assert!((1_000..=1_150).contains(&at), "{at}");
     rig.run_ms(400);
-    assert_eq!(rig.look(uuid).playing.unwrap().offset_ms.0, at, "it is held");
-    rig.command(uuid, Command::PlaybackResume, "on").now().unwrap();
+    assert_eq!(
+        rig.look(uuid).playing.unwrap().offset_ms.0,
+        at,
+        "it is held"
+    );
+    rig.command(uuid, Command::PlaybackResume, "on")
+        .now()
+        .unwrap();
     rig.run_ms(200);
-    rig.command(uuid, Command::PlaybackStop, "stop").now().unwrap();
+    rig.command(uuid, Command::PlaybackStop, "stop")
+        .now()
+        .unwrap();
     rig.run_ms(100);
     let told = rig.told(uuid);
     assert_eq!(told[told.len() - 2..], ["stop ok", "stopped hello stopped"]);
@@ -43,11 +53,16 @@ fn the_last_wish_wins_and_what_cannot_be_had_changes_nothing() {
     let (key, _) = rig.jobs().remove(0);
     rig.missing(key);
     rig.run_ms(600);
-    assert_eq!(rig.look(uuid).playing.unwrap().command_uid.as_str(), "first");
+    assert_eq!(
+        rig.look(uuid).playing.unwrap().command_uid.as_str(),
+        "first"
+    );
     rig.command(uuid, start(), "second").now().unwrap();
     let (second, _) = rig.jobs().remove(0);
     rig.run_ms(600);
-    rig.command(uuid, Command::PlaybackSilence, "hush").now().unwrap();
+    rig.command(uuid, Command::PlaybackSilence, "hush")
+        .now()
+        .unwrap();
     // Files that come too late are not played.
     rig.prepared(second, &[1_000]);
     rig.run_ms(600);
