@@ -69,6 +69,14 @@ fn each_bad_line_is_refused_with_line_key_and_remedy() {
             &[":7: line.capture_agent", "stereo"],
         ),
         (
+            "playback = 'hw:1'\nchannels = 'stereo'",
+            &[":7: line.channels", "contradicts playback"],
+        ),
+        (
+            "playback = 'hw:1'\ncapture_agent = 'hw:2'",
+            &[":7: line.capture_agent", "contradicts playback"],
+        ),
+        (
             "capture_agent = 'hw:0'",
             &[":6: line.capture_agent", "'hw:0'", "callreel.toml:4"],
         ),

@@ -50,8 +50,9 @@ pub(super) const PLAYED_TAP: Millis = Millis(3_000);
 /// What was played that is kept for the caller's sound of the same time.
 pub(super) const PLAYED_KEPT: Millis = Millis(4_000);
 
-/// The played leg may be this far off before it is put right while something is played.
-pub(super) const PLAYED_SKEW: Millis = Millis(40);
+/// The played leg may be this far off before it is put right while something is played: less than
+/// a player's device is given ahead, so that what is asked for is always there.
+pub(super) const PLAYED_SKEW: Millis = Millis(20);
 
 /// How long it is observed before that is believed.
 pub(super) const PLAYED_SKEW_WINDOW: Millis = Millis(2_000);
@@ -66,6 +67,7 @@ pub(super) const LINE_NEWS_MAX: usize = 256;
 pub(super) const PLAYER_EVENTS_MAX: usize = 4_096;
 
 const _: () = assert!(PLAYED_TAP.0 < PLAYED_KEPT.0);
+const _: () = assert!(PLAYED_NUDGE.0 < PLAYED_SKEW.0 && PLAYED_SKEW.0 < audio_io::player::AHEAD.0);
 const _: () = assert!(
     MASK_DELAY.0 >= 500 + 2 * 40 + DIGIT_KNOWN_AFTER.0,
     "a joined pause (MaskGuard) has not gone out when the next digit is known"

@@ -224,3 +224,162 @@ impl Mask {
 
 /// The end of a range whose digit still sounds.
 const SOUNDING: Frames = Frames(u64::MAX);
+
+#[cfg(test)]
+mod tests {
+    use audio_io::dsp::dtmf::{Digit, DigitHeard, mask_ranges};
+    use audio_io::units::CentiDbfs;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::limits::DIGIT_KNOWN_AFTER;
+
+    const FORMAT: StreamFormat = StreamFormat::TELEPHONE;
+    const RATE: audio_io::units::SampleRate = FORMAT.rate;
+
+    /// What came out, frame by frame (`None` is a gap), and the stretches told as masked.
+    #[derive(Default)]
+    struct Out {
+        frames: Vec<Option<i16>>,
+        masked: Vec<Range<Frames>>,
+    }
+
+    impl Out {
+        fn take(&mut self, released: &Released<'_>) {
+            let at = |frames: &Vec<_>| Frames(frames.len() as u64);
+            match released {
+                Released::Sound(sound) => {
+                    let (samples, _) = sound.as_chunks::<2>();
+                    let samples = samples.iter().map(|two| Some(i16::from_le_bytes(*two)));
+                    self.frames.extend(samples);
+                }
+                Released::Gap(frames, _) => self.frames.extend((0..frames.0).map(|_| None)),
+                Released::HalfGap(..) => {}
+                Released::Masked(frames) => {
+                    let end = at(&self.frames);
+                    self.masked.push(end.saturating_sub(*frames)..end);
+                }
+            }
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    struct Case {
+        /// Blocks of sound, or gaps.
+        blocks: Vec<(u64, bool)>,
+        /// Pauses before digits, and their lengths, in frames.
+        digits: Vec<(u64, u64)>,
+        late: u64,
+    }
+
+    fn case() -> impl Strategy<Value = Case> {
+        let block = (1..400_u64, prop::bool::weighted(0.9));
+        let long_gap = (1..12_000_u64).prop_map(|frames| (frames, false));
+        let blocks = prop_oneof![12 => block, 1 => long_gap];
+        let digit = (160..7_000_u64, 320..3_000_u64);
+        (
+            prop::collection::vec(blocks, 1..300),
+            prop::collection::vec(digit, 0..12),
+            0..=RATE.frames_in(DIGIT_KNOWN_AFTER).0,
+        )
+            .prop_map(|(blocks, digits, late)| Case {
+                blocks,
+                digits,
+                late,
+            })
+    }
+
+    fn heard(case: &Case) -> Vec<DigitHeard> {
+        let mut at = 0;
+        let digits = case.digits.iter().map(|(pause, length)| {
+            let start = at + pause;
+            at = start + length;
+            DigitHeard {
+                digit: Digit::ALL[0],
+                start: Frames(start),
+                end: Frames(at),
+                low: CentiDbfs(0),
+                high: CentiDbfs(0),
+            }
+        });
+        digits.collect()
+    }
+
+    /// Runs a case with blocks cut where a digit becomes known, as a detector's news come.
+    fn run(case: &Case, digits: &[DigitHeard]) -> (Out, Vec<Option<i16>>) {
+        let (mut out, mut given) = (Out::default(), Vec::new());
+        let mut mask = Mask::new(FORMAT, Frames::ZERO);
+        let late = Frames(case.late);
+        let news = digits.iter().flat_map(|digit| {
+            [
+                (digit.start + late, None),
+                (digit.end + late, Some(digit.end)),
+            ]
+        });
+        let mut news = news.collect::<Vec<_>>();
+        let starts: Vec<Frames> = digits.iter().map(|digit| digit.start).collect();
+        news.sort_by_key(|(known, end)| (*known, end.is_none()));
+        let mut news = news.into_iter().peekable();
+        let mut starts = starts.into_iter();
+        for (length, is_sound) in &case.blocks {
+            let mut left = *length;
+            while left > 0 {
+                let at = Frames(given.len() as u64);
+                while let Some((_, end)) = news.next_if(|(known, _)| *known <= at) {
+                    match end {
+                        None => mask.began(starts.next().expect("a start each")),
+                        Some(end) => mask.ended(end),
+                    }
+                }
+                let next = news.peek().map_or(u64::MAX, |(known, _)| (*known - at).0);
+                let now = left.min(next);
+                left -= now;
+                if *is_sound {
+                    let samples = (0..now).map(|n| (((at.0 + n) % 30_000) as i16) + 1);
+                    let samples: Vec<i16> = samples.collect();
+                    let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+                    given.extend(samples.into_iter().map(Some));
+                    mask.sound(&bytes, |released| out.take(&released));
+                } else {
+                    given.extend((0..now).map(|_| None));
+                    mask.gap(Frames(now), GapCause::Overrun, |released| {
+                        out.take(&released)
+                    });
+                }
+                let gone = Frames(given.len() as u64 - out.frames.len() as u64);
+                assert_eq!(gone, mask.held());
+                assert!(mask.held() <= RATE.frames_in(MASK_DELAY));
+            }
+        }
+        mask.flush(|released| out.take(&released));
+        (out, given)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn no_sample_of_a_digit_survives_and_no_other_is_touched(case in case()) {
+            let digits = heard(&case);
+            let (out, given) = run(&case, &digits);
+            let length = Frames(given.len() as u64);
+            prop_assert_eq!(out.frames.len(), given.len());
+            let late = Frames(case.late);
+            // One whose end is not known at the end of the recording lasts until then.
+            let known = digits.into_iter().filter(|digit| digit.start + late < length);
+            let known = known.map(|digit| DigitHeard {
+                end: if digit.end + late < length { digit.end } else { length },
+                ..digit
+            });
+            let known: Vec<DigitHeard> = known.collect();
+            let ranges = mask_ranges(&known, MaskGuard::default(), RATE, length);
+            prop_assert_eq!(&out.masked, &ranges);
+            for (place, (out, given)) in out.frames.iter().zip(&given).enumerate() {
+                let place = Frames(place as u64);
+                let masked = ranges.iter().any(|range| range.contains(&place));
+                let expected = given.map(|sample| if masked { 0 } else { sample });
+                prop_assert_eq!(*out, expected, "at {}", place.0);
+            }
+        }
+    }
+}

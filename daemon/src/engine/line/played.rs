@@ -265,3 +265,211 @@ fn number(frames: Frames) -> i64 {
 
 /// Observations that a realignment goes by.
 const RECENT: usize = 5;
+
+#[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "minutes of frames, after zero"
+)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    use audio_io::block::GapCause;
+    use audio_io::player::{Player, decoded};
+    use audio_io::ring::{BlockProducer, ring};
+
+    use super::*;
+
+    const RATE: SampleRate = SampleRate::TELEPHONE;
+    /// Frames that the player's device is given ahead.
+    const AHEAD: u64 = 240;
+
+    /// Two devices with clocks of their own, in true time.
+    struct Devices {
+        played: Played,
+        tap: BlockProducer,
+        /// True time in frames.
+        time: f64,
+        /// How much faster the player's clock is.
+        ppm: f64,
+        /// When the player began to count, in true time.
+        player_began: f64,
+        written: u64,
+        caller: u64,
+        capture_period: u64,
+        /// Whether the player's device is there.
+        plays: bool,
+        /// Numbers of the player's frames that are clicks.
+        clicks: Vec<u64>,
+        /// The right leg so far, beside the caller's frames.
+        leg: Vec<i16>,
+    }
+
+    impl Devices {
+        fn new(ppm: f64, player_began: f64) -> Self {
+            let (tap, consumer) = ring(256);
+            let (events, _told) = sync_channel(1);
+            let player = Player::new(0, decoded(RATE), &events, None, Duration::ZERO);
+            let capture = Arc::new(CaptureStats::default());
+            let running = DeviceState::Running as u32;
+            capture.state.store(running, Ordering::Relaxed);
+            capture.period_frames.store(160, Ordering::Relaxed);
+            Self {
+                played: Played::new(RATE, consumer, player.control, capture),
+                tap,
+                time: 0.0,
+                ppm,
+                player_began,
+                written: 0,
+                caller: 0,
+                capture_period: 160,
+                plays: true,
+                clicks: Vec::new(),
+                leg: Vec::new(),
+            }
+        }
+
+        fn heard_at(&self, time: f64) -> u64 {
+            let since = (time - self.player_began).max(0.0);
+            (since * (1.0 + self.ppm / 1e6)) as u64
+        }
+
+        /// When the player's frame is heard, in the caller's frames.
+        fn caller_of(&self, number: u64) -> u64 {
+            (self.player_began + number as f64 / (1.0 + self.ppm / 1e6)) as u64
+        }
+
+        /// So much time, with a drain every `every` frames.
+        fn run(&mut self, frames: u64, every: u64) {
+            for _ in 0..frames / every {
+                self.time += every as f64;
+                // The player's last turn was up to 10 ms ago.
+                let turn = self.time - (self.time as u64 % 80) as f64;
+                let heard = self.heard_at(turn);
+                let written = if heard > 0 { heard + AHEAD } else { 0 };
+                while self.written < written {
+                    let count = (written - self.written).min(80);
+                    let place = Frames(self.written);
+                    let sample = |n| {
+                        if self.clicks.contains(&n) {
+                            20_000_i16
+                        } else {
+                            3
+                        }
+                    };
+                    let bytes: Vec<u8> = (self.written..self.written + count)
+                        .flat_map(|n| sample(n).to_le_bytes())
+                        .collect();
+                    let block = if self.plays {
+                        Block::audio(place, &bytes)
+                    } else {
+                        Block::gap(place, Frames(count), GapCause::DeviceLost)
+                    };
+                    self.tap.push(block).expect("room in the tap");
+                    self.written += count;
+                }
+                let shown = if self.plays { heard } else { self.written };
+                let stats = self.played.control.stats();
+                stats.heard.store(shown, Ordering::Release);
+                self.drain();
+            }
+        }
+
+        fn drain(&mut self) {
+            self.played.absorb();
+            let captured = self.time as u64 / self.capture_period * self.capture_period;
+            let mut leg = Vec::new();
+            while self.caller < captured {
+                let frames = usize::try_from(self.capture_period).expect("small");
+                self.played.take(Frames(self.caller), &mut leg, frames);
+                self.leg.extend(&leg);
+                self.caller += self.capture_period;
+            }
+            self.played.observe(Frames(self.caller));
+        }
+
+        /// How far each click is from its echo, in milliseconds.
+        fn clicks_off(&self) -> Vec<i64> {
+            let places = self.leg.iter().enumerate();
+            let found: Vec<i64> = places
+                .filter(|(_, sample)| **sample == 20_000)
+                .map(|(place, _)| i64::try_from(place).expect("small"))
+                .collect();
+            assert_eq!(found.len(), self.clicks.len(), "{found:?}");
+            let echoes = self.clicks.iter().map(|click| self.caller_of(*click));
+            let off = found.iter().zip(echoes);
+            off.map(|(place, echo)| (place - i64::try_from(echo).expect("small")) / 8)
+                .collect()
+        }
+    }
+
+    #[test]
+    fn a_click_lies_beside_its_echo() {
+        for every in [160, 800] {
+            for began in [0.0, 3_333.0, -5_000.0, 24_000.0] {
+                let mut devices = Devices::new(0.0, began);
+                devices.clicks = vec![40_000, 48_123, 60_001];
+                devices.run(48_000, every);
+                devices.played.realign();
+                devices.run(80_000, every);
+                let off = devices.clicks_off();
+                assert!(off.iter().all(|off| off.abs() <= 20), "{began}: {off:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn drift_is_mended_before_it_is_heard_as_an_echo() {
+        for ppm in [200.0, -200.0] {
+            let mut devices = Devices::new(ppm, 0.0);
+            devices.clicks = (1..60).map(|n| n * 80_000).collect();
+            devices.run(60 * 80_000 + 8_000, 800);
+            let off = devices.clicks_off();
+            assert!(off.iter().all(|off| off.abs() <= 40), "{ppm}: {off:?}");
+            let slipped = devices.played.slipped();
+            assert!(slipped >= Frames(320), "{ppm}: {slipped}");
+        }
+    }
+
+    #[test]
+    fn without_sound_the_clocks_are_put_together_all_the_time_and_nothing_is_slipped() {
+        let mut devices = Devices::new(200.0, 0.0);
+        devices.plays = false;
+        devices.run(20 * 80_000, 800);
+        devices.plays = true;
+        devices.run(20 * 800, 800);
+        devices.played.realign();
+        devices.clicks = vec![devices.written + 4_000];
+        devices.run(16_000, 800);
+        let off = devices.clicks_off();
+        assert!(off.iter().all(|off| off.abs() <= 20), "{off:?}");
+    }
+
+    #[test]
+    fn a_device_that_was_away_leaves_silence_and_comes_back_in_place() {
+        let mut devices = Devices::new(0.0, 0.0);
+        devices.run(16_000, 800);
+        devices.plays = false;
+        devices.run(40_000, 800);
+        let silent = devices.leg.iter().rev().take(16_000);
+        assert!(silent.into_iter().all(|sample| *sample == 0));
+        devices.plays = true;
+        devices.run(24_000, 800);
+        devices.clicks = vec![devices.written + 800];
+        devices.run(8_000, 800);
+        let off = devices.clicks_off();
+        assert!(off.iter().all(|off| off.abs() <= 45), "{off:?}");
+    }
+
+    #[test]
+    fn a_place_that_nothing_is_known_of_is_silent() {
+        let mut devices = Devices::new(0.0, 0.0);
+        let mut leg = vec![1; 3];
+        devices.played.take(Frames(100), &mut leg, 50);
+        assert_eq!(leg, [0; 50]);
+        devices.run(8_000, 800);
+        devices.played.take(Frames(1_000_000), &mut leg, 50);
+        assert_eq!(leg, [0; 50]);
+    }
+}
