@@ -1,5 +1,6 @@
 //! The exchange: owns all sessions, feeds them what happens, carries out what they want, and tells
-//! what they say. It never waits: who runs it is `run.rs`, what it is asked is `asks.rs`.
+//! what they say. It never waits: who runs it is `run.rs`, what it is asked is `asks.rs`, what it
+//! does is `actions.rs`.
 //!
 //! ```text
 //!  input ─▶ Session ─▶ Output ─┬▶ actions, at once and in order ─▶ signals that follow at once
@@ -12,24 +13,23 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use audio_io::clock::Clock;
-use audio_io::player::{HaltReason, PlayerControl, PlayerEvent};
-use audio_io::units::Millis;
+use audio_io::player::{PlayerControl, PlayerEvent};
 use storage::ids::{LineName, TenantId};
 use storage::record::Recording;
 use uuid::Uuid;
 
-use super::call::{Call, Job};
+use super::call::Call;
 use super::figures::{Counters, count};
 use super::files::{FilesDone, FilesKey, Prepare};
 use super::limits;
 use super::link::{LineNews, LineNumber, LineOrder, News, TakeEnd, is_own};
-use super::speaker::{NOT_PLAYED, Speaker, Transport, Wanted};
+use super::speaker::Speaker;
 use super::teller::{Batch, Reply, Teller};
 use crate::config::schema::Trigger;
 use crate::engine::line::Parties;
 use crate::engine::session::command::{CommandUid, HangupCause};
 use crate::engine::session::event::SessionEvent;
-use crate::engine::session::signal::{Action, Signal, Sound, SoundId, TakeOutcome};
+use crate::engine::session::signal::{Signal, TakeOutcome};
 use crate::engine::session::{CallState, Facts, Output, Session};
 
 /// A recording's address for clients.
@@ -60,7 +60,7 @@ pub(super) struct Exchange {
     pub(super) lines: Vec<Line>,
     pub(super) calls: HashMap<Uuid, Call>,
     pub(super) counters: Arc<Counters>,
-    files: Box<dyn Prepare>,
+    pub(super) files: Box<dyn Prepare>,
     recording_url: RecordingUrl,
     /// Calls that may still tell something.
     active: Vec<Uuid>,
@@ -69,7 +69,9 @@ pub(super) struct Exchange {
     /// Orders of lines, to be handed on by whoever runs this.
     pub(super) orders: VecDeque<(LineNumber, LineOrder)>,
     /// Whether a player had no room for an order.
-    is_player_busy: bool,
+    pub(super) is_player_busy: bool,
+    /// When what found no room is tried again.
+    retry_at: Option<Duration>,
     pub(super) is_stopping: bool,
 }
 
@@ -99,23 +101,26 @@ impl Exchange {
             ended: VecDeque::new(),
             orders: VecDeque::new(),
             is_player_busy: false,
+            retry_at: None,
             is_stopping: false,
         }
     }
 
     /// When [`Exchange::pass`] is to be asked, if ever.
-    pub(super) fn next_due(&self) -> Option<Duration> {
+    pub(super) fn next_due(&mut self) -> Option<Duration> {
+        let now = self.clock.monotonic();
+        let again = self.teller.is_waiting() || self.is_player_busy;
+        self.retry_at = again.then(|| self.retry_at.unwrap_or(now + limits::RETRY));
         let calls = self.active.iter().filter_map(|uuid| self.calls.get(uuid));
         let sessions = calls.filter_map(|call| call.session.next_due());
-        let again = self.teller.is_waiting() || self.is_player_busy;
-        let retry = again.then(|| self.clock.monotonic() + limits::RETRY);
         let forget = self.ended.front().map(|(at, _)| *at + limits::ENDED_FOR);
-        sessions.chain(retry).chain(forget).min()
+        sessions.chain(self.retry_at).chain(forget).min()
     }
 
     /// Time has passed.
     pub(super) fn pass(&mut self) {
         let now = self.clock.monotonic();
+        self.retry_at.take_if(|at| *at <= now);
         self.teller.offer();
         if std::mem::take(&mut self.is_player_busy) {
             let speakers = self
@@ -397,107 +402,6 @@ impl Exchange {
     fn forget_oldest(&mut self) {
         if let Some((_, uuid)) = self.ended.pop_front() {
             self.calls.remove(&uuid);
-        }
-    }
-
-    /// Carries out an action; the answer is what follows from it at once.
-    fn act(&mut self, uuid: Uuid, action: Action) -> Option<Signal> {
-        let call = self.calls.get_mut(&uuid)?;
-        let session = uuid;
-        match action {
-            // A sound card has nobody to answer.
-            Action::Answer => return Some(Signal::Answered),
-            // The line is told once the session is over, whatever ended it.
-            Action::HangUp => {}
-            Action::Prepare { job, part, urls } => {
-                let key = FilesKey { session, job, part };
-                let fetching = self.files.begin(key, call.owner, urls);
-                let held = call.jobs.entry(job).or_insert_with(Job::default);
-                held.fetching.push(fetching);
-            }
-            Action::Release { job } => {
-                call.jobs.remove(&job);
-            }
-            Action::Play { sound, what } => return self.play(uuid, sound, what),
-            Action::Stop { sound } => {
-                let is_over = call.session.snapshot().state == CallState::HungUp;
-                let reason = if is_over {
-                    HaltReason::HungUp
-                } else {
-                    HaltReason::Stopped
-                };
-                self.transport(uuid, sound, Transport::Halt(reason));
-            }
-            Action::Pause { sound } => self.transport(uuid, sound, Transport::Pause),
-            Action::Resume { sound } => self.transport(uuid, sound, Transport::Resume),
-            Action::Seek { sound, by_ms } => self.transport(uuid, sound, Transport::Seek(by_ms)),
-            Action::Restart { sound } => self.transport(uuid, sound, Transport::Restart),
-            Action::Record { take, mask_digits } => {
-                call.note_take(take, None);
-                let order = LineOrder::Record {
-                    session,
-                    take,
-                    mask_digits,
-                };
-                self.orders.push_back((call.line, order));
-            }
-            Action::EndRecording { take } => {
-                call.note_take_ends(take);
-                let order = LineOrder::EndRecording { session, take };
-                self.orders.push_back((call.line, order));
-            }
-            Action::PauseRecording { take, mode } => {
-                let order = LineOrder::PauseRecording {
-                    session,
-                    take,
-                    mode,
-                };
-                self.orders.push_back((call.line, order));
-            }
-            Action::ResumeRecording { take } => {
-                let order = LineOrder::ResumeRecording { session, take };
-                self.orders.push_back((call.line, order));
-            }
-        }
-        None
-    }
-
-    fn play(&mut self, uuid: Uuid, sound: SoundId, what: Sound) -> Option<Signal> {
-        let call = self.calls.get(&uuid)?;
-        let wanted = match what {
-            Sound::Silence { length } => Some(Wanted::Silence(length)),
-            Sound::Files {
-                job,
-                part,
-                offset_sec,
-            } => {
-                let files = call.jobs.get(&job).and_then(|job| job.files.get(&part));
-                let offset = Millis::from_secs(u64::from(offset_sec));
-                files.map(|files| Wanted::Files(files.clone(), offset))
-            }
-        };
-        let line = self.lines.get_mut(call.line.0 as usize);
-        let speaker = line.and_then(|line| line.speaker.as_mut());
-        let refused = match (speaker, wanted) {
-            (Some(speaker), Some(wanted)) => speaker.play(uuid, sound, wanted).err(),
-            _ => Some(audio_io::player::PlayerError::Closed),
-        };
-        refused.map(|error| {
-            log::warn!("session {uuid}: nothing is played: {error}");
-            Signal::SoundEnded {
-                sound,
-                end: NOT_PLAYED,
-            }
-        })
-    }
-
-    fn transport(&mut self, uuid: Uuid, sound: SoundId, order: Transport) {
-        let Some(call) = self.calls.get(&uuid) else {
-            return;
-        };
-        let line = self.lines.get_mut(call.line.0 as usize);
-        if let Some(speaker) = line.and_then(|line| line.speaker.as_mut()) {
-            self.is_player_busy |= speaker.order((uuid, sound), order);
         }
     }
 }

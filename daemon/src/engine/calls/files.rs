@@ -12,6 +12,8 @@
 
 mod cache;
 mod library;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;

@@ -10,6 +10,7 @@
 //!                                          └─▶ Hub ──▶ server-sent events, `callreel calls watch`
 //! ```
 
+mod actions;
 mod asks;
 mod call;
 mod exchange;
