@@ -60,6 +60,10 @@ pub(super) const PLAYED_SKEW_WINDOW: Millis = Millis(2_000);
 /// Less than this the played leg is not moved, even where nobody would hear it.
 pub(super) const PLAYED_NUDGE: Millis = Millis(6);
 
+/// How far ahead of the caller's sound the detector of digits hears what is played, and how much
+/// later than it arrives it hears the caller: the echo must not come before what it is of.
+pub(super) const PLAYED_LEAD: Millis = Millis(10);
+
 /// News of a line that wait for the exchange. With more, digits are lost, and said to be.
 pub(super) const LINE_NEWS_MAX: usize = 256;
 

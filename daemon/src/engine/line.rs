@@ -34,6 +34,7 @@ pub(crate) use self::teller::Teller;
 
 use super::calls::link::{LineOrder, TakeEnd};
 use super::legs::{Pairing, Side};
+use super::limits::PLAYED_LEAD;
 use super::live::LineLive;
 use super::recorder::Totals;
 
@@ -77,6 +78,8 @@ pub(crate) struct Duplex {
     /// What was played beside the block at hand, and both legs.
     leg: Vec<i16>,
     both: Vec<u8>,
+    /// What is played a little later, for the detector of digits.
+    ahead: Vec<i16>,
 }
 
 /// One line.
@@ -195,6 +198,7 @@ impl Duplex {
             at: Frames::ZERO,
             leg: Vec::new(),
             both: Vec::new(),
+            ahead: Vec::new(),
         }
     }
 
@@ -205,7 +209,9 @@ impl Duplex {
             at,
             leg,
             both,
+            ahead,
         } = self;
+        let lead = caller.format.rate.frames_in(PLAYED_LEAD);
         played.absorb();
         loop {
             core.set_backlog(caller.blocks.len());
@@ -218,9 +224,10 @@ impl Duplex {
                     let width = caller.format.encoding.sample_bytes();
                     let frames = block.sound().len() / width;
                     *at = block.position + Frames(frames as u64);
+                    played.take(block.position + lead, ahead, frames);
                     played.take(block.position, leg, frames);
                     interleave(block, leg, caller.format.encoding, both);
-                    core.sound(both, None, Some(leg), to);
+                    core.sound(both, None, Some(ahead), to);
                 }
             });
             if taken.is_none() {

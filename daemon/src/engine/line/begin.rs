@@ -87,7 +87,9 @@ impl Core {
     ) {
         let format = self.format;
         if mask && self.hearing.is_none() {
-            self.hearing = Some(Box::new(Hearing::new(format, self.place, Millis::ZERO)));
+            let plays = self.live.config.playback.is_some();
+            let hearing = Hearing::new(format, self.place, Millis::ZERO, plays);
+            self.hearing = Some(Box::new(hearing));
         }
         let call = self.call.as_ref().map(|call| call.session);
         let call = call.map(|session| (session, asked.unwrap_or_else(|| own_take(id))));

@@ -76,7 +76,8 @@ impl Core {
         let format = live.format;
         let look_back = live.config.pre_roll_ms;
         let hears = live.tells_digits() || live.config.mask_digits;
-        let hearing = || Box::new(Hearing::new(format, Frames::ZERO, look_back));
+        let plays = live.config.playback.is_some();
+        let hearing = || Box::new(Hearing::new(format, Frames::ZERO, look_back, plays));
         Self {
             rules: Rules::of(&live.config),
             meter: LevelMeter::new(format),
@@ -141,7 +142,7 @@ impl Core {
     }
 
     /// Sound arrived. `lost` says that one of its legs is silence in place of lost frames;
-    /// `played` is what was played meanwhile, as it is in the second leg.
+    /// `played` is what was played [`crate::engine::limits::PLAYED_LEAD`] later, for the detector.
     pub(super) fn sound(
         &mut self,
         sound: &[u8],
