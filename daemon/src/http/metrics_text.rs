@@ -101,7 +101,7 @@ type LineFigure = (
 );
 
 #[rustfmt::skip]
-const LINE_FIGURES: [LineFigure; 10] = [
+const LINE_FIGURES: [LineFigure; 12] = [
     ("callreel_line_up", "gauge", "Whether the line's device delivers sound.",
         |line| u64::from(line.state == "running")),
     ("callreel_line_recording", "gauge", "Whether the line is being recorded.",
@@ -124,6 +124,12 @@ const LINE_FIGURES: [LineFigure; 10] = [
     ("callreel_line_ring_full_frames_total", "counter",
         "Frames dropped because the ring was full.",
         |line| line.ring_full_frames),
+    ("callreel_line_slipped_frames_total", "counter",
+        "Frames dropped or put in because two legs' clocks differ.",
+        |line| line.slipped_frames),
+    ("callreel_line_playback_underruns_total", "counter",
+        "Times the device that is played to ran dry.",
+        |line| line.playback_underruns),
 ];
 
 fn render_lines(text: &mut Text, lines: &[LineSnapshot]) {
@@ -165,6 +171,18 @@ fn render_recordings(text: &mut Text, totals: EngineTotals, store: &StorageMetri
         "counter",
         "Gaps in recordings.",
         totals.gaps,
+    );
+    text.one(
+        "callreel_digits_total",
+        "counter",
+        "Digits of callers that were heard.",
+        totals.digits,
+    );
+    text.one(
+        "callreel_masked_frames_total",
+        "counter",
+        "Frames of recordings in which digits were silenced.",
+        totals.masked_frames,
     );
     text.head(
         "callreel_recordings",

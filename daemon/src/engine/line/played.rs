@@ -44,13 +44,10 @@ pub(crate) struct Played {
 }
 
 /// Distances between the offset in use and those observed, over some time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Window {
     since: i64,
-    least: i64,
-    most: i64,
-    sum: i64,
-    count: i64,
+    offs: Vec<i64>,
 }
 
 impl Played {
@@ -72,7 +69,7 @@ impl Played {
             next: 0,
             recent: [0; RECENT],
             seen: 0,
-            window: Window::at(0),
+            window: Window::default(),
             slipped: Frames::ZERO,
         }
     }
@@ -131,7 +128,7 @@ impl Played {
         self.seen += 1;
         let Some(offset) = self.offset else {
             self.offset = Some(observed);
-            self.window = Window::at(end);
+            self.window.restart(end);
             return;
         };
         let off = observed - offset;
@@ -139,17 +136,18 @@ impl Played {
             self.shift(off, end);
             return;
         }
-        self.window.add(off);
+        self.window.offs.push(off);
         if end - self.window.since < self.frames(PLAYED_SKEW_WINDOW) {
             return;
         }
-        let Window { least, most, .. } = self.window;
-        let (mean, skew) = (self.window.mean(), self.frames(PLAYED_SKEW));
+        // The median: now and then a thread or a device is late, and shows it here.
+        let (least, off, most) = sorted(&mut self.window.offs);
+        let skew = self.frames(PLAYED_SKEW);
         let quiet = self.loud_until <= self.next;
-        if (quiet && mean.abs() > self.frames(PLAYED_NUDGE)) || least > skew || most < -skew {
-            self.shift(mean, end);
+        if (quiet && off.abs() > self.frames(PLAYED_NUDGE)) || least > skew || most < -skew {
+            self.shift(off, end);
         } else {
-            self.window = Window::at(end);
+            self.window.restart(end);
         }
     }
 
@@ -159,10 +157,10 @@ impl Played {
         let (Some(offset), false) = (self.offset, count == 0) else {
             return;
         };
-        let sum: i64 = self.recent[..count].iter().sum();
-        let mean = sum / i64::try_from(count).unwrap_or(1);
-        if (mean - offset).abs() > self.frames(PLAYED_NUDGE) {
-            self.shift(mean - offset, self.window.since);
+        let mut recent = self.recent;
+        let (_, seen, _) = sorted(&mut recent[..count]);
+        if (seen - offset).abs() > self.frames(PLAYED_NUDGE) {
+            self.shift(seen - offset, self.window.since);
         }
     }
 
@@ -171,7 +169,7 @@ impl Played {
             self.slipped += Frames(by.unsigned_abs());
         }
         self.offset = self.offset.map(|offset| offset + by);
-        self.window = Window::at(end);
+        self.window.restart(end);
     }
 
     /// How much later the caller's sound arrives than what the player shows as heard, in the
@@ -187,29 +185,21 @@ impl Played {
 }
 
 impl Window {
-    const fn at(since: i64) -> Self {
-        Self {
-            since,
-            least: i64::MAX,
-            most: i64::MIN,
-            sum: 0,
-            count: 0,
-        }
+    fn restart(&mut self, since: i64) {
+        self.since = since;
+        self.offs.clear();
     }
+}
 
-    fn add(&mut self, off: i64) {
-        self.least = self.least.min(off);
-        self.most = self.most.max(off);
-        self.sum += off;
-        self.count += 1;
-    }
-
-    const fn mean(&self) -> i64 {
-        if self.count == 0 {
-            return 0;
-        }
-        self.sum / self.count
-    }
+/// The least, the median and the most.
+fn sorted(values: &mut [i64]) -> (i64, i64, i64) {
+    values.sort_unstable();
+    let at = |index: usize| values.get(index).copied().unwrap_or_default();
+    (
+        at(0),
+        at(values.len() / 2),
+        at(values.len().saturating_sub(1)),
+    )
 }
 
 /// The samples while they are added to.
