@@ -39,9 +39,9 @@ impl Stage {
     fn answer(&mut self, ask: Ask) {
         match ask {
             Ask::Open { owner, call, reply } => {
-                let on = |view: &&CallView| view.snapshot.state != CallState::HungUp;
-                let busy = self.sessions.iter().filter(on);
-                let busy = busy.filter(|view| view.line == call.line).last();
+                let busy = self.sessions.iter().find(|view| {
+                    view.line == call.line && view.snapshot.state != CallState::HungUp
+                });
                 let opened = match busy {
                     Some(view) => Err(OpenCallError::Busy {
                         line: call.line,
