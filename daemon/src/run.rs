@@ -2,7 +2,8 @@
 //! signals, and stop in the order that loses nothing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,11 +17,13 @@ use crate::config::schema::{Config, StorageIo};
 use crate::config::{self, Changes, LoadError, Loaded};
 use crate::control::wire::Reloaded;
 use crate::control::{ControlError, ControlServer};
+use crate::engine::calls::{self, CallsError};
 use crate::engine::fetch::Fetcher;
 use crate::engine::prompts::Prompts;
 use crate::engine::transcode::Transcoder;
 use crate::engine::{Engine, EngineOpenError, LineToOpen};
 use crate::http::metrics::HttpMetrics;
+use crate::http::recording_link;
 use crate::http::serve::HttpServer;
 use crate::notify::{self, Watchdog};
 use crate::shutdown::{Request, Signals};
@@ -56,6 +59,9 @@ pub enum RunError {
     /// A thread cannot be made.
     #[error(transparent)]
     Engine(#[from] EngineOpenError),
+    /// Calls under control cannot be started.
+    #[error(transparent)]
+    Calls(#[from] CallsError),
     /// A socket cannot be opened.
     #[error(transparent)]
     Http(#[from] crate::http::serve::StartError),
@@ -90,7 +96,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         })?;
     tell_repairs(&repaired);
     let lines = with_tenants(&config, &storage)?;
-    let (news, _) = tokio::sync::mpsc::channel(1);
+    let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
     let mut engine = Engine::start(
         lines,
         &config.realtime,
@@ -100,7 +106,6 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         clock.clone(),
         news,
     )?;
-    drop(engine.take_players());
     let transcoder =
         Transcoder::start(storage.clone(), &config.convert).map_err(RunError::Thread)?;
     let fetcher = Fetcher::new(config.fetch.clone());
@@ -110,27 +115,97 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         config.speech.clone(),
         clock.clone(),
     );
+    let config = Arc::new(ArcSwap::from_pointee(config));
+    let served_at = Arc::new(OnceLock::new());
+    let running = calls::start(calls::Parts {
+        storage: storage.clone(),
+        engine: engine.handle(),
+        news: told,
+        players: engine.take_players(),
+        prompts: prompts.clone(),
+        fetcher: fetcher.clone(),
+        config: config.clone(),
+        clock: clock.clone(),
+        recording_url: recording_url(&storage, &config, &clock, &served_at),
+    });
+    let running = match running {
+        Ok(running) => running,
+        Err(error) => {
+            engine.stop();
+            return Err(error.into());
+        }
+    };
     let app = App {
         storage,
         engine: engine.handle(),
-        calls: crate::engine::calls::Calls::pair().0,
+        calls: running.calls(),
         transcoder,
         prompts,
         fetcher,
-        config: Arc::new(ArcSwap::from_pointee(config)),
+        config,
         clock,
         http_metrics: Arc::new(HttpMetrics::default()),
     };
-    let served = serve(&app, &loaded, signals);
-    notify::stopping("sealing open recordings");
+    let served = serve(&app, &loaded, signals, &served_at);
+    notify::stopping("ending calls, sealing open recordings");
+    running.hang_up();
     engine.stop();
+    running.stop();
     log::info!("stopped; every recording is sealed");
     served
 }
 
+/// Where clients find a call's recording: a signed link on `http.public_url`, or else on the first
+/// address that is served.
+fn recording_url(
+    storage: &StorageHandle,
+    config: &Arc<ArcSwap<Config>>,
+    clock: &Arc<dyn Clock>,
+    served_at: &Arc<OnceLock<SocketAddr>>,
+) -> calls::RecordingUrl {
+    let (storage, config, clock) = (storage.clone(), config.clone(), clock.clone());
+    let served_at = served_at.clone();
+    Arc::new(move |recording| {
+        let http = &config.load().http;
+        // Before anything is served, where it is going to be.
+        let address = served_at.get().or(http.listen.first());
+        let base = match (&http.public_url, address.or(http.listen_tls.first())) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(address)) => {
+                let scheme = if http.listen.is_empty() {
+                    "https"
+                } else {
+                    "http"
+                };
+                format!("{scheme}://{}", reachable(*address))
+            }
+            (None, None) => String::new(),
+        };
+        recording_link(&storage, &base, &recording.facts, clock.wall())
+    })
+}
+
+/// An address that this machine at least can be reached at.
+const fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 /// Everything between the engine's start and its stop.
-fn serve(app: &App, loaded: &Loaded, signals: Signals) -> Result<(), RunError> {
+fn serve(
+    app: &App,
+    loaded: &Loaded,
+    signals: Signals,
+    served_at: &OnceLock<SocketAddr>,
+) -> Result<(), RunError> {
     let http = Arc::new(HttpServer::start(app.clone())?);
+    if let Some(first) = http.local_addrs().first() {
+        served_at.get_or_init(|| *first);
+    }
     let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
     let control = ControlServer::start(app.clone(), reload.clone())?;
     let engine = app.engine.clone();
@@ -155,7 +230,7 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals) -> Result<(), RunError> {
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
 /// the allowed origins, certificates, the public URL, sessions' lives, request rates, and which
-/// networks may be fetched from.
+/// networks may be fetched from and delivered to.
 fn reload_hook(
     app: App,
     origin: config::Origin,
@@ -179,6 +254,8 @@ fn reload_hook(
         in_force.access = new.access.clone();
         in_force.fetch = new.fetch.clone();
         app.fetcher.reload(new.fetch.clone());
+        in_force.webhooks = new.webhooks.clone();
+        app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
         if let Err(error) = http.reload() {
             log::error!("the old certificate stays in force: {error}");

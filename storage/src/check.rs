@@ -18,6 +18,7 @@ use crate::index::keys::split_recording;
 use crate::index::rows::RowTable;
 use crate::index::{Index, migrate, read};
 use crate::limits::{CHECK_ROWS, FINDINGS_MAX};
+use crate::marks::are_within;
 use crate::open::{lock, open_error};
 use crate::paths::{Layout, converted_facts_of, facts_of, peaks_of};
 use crate::record::{Container, EndCause, Recording, RecordingOutcome, RecordingState};
@@ -179,6 +180,9 @@ impl Check<'_> {
         let Some(outcome) = &row.outcome else {
             return Ok(());
         };
+        if !are_within(&outcome.marks, outcome.frames) {
+            self.report.found(Finding::Marks { id: row.facts.id });
+        }
         let whole = row.state == RecordingState::Stored;
         if whole || (row.state == RecordingState::Failed && outcome.size_bytes > 0) {
             let before = self.report.findings.len();
@@ -255,7 +259,11 @@ impl Check<'_> {
         });
         match told {
             Err(problem) => self.report.found(Finding::Header { id, problem }),
-            Ok(told) if told.facts != row.facts || told.frames != outcome.frames => {
+            Ok(told)
+                if told.facts != row.facts
+                    || told.frames != outcome.frames
+                    || told.marks != outcome.marks =>
+            {
                 self.report.found(Finding::Facts { id });
             }
             Ok(StoredFacts {

@@ -119,6 +119,7 @@ fn copy_and_index(
         end_cause: EndCause::Imported,
         frames: request.frames,
         gaps: Vec::new(),
+        marks: Vec::new(),
         sealed_at,
         file: None,
     };
@@ -148,6 +149,7 @@ pub(crate) fn row_of(stored: &StoredFacts, measured: Measured) -> Recording {
         end_cause: stored.end_cause,
         frames: stored.frames,
         gaps: stored.gaps.clone(),
+        marks: stored.marks.clone(),
         levels,
         size_bytes,
         content_hash,

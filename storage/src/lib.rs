@@ -26,6 +26,7 @@ mod io;
 mod journal;
 mod library;
 pub mod limits;
+mod marks;
 mod metrics;
 mod naming;
 mod open;

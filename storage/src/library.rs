@@ -165,12 +165,35 @@ impl StorageHandle {
         Ok(row)
     }
 
+    /// The file of a prompt that has one, of the length that it should have. Blocks on the disk:
+    /// call it off the event loop.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    pub fn open_prompt(&self, row: &PromptRow) -> Result<File, ViewError> {
+        self.prompt_file(row).map(|(file, _)| file)
+    }
+
     /// The bytes of a prompt that has a file; its entity tag is the hex of the content hash.
     /// Blocks on the disk: call it off the event loop.
     ///
     /// # Errors
     /// [`ViewError`].
     pub fn view_prompt(&self, row: &PromptRow) -> Result<RecordingView, ViewError> {
+        let (file, sound) = self.prompt_file(row)?;
+        let etag = hex(&sound.content_hash);
+        let failed = |error| ViewError::PromptIo(row.id, error);
+        RecordingView::file(
+            file,
+            sound.size_bytes,
+            &etag,
+            sound.stored_at,
+            sound.container,
+        )
+        .map_err(failed)
+    }
+
+    fn prompt_file<'a>(&self, row: &'a PromptRow) -> Result<(File, &'a PromptSound), ViewError> {
         let id = row.id;
         let sound = row.sound.as_ref().filter(|_| row.deleted_at.is_none());
         let sound = sound.ok_or(ViewError::NoPrompt(id))?;
@@ -188,8 +211,7 @@ impl StorageHandle {
                 found,
             });
         }
-        let etag = hex(&sound.content_hash);
-        RecordingView::file(file, found, &etag, sound.stored_at, sound.container).map_err(failed)
+        Ok((file, sound))
     }
 }
 

@@ -28,6 +28,11 @@ pub const BATCH_BUFFER_KEPT: usize = 1024 * 1024;
 /// Gaps that one recording remembers one by one; later ones widen the last.
 pub const GAPS_MAX: usize = 10_000;
 
+/// Marks that one recording remembers one by one. Further digits are dropped and counted in the
+/// log; further spans widen the last of their kind, so that none is lost (a kind's first span
+/// gets in beyond the maximum, so there may be three more).
+pub const MARKS_MAX: usize = 4_096;
+
 /// The oldest that sound in memory gets before it goes to the journal.
 pub const BATCH_AGE: Duration = Duration::from_millis(350);
 
@@ -267,13 +272,15 @@ pub const OUTBOX_DEAD_MAX: u64 = if cfg!(test) { 50 } else { 100_000 };
 /// How long an event is tried; then it becomes a dead letter.
 pub const OUTBOX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Events in one append; [`crate::outbox::OutboxError::TooLong`] beyond.
-pub const OUTBOX_APPEND_MAX: usize = 64;
+/// Events in one append; [`crate::outbox::OutboxError::TooLong`] beyond. A call that ends answers
+/// all its open commands at once, and that must be one commit: the daemon asserts that it fits.
+pub const OUTBOX_APPEND_MAX: usize = 256;
 
 /// Bytes of a session's note; [`crate::outbox::OutboxError::TooLong`] beyond.
 pub const SESSION_NOTE_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of one event's data; [`crate::outbox::OutboxError::TooLong`] beyond.
+/// Bytes of one event's data; [`crate::outbox::OutboxError::TooLong`] beyond. The longest tells of
+/// a playback of 128 URLs of 2,048 characters, which JSON may write with six bytes each.
 pub const OUTBOX_DATA_MAX: usize = 2 * 1024 * 1024;
 
 /// Bytes of an event's or a filter's name; [`crate::outbox::OutboxError::TooLong`] beyond.

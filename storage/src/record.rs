@@ -134,6 +134,17 @@ pub struct Mark {
     pub kind: MarkKind,
 }
 
+impl Mark {
+    /// Where in the recording it ends; what was skipped has no length there.
+    #[must_use]
+    pub fn end(&self) -> Frames {
+        match self.kind {
+            MarkKind::Skipped => self.at,
+            _ => Frames(self.at.0.saturating_add(self.frames.0)),
+        }
+    }
+}
+
 /// What a [`Mark`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -190,6 +201,9 @@ pub struct RecordingOutcome {
     pub frames: Frames,
     /// Missing frames, in order.
     pub gaps: Vec<Gap>,
+    /// Pressed keys and spans that are not as they were heard, ordered by where they begin; at
+    /// most [`crate::limits::MARKS_MAX`] and three more, none beyond the recording's end.
+    pub marks: Vec<Mark>,
     /// Caller's level first; one entry for mono.
     pub levels: Vec<LegLevel>,
     /// The file's length.

@@ -169,7 +169,9 @@ impl Recorder {
     }
 
     /// Remembers something about a stretch of it, which may lie anywhere in what was appended so
-    /// far or is about to be.
+    /// far or is about to be; what then lies beyond the end is cut off. It is as durable as sound
+    /// that is appended after it. Nothing when it has ended; past
+    /// [`crate::limits::MARKS_MAX`] digits are dropped and spans of a kind become one.
     pub fn mark(&mut self, id: RecordingId, mark: Mark) {
         self.core.mark(id, mark);
     }

@@ -201,6 +201,11 @@ impl Replay<'_> {
                     repair.gap(&self.tools, offset, frames, cause);
                 }
             }
+            Entry::Mark { id, mark } => {
+                if let Some(repair) = self.open.get_mut(&id) {
+                    repair.mark(mark);
+                }
+            }
             Entry::End { id, cause, keep } => {
                 if let Some(repair) = self.open.get_mut(&id) {
                     repair.end(cause, keep);

@@ -14,8 +14,11 @@ use crate::ids::{TenantId, TenantName};
 use crate::import::row_of;
 use crate::journal::entry::Begin;
 use crate::limits::FILE_BUFFER_MAX;
+use crate::marks::{cut_marks, push_mark};
 use crate::paths::{Layout, create_dirs, sync_dir};
-use crate::record::{EndCause, Gap, Recording, RecordingFacts, RecordingOutcome, RecordingState};
+use crate::record::{
+    EndCause, Gap, Mark, Recording, RecordingFacts, RecordingOutcome, RecordingState,
+};
 use crate::recorder::push_gap;
 use crate::reserve::{Reserve, is_full};
 use crate::segment::facts::{StoredFacts, VERSION};
@@ -39,6 +42,7 @@ pub(crate) struct Repair {
     /// Sound that is proven, in bytes from the start.
     position: u64,
     gaps: Vec<Gap>,
+    marks: Vec<Mark>,
     ending: Option<(EndCause, bool)>,
     error: Option<io::Error>,
     /// Without a journal the file itself says how long it is.
@@ -67,6 +71,7 @@ impl Repair {
             file: None,
             position: 0,
             gaps: Vec::new(),
+            marks: Vec::new(),
             ending: None,
             error: None,
             by_file: false,
@@ -86,6 +91,10 @@ impl Repair {
     pub(crate) fn described(&mut self, tools: &Tools<'_>, begin: &Begin) {
         if begin.gaps.len() >= self.gaps.len() {
             self.gaps.clone_from(&begin.gaps);
+        }
+        // It knows all that older generations told; a plain one of an older program knows none.
+        if !begin.marks.is_empty() {
+            self.marks.clone_from(&begin.marks);
         }
         if begin.position <= self.position {
             return;
@@ -110,6 +119,10 @@ impl Repair {
         push_gap(&mut self.gaps, Gap { at, frames, cause });
         self.silence(tools, offset, end);
         self.position = self.position.max(end);
+    }
+
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        push_mark(&mut self.marks, mark);
     }
 
     pub(crate) fn end(&mut self, cause: EndCause, keep: bool) {
@@ -255,6 +268,8 @@ impl Repair {
             gap.frames = Frames(gap.frames.0.min(frames.saturating_sub(gap.at).0));
             gap.frames.0 > 0
         });
+        let mut marks = self.marks.clone();
+        cut_marks(&mut marks, frames);
         StoredFacts {
             version: VERSION,
             tenant_name: tools.tenants.get(&self.facts.tenant).cloned(),
@@ -263,20 +278,23 @@ impl Repair {
             end_cause: cause,
             frames,
             gaps,
+            marks,
             sealed_at: tools.clock.wall(),
             file: None,
         }
     }
 
-    fn absent(self, tools: &Tools<'_>, end_cause: EndCause) -> Recording {
+    fn absent(mut self, tools: &Tools<'_>, end_cause: EndCause) -> Recording {
         if let Err(error) = crate::delete::remove_files(&self.path) {
             log::warn!("file of recording {} stays: {error}", self.facts.id);
         }
         let frames = self.facts.format.frames_in(self.position);
+        cut_marks(&mut self.marks, frames);
         let outcome = RecordingOutcome {
             end_cause,
             frames,
             gaps: self.gaps,
+            marks: self.marks,
             levels: Vec::new(),
             size_bytes: 0,
             content_hash: [0; 32],
@@ -299,6 +317,7 @@ impl Repair {
         let size = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
         let held = self.facts.format.frames_in(size.saturating_sub(SOUND_AT));
         stored.frames = Frames(stored.frames.0.min(held.0));
+        cut_marks(&mut stored.marks, stored.frames);
         let bytes = self.facts.format.bytes_of(stored.frames);
         let sound = SoundAt::own(&self.facts, bytes);
         let measured = measure(&self.path, Some(sound), &mut |_| ());

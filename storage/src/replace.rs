@@ -158,6 +158,7 @@ fn facts(shared: &Shared, after: &Recording) -> Option<StoredFacts> {
         end_cause: outcome.end_cause,
         frames: outcome.frames,
         gaps: outcome.gaps.clone(),
+        marks: outcome.marks.clone(),
         sealed_at: outcome.sealed_at,
         file: Some(FileFacts {
             size_bytes: outcome.size_bytes,

@@ -17,7 +17,8 @@ use crate::ids::{
     CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId, TenantName,
 };
 use crate::record::{
-    Container, EndCause, Gap, LegLevel, Recording, RecordingFacts, RecordingOutcome, RecordingState,
+    Container, EndCause, Gap, LegLevel, Mark, MarkKind, Recording, RecordingFacts,
+    RecordingOutcome, RecordingState,
 };
 use crate::recorder::{Recorder, RecorderEvent};
 use crate::segment::facts::{StoredFacts, VERSION};
@@ -60,6 +61,7 @@ pub(crate) fn sealed(mut row: Recording) -> Recording {
             frames: Frames(320),
             cause: GapCause::Overrun,
         }],
+        marks: Vec::new(),
         levels: vec![LegLevel {
             rms: CentiDbfs(-2_000),
             peak: CentiDbfs(-300),
@@ -69,6 +71,25 @@ pub(crate) fn sealed(mut row: Recording) -> Recording {
         sealed_at: WallMillis(1_763_700_010_500),
     });
     row
+}
+
+/// One mark of each kind, in order.
+pub(crate) fn marks() -> Vec<Mark> {
+    let kinds = [
+        MarkKind::Digit(Some('#')),
+        MarkKind::Digit(None),
+        MarkKind::Masked,
+        MarkKind::Paused,
+        MarkKind::Skipped,
+    ];
+    let marks = kinds.into_iter().zip((0..).step_by(1_000));
+    marks
+        .map(|(kind, at)| Mark {
+            at: Frames(at),
+            frames: Frames(320),
+            kind,
+        })
+        .collect()
 }
 
 /// What a sealed file says of itself.
@@ -83,6 +104,7 @@ pub(crate) fn stored_facts(tenant: u32, id: u64) -> StoredFacts {
         end_cause: outcome.end_cause,
         frames: outcome.frames,
         gaps: outcome.gaps,
+        marks: outcome.marks,
         sealed_at: outcome.sealed_at,
         file: None,
     }
@@ -147,7 +169,8 @@ impl Store {
         self.folder
     }
 
-    /// A sealed recording of its own, with a gap in it. Once a store: it takes the recorder.
+    /// A sealed recording of its own, with a gap and [`marks`] in it. Once a store: it takes the
+    /// recorder.
     pub(crate) fn recorded(&self) -> Recording {
         let facts = self.facts();
         let name = RecordingName::Recid(facts.id);
@@ -158,6 +181,9 @@ impl Store {
                 let id = facts.id;
                 recorder.begin(facts.clone()).unwrap();
                 recorder.append(id, &sound(1, 8_000)).unwrap();
+                for mark in marks() {
+                    recorder.mark(id, mark);
+                }
                 recorder.gap(id, Frames(320), GapCause::Overrun);
                 recorder.append(id, &sound(2, 8_000)).unwrap();
                 recorder.end(id, EndCause::Silence, true);

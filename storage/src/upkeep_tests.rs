@@ -12,7 +12,9 @@ use crate::handle::{Cursor, ImportNames, ImportRequest, IoChoice, ListFilter};
 use crate::ids::{LineName, RecordingId, RecordingName, TenantName};
 use crate::index::apply::Change;
 use crate::paths::{facts_of, peaks_of};
-use crate::record::{Container, EndCause, Family, Recording, RecordingState, WallMillis};
+use crate::record::{
+    Container, EndCause, Family, Mark, MarkKind, Recording, RecordingState, WallMillis,
+};
 use crate::recorder::run;
 use crate::reindex::reindex;
 use crate::testing::{Store, a_recording, sealed, sound};
@@ -154,6 +156,33 @@ fn a_check_names_what_is_wrong() {
     let folder = store.folder.path().to_owned();
     let offline = check_offline(&folder, CheckOptions::default(), &mut |_, _| ());
     assert!(offline.is_err(), "the store is open");
+}
+
+#[test]
+fn a_check_names_marks_that_do_not_fit() {
+    let (store, mut rows) = with_recordings();
+    let row = rows.remove(0);
+    let found_with = |mark: Mark| {
+        let mut row = row.clone();
+        row.outcome.as_mut().unwrap().marks = vec![mark];
+        let index = &store.handle.shared.index;
+        index.commit(&[Change::Put(Box::new(row))]).unwrap();
+        checked(&store).findings
+    };
+    let frames = row.outcome.as_ref().unwrap().frames;
+    let mut mark = Mark {
+        at: frames,
+        frames: Frames(1),
+        kind: MarkKind::Masked,
+    };
+    let found = found_with(mark);
+    assert!(
+        matches!(found[..], [Finding::Marks { .. }, Finding::Facts { .. }]),
+        "{found:?}"
+    );
+    mark.kind = MarkKind::Skipped;
+    let found = found_with(mark);
+    assert!(matches!(found[..], [Finding::Facts { .. }]), "{found:?}");
 }
 
 #[test]

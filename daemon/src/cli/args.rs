@@ -2,17 +2,21 @@
 //! files of their names.
 
 mod access;
+mod calls;
 mod prompts;
 mod values;
+mod webhooks;
 
 use std::path::PathBuf;
 
 pub use access::*;
+pub use calls::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use prompts::*;
 use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
 use uuid::Uuid;
 pub use values::*;
+pub use webhooks::*;
 
 const EXIT_CODES: &str = "EXIT CODES
   0  done
@@ -61,12 +65,32 @@ pub enum Command {
     /// Show how the daemon is doing
     #[command(after_help = "EXAMPLE\n  callreel status --json")]
     Status,
-    /// List lines: device state, levels, losses
+    /// List lines: device state, levels, losses, what they play to and their session
     #[command(after_help = "EXAMPLE\n  callreel lines")]
     Lines,
-    /// List calls in progress
-    #[command(after_help = "EXAMPLE\n  callreel calls")]
-    Calls,
+    /// List calls, watch their events live, and control them by hand
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "EXAMPLE\n  callreel calls\n  callreel calls watch\n  \
+                      callreel calls hangup 1f0c2d3e"
+    )]
+    Calls {
+        /// What to do; without it, list them.
+        #[command(subcommand)]
+        command: Option<CallsCommand>,
+        /// Which to list.
+        #[command(flatten)]
+        list: CallsListArgs,
+    },
+    /// Applications that control calls: their keys, webhooks and limits
+    #[command(
+        subcommand,
+        after_help = "EXAMPLE\n  callreel app set acme --generate-key"
+    )]
+    App(AppCommand),
+    /// Events on their way to applications, and those that could not be delivered
+    #[command(subcommand, after_help = "EXAMPLE\n  callreel webhooks list")]
+    Webhooks(WebhooksCommand),
     /// Add, list and change tenants, the owners of recordings, keys and users
     #[command(subcommand, after_help = "EXAMPLE\n  callreel tenant add acme")]
     Tenant(TenantCommand),

@@ -97,24 +97,24 @@ impl Client {
         mut progress: impl FnMut(&Progress),
     ) -> Result<T, CliError> {
         let body = serde_json::to_vec(value).map_err(CliError::NotJson)?;
-        let mut answer = self.send(Method::POST, path, body.into()).await?;
-        let mut waiting = Vec::new();
-        while let Some(piece) = next(&mut answer).await? {
-            waiting.extend_from_slice(&piece);
-            while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
-                let rest = waiting.split_off(end + 1);
-                let line = std::mem::replace(&mut waiting, rest);
-                match serde_json::from_slice(&line).map_err(CliError::NotUnderstood)? {
-                    Event::Progress(now) => progress(&now),
-                    Event::Done(value) => return Ok(value),
-                    Event::Error(error) => return Err(CliError::Refused(error)),
-                }
-            }
-            if waiting.len() > ANSWER_BYTES_MAX {
-                return Err(CliError::Cut);
+        let mut lines = Lines::of(self.send(Method::POST, path, body.into()).await?);
+        while let Some(line) = lines.next().await? {
+            match serde_json::from_slice(&line).map_err(CliError::NotUnderstood)? {
+                Event::Progress(now) => progress(&now),
+                Event::Done(value) => return Ok(value),
+                Event::Error(error) => return Err(CliError::Refused(error)),
             }
         }
         Err(CliError::Cut)
+    }
+
+    /// Begins to read an answer line by line.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn lines(&self, path: &str) -> Result<Lines, CliError> {
+        let answer = self.send(Method::GET, path, Bytes::new()).await?;
+        Ok(Lines::of(answer))
     }
 
     /// Reads a stream of bytes piece by piece, and tells its length first.
@@ -177,6 +177,43 @@ impl Client {
         }
         let error: ErrorAnswer = whole(answer).await?;
         Err(CliError::Refused(error.error))
+    }
+}
+
+/// The lines of an answer, as they come.
+pub struct Lines {
+    answer: Response<Incoming>,
+    waiting: Vec<u8>,
+}
+
+impl Lines {
+    const fn of(answer: Response<Incoming>) -> Self {
+        let waiting = Vec::new();
+        Self { answer, waiting }
+    }
+
+    /// The next line, with its end; `None` at the answer's end. Nothing is lost when this is
+    /// dropped before it is done.
+    ///
+    /// # Errors
+    /// [`CliError::Broken`], and [`CliError::Cut`] for a line that is too long.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, CliError> {
+        let mut looked_at = 0;
+        loop {
+            let fresh = &self.waiting[looked_at..];
+            if let Some(end) = fresh.iter().position(|byte| *byte == b'\n') {
+                let rest = self.waiting.split_off(looked_at + end + 1);
+                return Ok(Some(std::mem::replace(&mut self.waiting, rest)));
+            }
+            looked_at = self.waiting.len();
+            if looked_at > ANSWER_BYTES_MAX {
+                return Err(CliError::Cut);
+            }
+            match next(&mut self.answer).await? {
+                Some(piece) => self.waiting.extend_from_slice(&piece),
+                None => return Ok(None),
+            }
+        }
     }
 }
 

@@ -110,6 +110,31 @@ pub enum CliError {
         /// Of so many.
         all: usize,
     },
+    /// A session did not do what it was told to.
+    #[error("{command} failed: {error}")]
+    CommandFailed {
+        /// The command.
+        command: String,
+        /// Why.
+        error: String,
+    },
+    /// A command was taken on, and nothing more was heard of it.
+    #[error("{0} was taken on, but its outcome was not told in time; 'callreel calls' shows more")]
+    NoOutcome(String),
+    /// No session's UUID begins like this.
+    #[error("no session begins with '{0}'; 'callreel calls' lists those that are on")]
+    NoSession(String),
+    /// Several do.
+    #[error("{count} sessions begin with '{beginning}'; give more of the UUID")]
+    SeveralSessions {
+        /// The letters.
+        beginning: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// The daemon went away while it was listened to.
+    #[error("the daemon has stopped; begin again when it runs")]
+    DaemonWent,
     /// Checking or rebuilding.
     #[error(transparent)]
     Upkeep(#[from] crate::control::UpkeepError),
@@ -128,8 +153,10 @@ impl CliError {
             | Self::NoPassword
             | Self::PasswordsDiffer
             | Self::PasswordLength
+            | Self::SeveralSessions { .. }
             | Self::SingleOnly(_) => Exit::Usage,
-            Self::NotRunning { .. } => Exit::NotRunning,
+            Self::NoSession(_) => Exit::NotFound,
+            Self::NotRunning { .. } | Self::DaemonWent => Exit::NotRunning,
             Self::Denied(_) => Exit::Denied,
             Self::Exists(_) | Self::DaemonRuns(_) => Exit::Conflict,
             Self::Upkeep(error) if error.is_locked() => Exit::Conflict,

@@ -2,13 +2,15 @@
 //! `reindex` and `devices` also work without a daemon.
 //!
 //! ```text
-//!  args ──▶ run ──▶ status, access, users, prompts, recordings, import ──▶ client.rs ──▶ daemon
+//!  args ──▶ run ──▶ status, calls, watch, webhooks, access, users, ──▶ client.rs ──▶ daemon
+//!              │    prompts, recordings, import
 //!              ├──▶ upkeep.rs ──▶ daemon, or the data folder
 //!              └──▶ devices.rs ──▶ ALSA                      all ──▶ output.rs ──▶ terminal
 //! ```
 
 mod access;
 pub mod args;
+mod calls;
 pub mod client;
 pub mod devices;
 pub mod error;
@@ -24,6 +26,8 @@ mod status;
 mod tests;
 mod upkeep;
 mod users;
+mod watch;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -126,7 +130,12 @@ fn run(cli: Cli) -> Result<(), CliError> {
         match command {
             Command::Status => status::status(&context).await,
             Command::Lines => status::lines(&context).await,
-            Command::Calls => status::calls(&context).await,
+            Command::Calls { command, list } => match command {
+                Some(command) => calls::run(&context, command).await,
+                None => calls::list(&context, list).await,
+            },
+            Command::App(command) => webhooks::app(&context, command).await,
+            Command::Webhooks(command) => webhooks::webhooks(&context, command).await,
             Command::Reload => status::reload(&context).await,
             Command::Tenant(command) => access::tenant(&context, command).await,
             Command::Key(command) => access::key(&context, command).await,

@@ -104,10 +104,22 @@ pub fn write(text: &str) -> Result<(), CliError> {
 /// # Errors
 /// [`CliError::Output`], as for [`write`].
 pub fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    put(bytes).map(drop)
+}
+
+/// Writes to standard output for as long as there is a reader; false when it went away.
+///
+/// # Errors
+/// [`CliError::Output`].
+pub fn write_on(text: &str) -> Result<bool, CliError> {
+    put(text.as_bytes())
+}
+
+fn put(bytes: &[u8]) -> Result<bool, CliError> {
     let mut output = std::io::stdout().lock();
     match output.write_all(bytes).and_then(|()| output.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(CliError::Output),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true).map_err(CliError::Output),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where a new password comes from: the terminal, without echo; standard input; or chance. Never
+//! Where a new password or key comes from: the terminal, without echo; standard input; or chance. Never
 //! an argument, which other users of the machine can see.
 
 use std::fs::{File, OpenOptions};
@@ -37,6 +37,23 @@ pub(super) fn obtain(source: PasswordArgs) -> Result<Password, CliError> {
         return Err(CliError::PasswordLength);
     }
     Ok(Password { text, made: false })
+}
+
+/// An application's key from standard input, or by chance; none where neither is asked for. Its
+/// form is the daemon's business.
+///
+/// # Errors
+/// [`CliError::Random`], and what reading fails with.
+pub(super) fn api_key(from_stdin: bool, generate: bool) -> Result<Option<Password>, CliError> {
+    if generate {
+        let text = make()?;
+        return Ok(Some(Password { text, made: true }));
+    }
+    if !from_stdin {
+        return Ok(None);
+    }
+    let text = line(&mut std::io::stdin().lock()).map_err(CliError::Input)?;
+    Ok(Some(Password { text, made: false }))
 }
 
 fn ask_twice() -> Result<String, CliError> {

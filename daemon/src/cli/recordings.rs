@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::output::{length, or_dash, size, table, write_bytes};
 use super::partial::Partial;
 use super::{import, output};
-use crate::control::wire::{Deleted, Page, Recording, StartRecording, StopRecording};
+use crate::control::wire::{Deleted, Mark, Page, Recording, StartRecording, StopRecording};
 
 /// What is asked for at once when many are wanted.
 const PAGE: usize = 500;
@@ -212,11 +212,42 @@ fn describe(recording: &Recording) -> String {
             );
             rows.push(("gap", text));
         }
+        rows.extend(marks(&outcome.marks));
     }
     let line =
         |(name, value): &(&str, String)| format!("{name:<12} {}\n", output::printable(value));
     rows.iter().map(line).collect()
 }
+
+/// Marks in rows: digits many to a row, spans one each.
+fn marks(marks: &[Mark]) -> Vec<(&'static str, String)> {
+    let at = |mark: &Mark| format!("{}.{:03}", length(mark.at_ms), mark.at_ms % 1_000);
+    let digit = |mark: &&Mark| format!("{} at {}", mark.digit.unwrap_or('?'), at(mark));
+    let (digits, spans): (Vec<_>, Vec<_>) = marks.iter().partition(|mark| mark.kind == "digit");
+    let rows = digits.chunks(DIGITS_A_ROW).map(|some| {
+        let texts: Vec<_> = some.iter().map(digit).collect();
+        ("digits", texts.join(", "))
+    });
+    let spans = spans.into_iter().map(|mark| match mark.kind.as_str() {
+        "masked" => ("masked", format!("{} ms at {}", mark.duration_ms, at(mark))),
+        "paused" => ("paused", format!("{} ms at {}", mark.duration_ms, at(mark))),
+        "skipped" => (
+            "skipped",
+            format!(
+                "{} ms, at {} but not in the recording",
+                mark.duration_ms,
+                at(mark)
+            ),
+        ),
+        other => (
+            "mark",
+            format!("{other}, {} ms at {}", mark.duration_ms, at(mark)),
+        ),
+    });
+    rows.chain(spans).collect()
+}
+
+const DIGITS_A_ROW: usize = 6;
 
 async fn export(
     context: &Context,
@@ -293,4 +324,32 @@ async fn delete(
             .map(|recid| format!("recording {recid} deleted\n"))
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_rows() {
+        let mark = |at_ms, kind: &str, digit| Mark {
+            at_ms,
+            duration_ms: 80,
+            kind: kind.into(),
+            digit,
+        };
+        let mut all: Vec<_> = (0..7)
+            .map(|n| mark(n * 1_000, "digit", Some('5')))
+            .collect();
+        all.push(mark(61_250, "digit", None));
+        all.push(mark(61_250, "masked", None));
+        all.push(mark(70_000, "skipped", None));
+        let rows = marks(&all);
+        let names: Vec<_> = rows.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["digits", "digits", "masked", "skipped"]);
+        assert!(rows[0].1.starts_with("5 at 0:00.000, 5 at 0:01.000"));
+        assert_eq!(rows[1].1, "5 at 0:06.000, ? at 1:01.250");
+        assert_eq!(rows[2].1, "80 ms at 1:01.250");
+        assert!(marks(&[]).is_empty());
+    }
 }

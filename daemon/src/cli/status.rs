@@ -1,9 +1,9 @@
-//! `status`, `lines`, `calls` and `reload`.
+//! `status`, `lines` and `reload`.
 
 use super::Context;
 use super::error::CliError;
 use super::output::{length, or_dash, printable, size, table};
-use crate::control::wire::{Call, Items, Line, Reloaded, Status};
+use crate::control::wire::{Items, Line, Reloaded, Status, WebhookTotals};
 
 pub(super) async fn status(context: &Context) -> Result<(), CliError> {
     let status: Status = context.client.get("/status").await?;
@@ -41,7 +41,17 @@ fn describe(status: &Status) -> String {
                 status.lines.running, status.lines.lost, status.lines.total
             ),
         ),
-        ("calls", format!("{} in progress", status.calls)),
+        (
+            "calls",
+            format!(
+                "{} being recorded, {} under control ({} since the start, {} events told)",
+                status.calls,
+                status.sessions.active,
+                status.sessions.started,
+                status.sessions.events
+            ),
+        ),
+        ("webhooks", webhooks(&status.webhooks)),
         (
             "recordings",
             format!(
@@ -69,6 +79,21 @@ fn describe(status: &Status) -> String {
         .collect()
 }
 
+fn webhooks(totals: &WebhookTotals) -> String {
+    if totals.applications == 0 {
+        return "no applications".to_owned();
+    }
+    let stopped = match totals.stopped {
+        0 => String::new(),
+        some => format!(" ({some} stopped by their receiver)"),
+    };
+    format!(
+        "{} waiting, {} dead; {} delivered and {} attempts failed since the start; {} \
+         applications{stopped}",
+        totals.waiting, totals.dead, totals.delivered, totals.failed, totals.applications
+    )
+}
+
 pub(super) async fn lines(context: &Context) -> Result<(), CliError> {
     let lines: Items<Line> = context.client.get("/lines").await?;
     context.output.show(&lines, |lines| {
@@ -85,13 +110,15 @@ pub(super) async fn lines(context: &Context) -> Result<(), CliError> {
             "LEVEL",
             "LOST",
             "RECORDING",
+            "SESSION",
+            "PLAYS_TO",
             "ERROR",
         ];
         table(heading, &rows)
     })
 }
 
-fn line_row(line: &Line) -> [String; 9] {
+fn line_row(line: &Line) -> [String; 11] {
     let channels = if line.format.channels == 2 {
         "stereo"
     } else {
@@ -118,33 +145,10 @@ fn line_row(line: &Line) -> [String; 9] {
         },
         line.lost_frames.to_string(),
         or_dash(line.recid.as_deref()),
+        line.session_uuid
+            .map_or_else(|| "-".to_owned(), super::calls::short),
+        or_dash(line.playback.as_deref()),
         or_dash(line.error.as_deref()),
-    ]
-}
-
-pub(super) async fn calls(context: &Context) -> Result<(), CliError> {
-    let calls: Items<Call> = context.client.get("/calls").await?;
-    context.output.show(&calls, |calls| {
-        if calls.items.is_empty() {
-            return "no calls are in progress\n".into();
-        }
-        let rows: Vec<_> = calls.items.iter().map(call_row).collect();
-        table(
-            ["RECID", "LINE", "TENANT", "STARTED", "LENGTH", "FROM", "TO"],
-            &rows,
-        )
-    })
-}
-
-fn call_row(call: &Call) -> [String; 7] {
-    [
-        call.recording.recid.clone(),
-        call.line.clone(),
-        call.recording.tenant.clone(),
-        call.started_at.clone(),
-        length(call.duration_ms),
-        or_dash(call.recording.from.as_deref()),
-        or_dash(call.recording.to.as_deref()),
     ]
 }
 

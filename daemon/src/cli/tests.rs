@@ -28,6 +28,13 @@ fn without_a_daemon_commands_say_so() {
         &["status"][..],
         &["lines", "--json"],
         &["calls"],
+        &["calls", "watch"],
+        &["calls", "watch", "--session", "1f0c2d3e"],
+        &["calls", "hangup", "1f0c2d3e-0000-4000-8000-000000000000"],
+        &["app", "list"],
+        &["app", "set", "a", "--generate-key"],
+        &["webhooks", "list", "--dead"],
+        &["webhooks", "replay", "--tenant", "a", "--all", "--yes"],
         &["reload"],
         &["tenant", "list"],
         &["key", "issue", "--tenant", "a", "--family", "task-audio"],
@@ -232,6 +239,93 @@ const STEPS: &[(&str, Exit)] = &[
     ("check", Exit::Ok),
     ("check --json", Exit::Ok),
 ];
+
+/// The same for calls under control, on a line whose calls the test's exchange makes.
+const CALL_STEPS: &[(&str, Exit)] = &[
+    ("calls", Exit::Ok),
+    ("calls open nowhere", Exit::NotFound),
+    ("calls open front-desk --caller-id +15550100", Exit::Ok),
+    ("calls open front-desk", Exit::Conflict),
+    ("calls --tenant acme", Exit::Ok),
+    ("calls list --ended --json", Exit::Ok),
+    ("calls list --tenant nobody", Exit::NotFound),
+    ("calls show 1f0c2d3e", Exit::Ok),
+    ("calls show abcd", Exit::NotFound),
+    ("calls answer 1f0c2d3e --json", Exit::Ok),
+    (
+        "calls play 1f0c2d3e https://a.example/1.wav --offset 3",
+        Exit::Ok,
+    ),
+    ("calls play 1f0c2d3e ftp://a.example/1.wav", Exit::Usage),
+    ("calls stop 1f0c2d3e", Exit::Failed),
+    ("calls stop 1f0c2d3e --json", Exit::Failed),
+    ("calls record start 1f0c2d3e --mask-digits", Exit::Ok),
+    ("calls record pause 1f0c2d3e --skip", Exit::Ok),
+    ("calls record resume 1f0c2d3e", Exit::Ok),
+    ("calls record stop 1f0c2d3e", Exit::Ok),
+    ("calls hangup 1f0c2d3e --cause lower", Exit::Usage),
+    ("calls hangup 1f0c2d3e", Exit::Ok),
+    ("calls hangup 1f0c2d3e", Exit::Conflict),
+    ("calls show 1f0c2d3e --json", Exit::Ok),
+    ("calls watch --tenant nobody", Exit::NotFound),
+    ("status", Exit::Ok),
+    ("lines", Exit::Ok),
+    ("app list", Exit::Ok),
+    ("webhooks list", Exit::Ok),
+    ("app set crm --rate-limit 5", Exit::Usage),
+    (
+        "app set crm --generate-key --webhook-url http://127.0.0.1/",
+        Exit::Usage,
+    ),
+    (
+        "app set crm --generate-key --webhook-url https://192.0.2.1/hook",
+        Exit::Ok,
+    ),
+    (
+        "app set crm --generate-key --new-secret --events dtmf,call.new --json",
+        Exit::Ok,
+    ),
+    ("app set crm --no-webhook --all-events", Exit::Ok),
+    ("app show crm", Exit::Ok),
+    ("app show none", Exit::NotFound),
+    ("app list --json", Exit::Ok),
+    ("webhooks list --tenant crm", Exit::Ok),
+    ("webhooks list --dead", Exit::Ok),
+    (
+        "webhooks show 0b0f7f8e-6f0a-4c53-9d0c-3a3f1f1c2d3e",
+        Exit::NotFound,
+    ),
+    ("webhooks replay --tenant crm --all --dry-run", Exit::Ok),
+    ("webhooks replay --tenant crm --all --yes", Exit::Ok),
+    (
+        "webhooks replay --tenant crm 0b0f7f8e-6f0a-4c53-9d0c-3a3f1f1c2d3e",
+        Exit::Failed,
+    ),
+    (
+        "webhooks replay --tenant nobody --all --yes",
+        Exit::NotFound,
+    ),
+    ("status --json", Exit::Ok),
+];
+
+#[test]
+fn calls_and_applications_are_controlled() {
+    let rig = Rig::with_line();
+    for (step, exit) in CALL_STEPS {
+        let socket = ["--socket", text(rig.client.socket())];
+        let arguments: Vec<&str> = socket.into_iter().chain(step.split(' ')).collect();
+        assert_eq!(run(&arguments), *exit, "{step}");
+    }
+}
+
+#[test]
+fn watching_ends_when_the_daemon_goes() {
+    let mut rig = Rig::with_line();
+    let socket = rig.client.socket().to_owned();
+    let watching = std::thread::spawn(move || run(&["--socket", text(&socket), "calls", "watch"]));
+    rig.stop_when_watched();
+    assert_eq!(watching.join().expect("watched"), Exit::NotRunning);
+}
 
 #[test]
 fn commands_and_the_daemon_understand_each_other() {

@@ -1,13 +1,13 @@
 //! From the engine's and the store's words to those of the wire.
 
 use audio_io::format::StreamFormat;
-use audio_io::units::WallMillis;
+use audio_io::units::{SampleRate, WallMillis};
 use serde::Serialize;
 use storage::account::{Lock, LockSubject, SessionRow, SigningKey, UserRow};
 use storage::ids::Names;
 use storage::prompt::{PromptOrigin, PromptRow};
 use storage::record::{
-    KeyRow, Recording, RecordingFacts, RecordingOutcome, RecordingState, Tenant,
+    KeyRow, Mark, MarkKind, Recording, RecordingFacts, RecordingOutcome, RecordingState, Tenant,
 };
 
 use time::OffsetDateTime;
@@ -55,6 +55,8 @@ pub(super) fn line(line: LineSnapshot) -> wire::Line {
             .collect(),
         voice: line.voice,
         recid: line.recording.map(|id| id.to_string()),
+        playback: line.playback,
+        session_uuid: line.session,
     }
 }
 
@@ -135,8 +137,27 @@ fn outcome(facts: &RecordingFacts, outcome: &RecordingOutcome) -> wire::Outcome 
             .collect(),
         sealed_at: rfc3339(outcome.sealed_at),
         gaps: outcome.gaps.iter().map(gap).collect(),
+        marks: marks(&outcome.marks, rate),
         levels: outcome.levels.iter().map(level).collect(),
     }
+}
+
+fn marks(marks: &[Mark], rate: SampleRate) -> Vec<wire::Mark> {
+    let mark = |mark: &Mark| {
+        let (kind, digit) = match mark.kind {
+            MarkKind::Digit(digit) => ("digit", digit),
+            MarkKind::Masked => ("masked", None),
+            MarkKind::Paused => ("paused", None),
+            MarkKind::Skipped => ("skipped", None),
+        };
+        wire::Mark {
+            at_ms: rate.duration_of(mark.at).0,
+            duration_ms: rate.duration_of(mark.frames).0,
+            kind: kind.into(),
+            digit,
+        }
+    };
+    marks.iter().map(mark).collect()
 }
 
 fn names(names: &Names) -> wire::Names {
@@ -299,6 +320,8 @@ pub fn parse_time(text: &str) -> Result<WallMillis, BadTime> {
 
 #[cfg(test)]
 mod tests {
+    use audio_io::units::Frames;
+
     use super::*;
 
     #[test]
@@ -316,6 +339,37 @@ mod tests {
         ] {
             assert_eq!(at(bad), Err(BadTime), "{bad}");
         }
+    }
+
+    #[test]
+    fn marks_are_told_in_milliseconds() {
+        let mark = |at, frames, kind| Mark {
+            at: Frames(at),
+            frames: Frames(frames),
+            kind,
+        };
+        let told = marks(
+            &[
+                mark(8_000, 800, MarkKind::Digit(Some('#'))),
+                mark(8_000, 800, MarkKind::Masked),
+                mark(16_000, 400, MarkKind::Digit(None)),
+                mark(24_000, 80_000, MarkKind::Skipped),
+            ],
+            StreamFormat::TELEPHONE.rate,
+        );
+        let told: Vec<_> = told
+            .iter()
+            .map(|mark| (mark.at_ms, mark.duration_ms, mark.kind.as_str(), mark.digit))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (1_000, 100, "digit", Some('#')),
+                (1_000, 100, "masked", None),
+                (2_000, 50, "digit", None),
+                (3_000, 10_000, "skipped", None),
+            ]
+        );
     }
 
     #[test]

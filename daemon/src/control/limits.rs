@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::session::limits::COMMAND_WITHIN;
+
 /// Connections at once. When full, further ones wait in the kernel's backlog.
 pub(super) const CONNECTIONS_MAX: usize = 32;
 
@@ -32,9 +34,24 @@ pub(super) const PIECE_BYTES: u64 = 256 * 1024;
 /// How long open answers may go on when the daemon stops; then they are cut off.
 pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
+/// Readers that watch calls at once. More are refused, so that connections are left for commands.
+pub(super) const WATCHERS_MAX: usize = 16;
+
+/// How long the outcome of a command to a session is waited for; then the answer has none.
+pub(super) const OUTCOME_WITHIN: Duration = Duration::from_secs(3);
+
+/// Ids in one replay of dead letters. More are refused.
+pub(super) const REPLAY_IDS_MAX: usize = 1_000;
+
+/// A UUID in a list of JSON: 36 characters, quotes, a comma and a space.
+const UUID_JSON_BYTES: usize = 40;
+
 /// Progress of one job is told at most this often.
 pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
+const _: () = assert!(WATCHERS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(OUTCOME_WITHIN.as_secs() > COMMAND_WITHIN.as_secs());
+const _: () = assert!(REPLAY_IDS_MAX * UUID_JSON_BYTES < BODY_BYTES_MAX);
 const _: () = assert!(
     PAGE_DEFAULT <= PAGE_MAX,
     "the default page is a possible page"

@@ -1,18 +1,24 @@
-//! Status, lines, calls, and starting and stopping recordings.
+//! Status, lines, and starting and stopping recordings.
 
 use super::answer::{Answer, Refusal, ok};
 use super::convert;
 use super::recordings::{self, Wanted};
 use super::serve::{Desk, blocking};
-use super::tenants;
 use super::wire::{Items, LineCounts, StartRecording, Status, StopRecording};
+use super::{calls, tenants, webhooks};
 use crate::logging::rfc3339;
 
 pub(super) async fn status(desk: &Desk) -> Result<Answer, Refusal> {
     let app = &desk.app;
     let storage = app.storage.clone();
     // Free space is asked of the file system, which may hang with its disk.
-    let metrics = blocking(move || Ok::<_, Refusal>(storage.metrics())).await?;
+    let (metrics, mut webhooks) = blocking(move || {
+        let webhooks = webhooks::totals(&storage.outbox())?;
+        Ok::<_, Refusal>((storage.metrics(), webhooks))
+    })
+    .await?;
+    let delivery = app.calls.webhook_figures();
+    (webhooks.delivered, webhooks.failed) = (delivery.delivered, delivery.failed);
     let lines = app.engine.lines();
     let in_state = |state: &str| lines.iter().filter(|line| line.state == state).count();
     let config = app.config.load();
@@ -44,6 +50,8 @@ pub(super) async fn status(desk: &Desk) -> Result<Answer, Refusal> {
             lost: in_state("lost"),
         },
         calls: app.engine.calls().len(),
+        sessions: calls::counts(desk),
+        webhooks,
         totals: convert::totals(app.engine.totals()),
     })
 }
@@ -52,22 +60,6 @@ pub(super) fn lines(desk: &Desk) -> Result<Answer, Refusal> {
     let lines = desk.app.engine.lines();
     ok(&Items {
         items: lines.into_iter().map(convert::line).collect(),
-    })
-}
-
-pub(super) fn calls(desk: &Desk) -> Result<Answer, Refusal> {
-    let lines = desk.app.engine.lines();
-    let tenant_of = |id| {
-        let line = lines.iter().find(|line| line.tenant_id == id);
-        line.map_or_else(String::new, |line| line.tenant.clone())
-    };
-    let calls = desk.app.engine.calls().into_iter();
-    let calls = calls.map(|call| {
-        let tenant = tenant_of(call.recording.tenant);
-        convert::call(call, &tenant)
-    });
-    ok(&Items {
-        items: calls.collect(),
     })
 }
 

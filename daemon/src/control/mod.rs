@@ -10,7 +10,9 @@
 //! out. What is not here: the public API (`http`), and how answers are shown (`cli`).
 
 mod answer;
+mod calls;
 mod convert;
+mod events;
 mod import;
 mod jobs;
 mod keys;
@@ -27,6 +29,7 @@ mod tenants;
 pub(crate) mod tests;
 mod upkeep;
 mod users;
+mod webhooks;
 pub mod wire;
 
 use std::path::PathBuf;
@@ -105,7 +108,7 @@ impl ControlServer {
             .build()
             .map_err(|source| io("start a runtime", source))?;
         let (stop, stopped) = watch::channel(false);
-        let desk = Arc::new(Desk::new(app, reload, group));
+        let desk = Arc::new(Desk::new(app, reload, group, stopped.clone()));
         let thread = std::thread::Builder::new()
             .name("control".into())
             .spawn(move || {

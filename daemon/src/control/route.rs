@@ -4,10 +4,12 @@ use std::str::FromStr;
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
-use storage::ids::{NameError, PromptId, TenantName, UserName};
+use storage::ids::{AppId, NameError, PromptId, TenantName, UserName};
+use uuid::Uuid;
 
 use super::answer::Refusal;
 use super::wire::{ErrorCode, PREFIX};
+use crate::engine::session::command::CommandKind;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,16 @@ pub(super) enum Route {
     Status,
     Lines,
     Calls,
+    OpenCall,
+    Call(Uuid),
+    CallCommand(Uuid, CommandKind),
+    CallEvents,
+    Apps,
+    App(AppId),
+    SetApp(AppId),
+    DeadLetters,
+    DeadLetter(Uuid),
+    Replay,
     Tenants,
     AddTenant,
     SetTenant(TenantName),
@@ -68,7 +80,8 @@ impl Route {
         let choices: Vec<(Method, Self)> = match parts.as_slice() {
             ["status"] => vec![(Method::GET, Self::Status)],
             ["lines"] => vec![(Method::GET, Self::Lines)],
-            ["calls"] => vec![(Method::GET, Self::Calls)],
+            ["calls", ..] => Self::of_calls(&parts)?,
+            ["apps" | "webhooks", ..] => Self::of_applications(&parts)?,
             ["tenants"] => vec![
                 (Method::GET, Self::Tenants),
                 (Method::POST, Self::AddTenant),
@@ -142,6 +155,44 @@ impl Route {
         })
     }
 
+    /// What there is below `/calls`.
+    fn of_calls(parts: &[&str]) -> Result<Vec<(Method, Self)>, Refusal> {
+        Ok(match parts {
+            ["calls"] => vec![(Method::GET, Self::Calls), (Method::POST, Self::OpenCall)],
+            ["calls", "events"] => vec![(Method::GET, Self::CallEvents)],
+            ["calls", id] => vec![(Method::GET, Self::Call(uuid(id, "a session's UUID")?))],
+            ["calls", id, command @ ..] => match CommandKind::from_path(&command.join("/")) {
+                Some(kind) => {
+                    let id = uuid(id, "a session's UUID")?;
+                    vec![(Method::POST, Self::CallCommand(id, kind))]
+                }
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        })
+    }
+
+    /// What there is below `/apps` and `/webhooks`.
+    fn of_applications(parts: &[&str]) -> Result<Vec<(Method, Self)>, Refusal> {
+        Ok(match parts {
+            ["apps"] => vec![(Method::GET, Self::Apps)],
+            ["apps", text] => {
+                let id: AppId = parsed(text)?;
+                vec![
+                    (Method::GET, Self::App(id.clone())),
+                    (Method::POST, Self::SetApp(id)),
+                ]
+            }
+            ["webhooks", "dead"] => vec![(Method::GET, Self::DeadLetters)],
+            ["webhooks", "dead", id] => {
+                let id = uuid(id, "a dead letter's id")?;
+                vec![(Method::GET, Self::DeadLetter(id))]
+            }
+            ["webhooks", "replay"] => vec![(Method::POST, Self::Replay)],
+            _ => Vec::new(),
+        })
+    }
+
     /// What there is below `/prompts`.
     fn of_prompts(parts: &[&str]) -> Result<Vec<(Method, Self)>, Refusal> {
         let id = |text: &str| number(text, "a prompt's id").map(PromptId);
@@ -176,6 +227,13 @@ fn parsed<T: FromStr<Err = NameError>>(text: &str) -> Result<T, Refusal> {
 fn number<T: FromStr>(text: &str, what: &str) -> Result<T, Refusal> {
     text.parse().map_err(|_| {
         let message = format!("'{text}' is not {what}; it is a number");
+        Refusal::new(ErrorCode::BadRequest, message)
+    })
+}
+
+fn uuid(text: &str, what: &str) -> Result<Uuid, Refusal> {
+    text.parse().map_err(|_| {
+        let message = format!("'{text}' is not {what}");
         Refusal::new(ErrorCode::BadRequest, message)
     })
 }
@@ -258,7 +316,7 @@ mod tests {
             find(Method::POST, "/recordings/import").expect("known"),
             Route::Import
         );
-        let code = |method, path| find(method, path).map_err(|refusal| refusal.0.code);
+        let code = |method, path: &str| find(method, path).map_err(|refusal| refusal.0.code);
         assert_eq!(code(Method::GET, "/nope"), Err(ErrorCode::NotFound));
         assert_eq!(
             code(Method::PUT, "/tenants"),
@@ -273,7 +331,21 @@ mod tests {
             find(Method::GET, "/prompts/7/audio").expect("known"),
             Route::PromptAudio(PromptId(7))
         );
+        let id = Uuid::from_u128(7);
+        assert_eq!(
+            find(Method::POST, &format!("/calls/{id}/playback/start")).expect("known"),
+            Route::CallCommand(id, CommandKind::PlaybackStart)
+        );
+        assert_eq!(
+            find(Method::GET, "/calls/events").expect("known"),
+            Route::CallEvents
+        );
+        let nowhere = code(Method::POST, &format!("/calls/{id}/playback"));
+        assert_eq!(nowhere, Err(ErrorCode::NotFound));
         for (method, path) in [
+            (Method::GET, "/calls/7"),
+            (Method::POST, "/apps/a%2Fb"),
+            (Method::GET, "/webhooks/dead/7"),
             (Method::PATCH, "/users/a%20b"),
             (Method::DELETE, "/signing-keys/-1"),
             (Method::GET, "/prompts/x"),

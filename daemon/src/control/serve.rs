@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -18,13 +19,17 @@ use audio_io::units::WallMillis;
 use std::time::Duration;
 
 use super::answer::{Answer, Refusal};
-use super::limits::{BODY_BYTES_MAX, CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN};
+use super::limits::{BODY_BYTES_MAX, CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, WATCHERS_MAX};
 use super::peer::{Admission, Peer};
 use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
-use super::{ReloadHook, import, jobs, keys, lines, prompts, recordings, tenants, users};
+use super::{
+    ReloadHook, calls, events, import, jobs, keys, lines, prompts, recordings, tenants, users,
+    webhooks,
+};
 use crate::app::App;
+use crate::http::wire::session_commands::COMMAND_BODY_BYTES;
 
 /// What every request has at hand.
 pub(super) struct Desk {
@@ -34,11 +39,20 @@ pub(super) struct Desk {
     pub(super) started: Duration,
     /// One check at a time: each reads every recording.
     pub(super) checking: Semaphore,
+    /// Readers that watch calls.
+    pub(super) watching: Arc<Semaphore>,
+    /// True once the socket is being closed.
+    pub(super) stopped: watch::Receiver<bool>,
     admission: Admission,
 }
 
 impl Desk {
-    pub(super) fn new(app: App, reload: ReloadHook, group: Option<Gid>) -> Self {
+    pub(super) fn new(
+        app: App,
+        reload: ReloadHook,
+        group: Option<Gid>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
         let (started_at, started) = (app.clock.wall(), app.clock.monotonic());
         let admission = Admission {
             own: Uid::effective(),
@@ -50,6 +64,8 @@ impl Desk {
             started_at,
             started,
             checking: Semaphore::new(1),
+            watching: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            stopped,
             admission,
         }
     }
@@ -156,7 +172,20 @@ async fn dispatch(
     match route {
         Route::Status => lines::status(&desk).await,
         Route::Lines => lines::lines(&desk),
-        Route::Calls => lines::calls(&desk),
+        Route::Calls => calls::list(&desk, query).await,
+        Route::OpenCall => calls::open(&desk, body(request).await?).await,
+        Route::Call(uuid) => calls::show(&desk, uuid).await,
+        Route::CallCommand(uuid, kind) => {
+            let body = bytes(request, COMMAND_BODY_BYTES).await?;
+            calls::command(&desk, uuid, kind, body).await
+        }
+        Route::CallEvents => events::watch(desk, query).await,
+        Route::Apps => webhooks::apps(&desk, query).await,
+        Route::App(id) => webhooks::app(&desk, id).await,
+        Route::SetApp(id) => webhooks::set(&desk, id, body(request).await?).await,
+        Route::DeadLetters => webhooks::dead(&desk, query).await,
+        Route::DeadLetter(id) => webhooks::dead_letter(&desk, id).await,
+        Route::Replay => webhooks::replay(&desk, body(request).await?).await,
         Route::StartRecording => lines::start(&desk, body(request).await?).await,
         Route::StopRecording => lines::stop(&desk, body(request).await?).await,
         Route::Tenants => tenants::list(&desk).await,
@@ -194,10 +223,17 @@ async fn dispatch(
 
 /// Reads a JSON body.
 async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refusal> {
-    let body = Limited::new(request.into_body(), BODY_BYTES_MAX);
-    let bytes = body.collect().await.map_err(|error| {
+    let bytes = bytes(request, BODY_BYTES_MAX).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Refusal::new(ErrorCode::BadRequest, format!("the body: {error}")))
+}
+
+/// Reads a body that is not longer than this.
+async fn bytes(request: Request<Incoming>, most: usize) -> Result<Bytes, Refusal> {
+    let body = Limited::new(request.into_body(), most);
+    let collected = body.collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
-            let message = format!("a request's body is at most {BODY_BYTES_MAX} bytes");
+            let message = format!("this request's body is at most {most} bytes");
             Refusal::new(ErrorCode::TooLarge, message)
         } else {
             Refusal::new(
@@ -206,8 +242,7 @@ async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refu
             )
         }
     })?;
-    serde_json::from_slice(&bytes.to_bytes())
-        .map_err(|error| Refusal::new(ErrorCode::BadRequest, format!("the body: {error}")))
+    Ok(collected.to_bytes())
 }
 
 /// Runs a storage call on a thread that may block.

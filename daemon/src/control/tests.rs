@@ -19,9 +19,12 @@ use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::config::schema::Config;
 use crate::config::{Fault, LoadError, Place, Problem};
-use crate::engine::Engine;
+use crate::engine::{Engine, LineToOpen};
 
 mod access;
+mod applications;
+mod calls;
+mod exchange;
 
 /// A store, an engine without lines, and the socket before them.
 pub(crate) struct Rig {
@@ -38,6 +41,19 @@ impl Rig {
     }
 
     fn with_reload(reload: ReloadHook) -> Self {
+        Self::build(reload, &[])
+    }
+
+    /// With the line `front-desk` of tenant `acme`, whose trigger is `api` and whose device is
+    /// away.
+    pub(crate) fn with_line() -> Self {
+        let line = json!({
+            "name": "front-desk", "tenant": "acme", "capture": "hw:CARD=None", "trigger": "api",
+        });
+        Self::build(Arc::new(|| Ok(wire::Reloaded::default())), &[line])
+    }
+
+    fn build(reload: ReloadHook, lines: &[Value]) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let mut config = Config::default();
         config.storage.data_dir = folder.path().join("data");
@@ -52,13 +68,14 @@ impl Rig {
         let opened = StorageHandle::open(options, clock.clone());
         let (storage, seed, _) = opened.expect("a store");
         let realtime = &config.realtime;
+        let lines = lines.iter().map(|line| line_of(line, &storage)).collect();
         let (news, _) = tokio::sync::mpsc::channel(1);
         let time = clock.clone();
-        let engine = Engine::start(vec![], realtime, storage.clone(), seed, io, time, news);
+        let engine = Engine::start(lines, realtime, storage.clone(), seed, io, time, news);
         let engine = engine.expect("an engine");
         let fetcher = crate::engine::fetch::Fetcher::new(config.fetch.clone());
         let app = App {
-            calls: crate::engine::calls::Calls::pair().0,
+            calls: exchange::play(),
             transcoder: crate::engine::transcode::Transcoder::start(
                 storage.clone(),
                 &config.convert,
@@ -111,12 +128,27 @@ impl Rig {
         path
     }
 
+    /// Stops the socket as soon as somebody watches calls.
+    pub(crate) fn stop_when_watched(&mut self) {
+        while self.app.calls.watchers_in_test() == 0 {
+            std::thread::yield_now();
+        }
+        drop(self.server.take());
+    }
+
     async fn import(&self, path: &Path, more: Value) -> Result<wire::Recording, CliError> {
         let mut wish = json!({ "path": path, "tenant": "acme" });
         let fields = more.as_object().expect("an object").clone();
         wish.as_object_mut().expect("an object").extend(fields);
         self.client.job("/recordings/import", &wish, |_| {}).await
     }
+}
+
+fn line_of(config: &Value, storage: &StorageHandle) -> LineToOpen {
+    let config: crate::config::schema::Line =
+        serde_json::from_value(config.clone()).expect("a line");
+    let tenant = storage.add_tenant(config.tenant.clone()).expect("added").id;
+    LineToOpen { config, tenant }
 }
 
 impl Drop for Rig {

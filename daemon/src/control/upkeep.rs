@@ -122,6 +122,7 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::Hash { id }
         | Finding::Header { id, .. }
         | Finding::Facts { id }
+        | Finding::Marks { id }
         | Finding::Unreadable { id, .. }
         | Finding::Row { id, .. }
         | Finding::Name { id, .. }

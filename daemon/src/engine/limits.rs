@@ -229,5 +229,12 @@ pub(super) const WEBHOOK_SWEEP: Duration = Duration::from_secs(60);
 /// The pause after the disk refused to take or tell what became of a webhook.
 pub(super) const WEBHOOK_DISK_RETRY: Duration = Duration::from_secs(1);
 
+/// A call that ends answers its open commands and tells of its sounds, its recordings and itself
+/// in one append.
+const _: () = {
+    use super::session::limits::{COMMANDS_OPEN, RECORDINGS_ENDING};
+    use storage::limits::OUTBOX_APPEND_MAX;
+    assert!(COMMANDS_OPEN + 2 * RECORDINGS_ENDING + 16 <= OUTBOX_APPEND_MAX);
+};
 const _: () = assert!(WEBHOOK_LANES * 2 < WEBHOOKS_AT_ONCE);
 const _: () = assert!(WEBHOOK_RETRY_MIN.as_secs() < WEBHOOK_RETRY_MAX.as_secs());

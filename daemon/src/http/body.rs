@@ -22,6 +22,7 @@ use storage::view::RecordingView;
 
 use super::activity::{InFlight, Working};
 use super::buffers::Buffer;
+use super::event_body::EventBody;
 use super::made_body::MadeBody;
 use super::metrics::HttpMetrics;
 use super::prefault::Prefault;
@@ -64,6 +65,8 @@ pub(super) enum Payload {
     Media(Box<MediaBody>),
     /// Parts of something that is made as it is read.
     Made(Box<MadeBody>),
+    /// Events as they come, until there are no more.
+    Events(Box<EventBody>),
 }
 
 impl Payload {
@@ -77,10 +80,10 @@ impl Payload {
         }
     }
 
-    /// Bytes still to come.
+    /// Bytes still to come; of events nobody knows, and this is 0.
     pub(super) fn len(&self) -> u64 {
         match self {
-            Self::Empty | Self::Text(None) => 0,
+            Self::Empty | Self::Text(None) | Self::Events(_) => 0,
             Self::Text(Some(text)) => text.len() as u64,
             Self::Media(media) => media.remaining,
             Self::Made(made) => made.remaining(),
@@ -128,15 +131,26 @@ impl Body for AnswerBody {
                 this.working = next.is_pending().then(|| this.in_flight.works());
                 next.map(|next| next.map(|bytes| bytes.map(Frame::data)))
             }
+            Payload::Events(events) => {
+                let next = events.poll_next(cx);
+                this.working = next.is_pending().then(|| this.in_flight.works());
+                next.map(|next| next.map(|bytes| Ok(Frame::data(bytes))))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.payload.len() == 0
+        match &self.payload {
+            Payload::Events(events) => events.is_over(),
+            other => other.len() == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.payload.len())
+        match &self.payload {
+            Payload::Events(events) if !events.is_over() => SizeHint::new(),
+            other => SizeHint::with_exact(other.len()),
+        }
     }
 }
 

@@ -41,8 +41,10 @@ pub(super) async fn run(
     let metrics = Arc::clone(&worker.site.metrics);
     let mut socket = Socket::new(stream, Rc::clone(&activity));
     let secure = tls.is_some();
+    let draining = stop.clone();
     let connection = move |transport| {
         Rc::new(Connection {
+            stop: draining,
             peer,
             secure,
             transport,

@@ -11,8 +11,9 @@ const EXPOSED: HeaderValue =
     HeaderValue::from_static("Content-Range, Accept-Ranges, ETag, Content-Length, X-Request-Id");
 /// What scripts may send.
 const ALLOWED: HeaderValue = HeaderValue::from_static(
-    "X-API-Key, X-Organization-Id, Sessionid, Authorization, Content-Type, Range, If-Range, \
-     If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since",
+    "X-API-Key, X-App-ID, X-Admin-API-Key, X-Organization-Id, Sessionid, Authorization, \
+     Content-Type, Last-Event-ID, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, \
+     If-Unmodified-Since",
 );
 /// How long a browser may keep a preflight's answer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");

@@ -19,6 +19,8 @@ pub(super) struct Problem {
     pub(super) code: &'static str,
     /// What a person reads: the field, and the remedy.
     pub(super) message: String,
+    /// The remedy, where a family's envelope has a place of its own for it.
+    pub(super) detail: Option<Box<str>>,
     /// What only the journal is told.
     pub(super) cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     retry_after: Option<Duration>,
@@ -33,6 +35,7 @@ impl Problem {
             status,
             code,
             message,
+            detail: None,
             cause: None,
             retry_after: None,
             headers: Vec::new(),
@@ -45,6 +48,12 @@ impl Problem {
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// With the remedy apart from the message.
+    pub(super) fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
+        self.detail = Some(detail.into());
         self
     }
 
@@ -101,6 +110,7 @@ impl Problem {
         let body = match group {
             Group::PlayAudioFile => super::api::play_audio_file::envelope(self),
             Group::CallRecording => super::api::call_recording::envelope(self),
+            Group::SessionCommands => super::api::session_commands::envelope(self),
             Group::VoiceLog => super::api::voice_log::envelope(self),
             Group::TaskAudio | Group::Page | Group::Operations | Group::Unrouted => {
                 serde_json::json!({ "error": { "code": self.code, "message": self.message } })

@@ -10,6 +10,7 @@ use http::{Response, StatusCode};
 
 use super::body::Payload;
 use super::error::Problem;
+use super::metrics_calls::{self, CallMetrics};
 use super::metrics_text::{self, Conversions};
 use super::service::Call;
 
@@ -56,9 +57,18 @@ pub(super) async fn metrics(call: &Call<'_>) -> Result<Response<Payload>, Proble
     let figures = call
         .worker
         .recordings
-        .off_loop(|storage| (storage.metrics(), storage.derived_usage()))
+        .off_loop(|storage| {
+            let outbox = metrics_calls::outbox_counts(storage);
+            (storage.metrics(), storage.derived_usage(), outbox)
+        })
         .await;
-    let (figures, (kept_bytes, kept_files)) = figures.map_err(Problem::internal)?;
+    let (figures, (kept_bytes, kept_files), outbox) = figures.map_err(Problem::internal)?;
+    let calls = CallMetrics {
+        calls: site.calls.figures(),
+        webhooks: site.calls.webhook_figures(),
+        outbox: outbox.map_err(Problem::internal)?,
+        streams: site.streams.count(),
+    };
     let conversions = Conversions {
         made: site.transcoder.metrics(),
         kept_bytes,
@@ -69,6 +79,7 @@ pub(super) async fn metrics(call: &Call<'_>) -> Result<Response<Payload>, Proble
         site.engine.totals(),
         &figures,
         &conversions,
+        &calls,
         &site.metrics,
         site.connections.open(),
     );

@@ -112,6 +112,31 @@ pub const RATE_ADDRESSES: usize = 4_096;
 /// Credentials whose requests are counted at once; the quietest one is forgotten.
 pub const RATE_CREDENTIALS: usize = 4_096;
 
+/// Requests a second of an address that shows no right credential of family `session_commands`;
+/// more are 429. Loopback too.
+pub const STRANGER_REQUESTS: u32 = 10;
+/// Applications whose requests are counted at once; the quietest one is forgotten.
+pub const RATE_APPLICATIONS: usize = 16_384;
+
+/// Event streams at once over all workers; more are 503.
+pub const EVENT_STREAMS: usize = 1_024;
+/// Event streams of one application; more are 429.
+pub const EVENT_STREAMS_A_TENANT: usize = 64;
+/// A comment is sent on an event stream this often, so that both sides notice a dead connection.
+pub const EVENT_HEARTBEAT: Duration = Duration::from_secs(15);
+/// The stream of a session that is over ends when nothing was told for so long.
+pub const EVENT_LAST: Duration = Duration::from_secs(2);
+/// How long a browser waits before it opens a broken event stream again.
+pub const EVENT_RETRY: Duration = Duration::from_secs(2);
+/// Bytes of the file with the admin key; a longer one holds no key.
+pub const ADMIN_KEY_FILE_BYTES: u64 = 1_024;
+/// Characters of the admin key, and of the keys of applications.
+pub const APP_KEY_CHARS: (usize, usize) = (16, 256);
+/// Largest rate limit of an application, in requests a minute; more is 400.
+pub const APP_RATE: u32 = 100_000;
+/// The same where a request names none.
+pub const APP_RATE_DEFAULT: u32 = 100;
+
 /// Argon2id checks at once over all workers (19 MiB each); others wait their turn.
 pub const PASSWORD_CHECKS: usize = 2;
 /// Argon2id checks that wait; past it, 503.
@@ -133,6 +158,8 @@ pub const AUDIOS: usize = 1_000;
 pub const LINK_LIFE: Duration = Duration::from_secs(3_600);
 /// The same of the links that downloads are answered through (seed 002).
 pub const DOWNLOAD_LINK_LIFE: Duration = Duration::from_secs(300);
+/// The same of `recording_url` of seed 001: who cannot take an event at once can still fetch.
+pub const RECORDING_LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Sessions of one user of seed 003; with one more the oldest ends.
 pub const SESSIONS_A_USER: usize = 16;
 /// Bytes of a session's token (a user's name of 64 and its letters); a longer one is not valid.
@@ -151,6 +178,15 @@ const _: () = assert!(HEAD_BUFFER_BYTES >= 8_192, "hyper's smallest buffer");
 const _: () = assert!(SENDFILE_MIN_BYTES < WRITE_TURN_BYTES);
 const _: () = assert!(COPIED_WINDOW_BYTES <= H2_SEND_BUFFER_BYTES);
 const _: () = assert!(DOWNLOAD_LINK_LIFE.as_secs() <= LINK_LIFE.as_secs());
+const _: () = assert!(LINK_LIFE.as_secs() <= RECORDING_LINK_LIFE.as_secs());
+const _: () = assert!(EVENT_HEARTBEAT.as_secs() < WRITE_STALL.as_secs());
+const _: () = assert!(EVENT_STREAMS_A_TENANT <= EVENT_STREAMS);
+const _: () = assert!(APP_KEY_CHARS.0 == storage::limits::APP_KEY_MIN);
+const _: () = assert!(
+    APP_KEY_CHARS.1 <= PARAMETER_BYTES,
+    "a key fits into a query"
+);
+const _: () = assert!(APP_RATE_DEFAULT <= APP_RATE);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);
 const _: () = assert!(AUDIOS_DEFAULT <= AUDIOS);
 const _: () = assert!(REQUEST_BODY.as_secs() < UPLOAD_WHOLE.as_secs());

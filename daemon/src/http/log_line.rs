@@ -13,7 +13,7 @@ use log::Level;
 use super::error::Problem;
 
 /// Parameters whose values may be written.
-const OPEN: [&str; 16] = [
+const OPEN: [&str; 17] = [
     "campaignId",
     "cdw_file",
     "cdw_id",
@@ -27,6 +27,7 @@ const OPEN: [&str; 16] = [
     "maxreg",
     "noheader",
     "recid",
+    "state",
     "status",
     "targetFormat",
     "type",
@@ -132,6 +133,10 @@ mod tests {
         for (uri, expected) in [
             ("/a?api_key=vas_x&limit=5", "/a?api_key=***&limit=5"),
             ("/a?ticket=tkt_1", "/a?ticket=***"),
+            (
+                "/api/v1/events?app_id=acme&api_key=k",
+                "/api/v1/events?app_id=***&api_key=***",
+            ),
             ("/a?%61pi_key=x", "/a?%61pi_key=***"),
             ("/a?vas_secret", "/a?***"),
             ("/a", "/a"),

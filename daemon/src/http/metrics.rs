@@ -9,6 +9,8 @@ use http::StatusCode;
 pub enum Group {
     /// Seed 000's family.
     PlayAudioFile,
+    /// Seed 001's family.
+    SessionCommands,
     /// Seed 002's family.
     CallRecording,
     /// Seed 003's family.
@@ -25,8 +27,9 @@ pub enum Group {
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PlayAudioFile,
+        Self::SessionCommands,
         Self::CallRecording,
         Self::VoiceLog,
         Self::TaskAudio,
@@ -40,6 +43,7 @@ impl Group {
     pub const fn label(self) -> &'static str {
         match self {
             Self::PlayAudioFile => "play_audio_file",
+            Self::SessionCommands => "session_commands",
             Self::CallRecording => "call_recording",
             Self::VoiceLog => "voice_log",
             Self::TaskAudio => "task_audio",
@@ -52,20 +56,21 @@ impl Group {
     const fn index(self) -> usize {
         match self {
             Self::PlayAudioFile => 0,
-            Self::CallRecording => 1,
-            Self::VoiceLog => 2,
-            Self::TaskAudio => 3,
-            Self::Page => 4,
-            Self::Operations => 5,
-            Self::Unrouted => 6,
+            Self::SessionCommands => 1,
+            Self::CallRecording => 2,
+            Self::VoiceLog => 3,
+            Self::TaskAudio => 4,
+            Self::Page => 5,
+            Self::Operations => 6,
+            Self::Unrouted => 7,
         }
     }
 }
 
 /// The statuses that answers can have; anything else is counted under the last, as "other".
-pub const STATUSES: [u16; 25] = [
-    200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 414, 415, 416,
-    422, 429, 431, 500, 503, 0,
+pub const STATUSES: [u16; 26] = [
+    200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 414, 415,
+    416, 422, 429, 431, 500, 503, 0,
 ];
 
 /// Counters of the HTTP side; all only grow.

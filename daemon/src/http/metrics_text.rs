@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use storage::handle::{Latency, StorageMetrics};
 
 use super::metrics::{Group, HttpMetrics};
+use super::metrics_calls::{self, CallMetrics};
 use crate::engine::transcode::TranscodeMetrics;
 use crate::engine::{EngineTotals, LineSnapshot};
 
@@ -15,6 +16,7 @@ pub(super) fn render(
     totals: EngineTotals,
     store: &StorageMetrics,
     conversions: &Conversions,
+    calls: &CallMetrics,
     http: &HttpMetrics,
     connections: usize,
 ) -> String {
@@ -23,6 +25,7 @@ pub(super) fn render(
     render_recordings(&mut text, totals, store);
     render_store(&mut text, store);
     render_conversions(&mut text, conversions);
+    metrics_calls::render(&mut text, calls);
     render_http(&mut text, http, connections);
     text.0
 }
@@ -316,7 +319,8 @@ fn escaped(text: &str) -> String {
         .replace('\n', "\\n")
 }
 
-struct Text(String);
+/// Text as it grows.
+pub(super) struct Text(String);
 
 impl Text {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
@@ -327,7 +331,8 @@ impl Text {
         let _ = writeln!(self.0, "{name}{labels} {value}");
     }
 
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+    /// A figure without labels.
+    pub(super) fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
         self.head(name, kind, help);
         self.sample(name, "", value);
     }
@@ -378,7 +383,10 @@ mod tests {
             kept_files: 9,
         };
         let totals = EngineTotals::default();
-        let text = render(&[], totals, &store, &conversions, &http, 3);
+        let mut calls = CallMetrics::default();
+        calls.calls.active = 5;
+        calls.outbox.waiting = 6;
+        let text = render(&[], totals, &store, &conversions, &calls, &http, 3);
         let mut typed = Vec::new();
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("# TYPE ") {
@@ -404,5 +412,7 @@ mod tests {
         assert!(text.contains("callreel_conversions_total{outcome=\"made\"} 7\n"));
         assert!(text.contains("callreel_conversions_kept_bytes 8\n"));
         assert!(text.contains("callreel_conversions_kept 9\n"));
+        assert!(text.contains("callreel_sessions 5\n"));
+        assert!(text.contains("callreel_webhooks_waiting 6\n"));
     }
 }

@@ -9,7 +9,8 @@
 //!      ▼
 //!  service.rs ── route.rs ── ratelimit.rs ── auth/ ── api/<family> ── sound.rs (which format)
 //!      │                                      │           │   └── recordings.rs (opened files)
-//!      │ answer (error.rs, cors.rs)           ▼           └────── engine/transcode
+//!      │ answer (error.rs, cors.rs)           ▼           ├────── engine/transcode
+//!      │                                                  └────── engine/calls, event_body.rs
 //!      │                          media.rs (range, conditional, multipart)
 //!      ▼                                      │ body.rs (windows, prefault.rs), made_body.rs
 //!  socket.rs ◀── mapped slices ───────────────┘
@@ -29,6 +30,8 @@ mod conn;
 mod cors;
 mod edge;
 mod error;
+mod event_body;
+mod event_streams;
 mod failures;
 mod health;
 mod incoming;
@@ -39,6 +42,7 @@ mod made_body;
 mod mappings;
 mod media;
 pub mod metrics;
+mod metrics_calls;
 mod metrics_text;
 mod multipart;
 mod page;
@@ -61,3 +65,5 @@ mod tickets;
 pub mod tls;
 pub mod wire;
 mod worker;
+
+pub(crate) use api::call_recording::recording_link;

@@ -51,7 +51,8 @@ fn openapi(family: Family) -> Option<Document> {
         Family::CallRecording => include_bytes!("openapi/call_recording.json"),
         Family::VoiceLog => include_bytes!("openapi/voice_log.json"),
         Family::TaskAudio => include_bytes!("openapi/task_audio.json"),
-        Family::SessionCommands | Family::Supervisor => return None,
+        Family::SessionCommands => include_bytes!("openapi/session_commands.json"),
+        Family::Supervisor => return None,
     };
     Some(Document {
         content_type: "application/json",

@@ -7,7 +7,13 @@
 //!  Charge::Request     requests_per_address         requests_per_credential
 //!  Charge::Media       only refused requests        media_per_credential
 //!  Charge::Nothing     -                            -
+//!  Charge::Application only refused requests        its own, requests a minute
 //! ```
+//!
+//! An application of family `session_commands` may ask as often in a minute as its row says: a
+//! bucket that holds a minute's worth and empties evenly, so that a burst is served at once. It is
+//! counted over all workers. Who shows no right credential of that family gets
+//! [`limits::STRANGER_REQUESTS`] a second, on loopback too; who shows one is never counted there.
 //!
 //! A player asks for many ranges of one recording, so what is answered with sound counts against
 //! its credential alone, and by default against nothing. Requests for sound that are refused for
@@ -20,6 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
+use storage::outbox::{AppKey, Application};
 
 use super::address::Neighbour;
 use super::auth::Principal;
@@ -29,6 +36,7 @@ use super::limits;
 use super::route::Charge;
 use super::service::Call;
 use super::site::Site;
+use super::wire::session_commands::access::AccessFault;
 
 /// Whose requests are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +64,8 @@ pub(super) struct RateLimits {
     addresses: Buckets<Neighbour>,
     requests: Buckets<Credential>,
     media: Buckets<Credential>,
+    applications: Buckets<AppKey>,
+    strangers: Buckets<Neighbour>,
 }
 
 impl RateLimits {
@@ -65,6 +75,8 @@ impl RateLimits {
             addresses: Buckets::new(limits::RATE_ADDRESSES),
             requests: Buckets::new(limits::RATE_CREDENTIALS),
             media: Buckets::new(limits::RATE_CREDENTIALS),
+            applications: Buckets::new(limits::RATE_APPLICATIONS),
+            strangers: Buckets::new(limits::RATE_ADDRESSES),
         }
     }
 
@@ -110,7 +122,7 @@ pub(super) fn charge_credential(call: &Call<'_>, credential: Credential) -> Resu
     let site = &call.worker.site;
     let config = site.config.load();
     let (buckets, a_second) = match call.policy.charge {
-        Charge::Nothing => return Ok(()),
+        Charge::Nothing | Charge::Application => return Ok(()),
         Charge::Request => (&site.rates.requests, config.access.requests_per_credential),
         Charge::Media => (&site.rates.media, config.access.media_per_credential),
     };
@@ -123,6 +135,58 @@ pub(super) fn charge_credential(call: &Call<'_>, credential: Credential) -> Resu
         refused(counter, "The credential is used for", a_second, wait)
     })
 }
+
+/// Counts a request against its application.
+///
+/// # Errors
+/// 429.
+pub(super) fn charge_application(site: &Site, app: &Application) -> Result<(), Problem> {
+    let Some(drip) = MINUTE.checked_div(app.rate_limit) else {
+        return Ok(());
+    };
+    let bucket = Bucket {
+        drops: app.rate_limit,
+        drip,
+    };
+    let now = site.clock.monotonic();
+    let charged = site.rates.applications.fill(app.key, bucket, now);
+    charged.map_err(|wait| {
+        let counter = &site.metrics.limited_credential;
+        let most = app.rate_limit;
+        too_often(
+            counter,
+            wait,
+            &format!("The application may send {most} requests a minute"),
+        )
+    })
+}
+
+/// Counts a request that showed no right credential of family `session_commands`.
+///
+/// # Errors
+/// 429.
+pub(super) fn charge_stranger(site: &Site, peer: IpAddr) -> Result<(), Problem> {
+    let Some(bucket) = bucket(limits::STRANGER_REQUESTS) else {
+        return Ok(());
+    };
+    let now = site.clock.monotonic();
+    let charged = site.rates.strangers.fill(Neighbour::of(peer), bucket, now);
+    charged.map_err(|wait| {
+        let counter = &site.metrics.limited_address;
+        let most = limits::STRANGER_REQUESTS;
+        let why = format!("An address without a right key may send {most} requests a second");
+        too_often(counter, wait, &why)
+    })
+}
+
+fn too_often(counter: &AtomicU64, wait: Duration, why: &str) -> Problem {
+    counter.fetch_add(1, Ordering::Relaxed);
+    Problem::from(AccessFault::RateLimited)
+        .detail(format!("{why}; wait as long as Retry-After says"))
+        .retry_after(wait)
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn refused(counter: &AtomicU64, who: &str, a_second: u32, wait: Duration) -> Problem {
     counter.fetch_add(1, Ordering::Relaxed);

@@ -6,6 +6,7 @@ use storage::record::Family;
 
 use super::media::Cache;
 use super::metrics::Group;
+use crate::engine::session::command::CommandKind;
 
 /// A path that exists. Names in it are as sent: decoding and checking them is the family's
 /// business, after authentication.
@@ -41,6 +42,18 @@ pub(super) enum Route<'a> {
     TaskShow(&'a str),
     /// `/api/v1/auth/ticket` (API.md section 5)
     TicketIssue,
+    /// `/api/v1/sessions` (API.md section 2, as are the next five)
+    Sessions,
+    /// `/api/v1/sessions/{uuid}`
+    Session(&'a str),
+    /// `/api/v1/sessions/{uuid}/commands/…` (seed 001)
+    SessionCommand(&'a str, CommandKind),
+    /// `/api/v1/sessions/{uuid}/events`
+    SessionEvents(&'a str),
+    /// `/api/v1/events`
+    ApplicationEvents,
+    /// `/admin/apps/{app_id}`
+    AdminApp(&'a str),
     /// `/api/v2/PlayAudioFile.php` (seed 000)
     PlayAudioFile,
     /// `/api/v2/GetUserID.php` (API.md section 1, as are the next three)
@@ -88,6 +101,13 @@ pub(super) enum Access {
     Signature,
     /// The `Sessionid` of seed 003.
     UserSession,
+    /// `X-App-ID` and `X-API-Key` of family `session_commands`: the family checks them, first of
+    /// all.
+    Application,
+    /// The same, or `?app_id=` and `?api_key=`: for `EventSource`.
+    ApplicationInQuery,
+    /// `X-Admin-API-Key`: the family checks it, first of all.
+    Admin,
     /// Name and password, in the body or by HTTP Basic: the family checks them, first of all.
     Password,
 }
@@ -101,6 +121,8 @@ pub(super) enum Charge {
     Request,
     /// A request that is answered with sound.
     Media,
+    /// A request of an application, whose own limit the family counts.
+    Application,
 }
 
 /// What holds for all requests to a route.
@@ -134,31 +156,11 @@ impl Policy {
 impl<'a> Route<'a> {
     /// The route of a path.
     pub(super) fn of(path: &'a str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/api/v1/sessions/") {
+            return Self::of_session(rest);
+        }
         if let Some(rest) = path.strip_prefix("/api/v1/") {
-            let mut segments = rest.split('/');
-            let parts = [
-                segments.next(),
-                segments.next(),
-                segments.next(),
-                segments.next(),
-                segments.next(),
-            ];
-            return match parts {
-                [Some("sse"), Some("audio"), Some(task), None, _] => Some(Self::TaskPlay(task)),
-                [Some("tasks"), None, ..] => Some(Self::TaskList),
-                [Some("tasks"), Some(task), None, ..] if !task.is_empty() => {
-                    Some(Self::TaskShow(task))
-                }
-                [
-                    Some("tasks"),
-                    Some(task),
-                    Some("audio"),
-                    Some("export"),
-                    None,
-                ] => Some(Self::TaskExport(task)),
-                [Some("auth"), Some("ticket"), None, ..] => Some(Self::TicketIssue),
-                _ => None,
-            };
+            return Self::of_v1(rest);
         }
         if let Some(rest) = path.strip_prefix("/api/calls/") {
             let (call_sid, what) = rest.split_once('/')?;
@@ -167,6 +169,9 @@ impl<'a> Route<'a> {
                 "recording/download" => Some(Self::CallDownload(call_sid)),
                 _ => None,
             };
+        }
+        if let Some(app_id) = path.strip_prefix("/admin/apps/") {
+            return (!app_id.contains('/')).then_some(Self::AdminApp(app_id));
         }
         if let Some(id) = path.strip_prefix("/media/") {
             return (!id.contains('/')).then_some(Self::SignedMedia(id));
@@ -186,6 +191,7 @@ impl<'a> Route<'a> {
             "/page/app.js" => Self::PageScript,
             "/page/style.css" => Self::PageStyle,
             "/openapi/play_audio_file.json" => Self::OpenApi(Family::PlayAudioFile),
+            "/openapi/session_commands.json" => Self::OpenApi(Family::SessionCommands),
             "/openapi/call_recording.json" => Self::OpenApi(Family::CallRecording),
             "/openapi/voice_log.json" => Self::OpenApi(Family::VoiceLog),
             "/openapi/task_audio.json" => Self::OpenApi(Family::TaskAudio),
@@ -197,6 +203,53 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             _ => return None,
         })
+    }
+
+    /// The route of what follows `/api/v1/`, sessions left out.
+    fn of_v1(rest: &'a str) -> Option<Self> {
+        let mut segments = rest.split('/');
+        let parts = [
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+        ];
+        match parts {
+            [Some("sse"), Some("audio"), Some(task), None, _] => Some(Self::TaskPlay(task)),
+            [Some("sessions"), None, ..] => Some(Self::Sessions),
+            [Some("events"), None, ..] => Some(Self::ApplicationEvents),
+            [Some("tasks"), None, ..] => Some(Self::TaskList),
+            [Some("tasks"), Some(task), None, ..] if !task.is_empty() => Some(Self::TaskShow(task)),
+            [
+                Some("tasks"),
+                Some(task),
+                Some("audio"),
+                Some("export"),
+                None,
+            ] => Some(Self::TaskExport(task)),
+            [Some("auth"), Some("ticket"), None, ..] => Some(Self::TicketIssue),
+            _ => None,
+        }
+    }
+
+    /// The route of what follows `/api/v1/sessions/`.
+    fn of_session(rest: &'a str) -> Option<Self> {
+        let (session, what) = match rest.split_once('/') {
+            None => (rest, None),
+            Some((session, what)) => (session, Some(what)),
+        };
+        if session.is_empty() {
+            return None;
+        }
+        match what {
+            None => Some(Self::Session(session)),
+            Some("events") => Some(Self::SessionEvents(session)),
+            Some(what) => {
+                let kind = CommandKind::from_path(what.strip_prefix("commands/")?)?;
+                Some(Self::SessionCommand(session, kind))
+            }
+        }
     }
 
     /// Its policy.
@@ -256,6 +309,12 @@ impl<'a> Route<'a> {
                 (Group::TaskAudio, READ, Access::TaskKey, Cache::Never)
             }
             Self::TicketIssue => (Group::TaskAudio, WRITE, Access::TaskKey, Cache::Never),
+            Self::Sessions
+            | Self::Session(_)
+            | Self::SessionCommand(..)
+            | Self::SessionEvents(_)
+            | Self::ApplicationEvents
+            | Self::AdminApp(_) => self.of_sessions(),
         };
         Policy {
             group,
@@ -266,8 +325,26 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// What holds for family `session_commands`.
+    const fn of_sessions(&self) -> (Group, &'static str, Access, Cache) {
+        let (allow, access) = match self {
+            Self::Sessions => (BOTH, Access::Application),
+            Self::SessionCommand(..) => (WRITE, Access::Application),
+            Self::SessionEvents(_) | Self::ApplicationEvents => (READ, Access::ApplicationInQuery),
+            Self::AdminApp(_) => (BOTH, Access::Admin),
+            _ => (READ, Access::Application),
+        };
+        (Group::SessionCommands, allow, access, Cache::Never)
+    }
+
     const fn charge(&self) -> Charge {
         match self {
+            Self::Sessions
+            | Self::Session(_)
+            | Self::SessionCommand(..)
+            | Self::SessionEvents(_)
+            | Self::ApplicationEvents
+            | Self::AdminApp(_) => Charge::Application,
             Self::Healthz | Self::Readyz | Self::Metrics => Charge::Nothing,
             Self::TaskPlay(_)
             | Self::TaskExport(_)
@@ -299,7 +376,10 @@ impl<'a> Route<'a> {
 
     /// Whose envelope a path without a route gets.
     pub(super) fn group_of_unrouted(path: &str) -> Group {
-        const PREFIXES: [(&str, Group); 7] = [
+        const PREFIXES: [(&str, Group); 10] = [
+            ("/api/v1/sessions", Group::SessionCommands),
+            ("/api/v1/events", Group::SessionCommands),
+            ("/admin", Group::SessionCommands),
             ("/api/v1/sse", Group::TaskAudio),
             ("/api/v1/tasks", Group::TaskAudio),
             ("/api/v1/auth", Group::TaskAudio),
@@ -332,6 +412,12 @@ mod tests {
         );
         assert_eq!(Route::of("/api/v1/tasks/x"), Some(Route::TaskShow("x")));
         assert_eq!(Route::of("/api/v1/tasks"), Some(Route::TaskList));
+        assert_eq!(Route::of("/api/v1/sessions/x"), Some(Route::Session("x")));
+        assert_eq!(
+            Route::of("/api/v1/sessions/x/commands/playback/stop"),
+            Some(Route::SessionCommand("x", CommandKind::PlaybackStop))
+        );
+        assert_eq!(Route::of("/admin/apps/x"), Some(Route::AdminApp("x")));
         for path in [
             "",
             "//",
@@ -345,6 +431,13 @@ mod tests {
             "/api/v1/../v1/tasks",
             "/page/../app.js",
             "/Healthz",
+            "/api/v1/sessions/",
+            "/api/v1/sessions//events",
+            "/api/v1/sessions/x/events/",
+            "/api/v1/sessions/x/commands/",
+            "/api/v1/sessions/x/commands/playback",
+            "/api/v1/sessions/x/commands/playback/stop/",
+            "/admin/apps",
         ] {
             assert_eq!(Route::of(path), None, "{path}");
         }
@@ -364,6 +457,17 @@ mod tests {
                 matches!(access, Some(Access::TaskKey | Access::TaskKeyOrTicket)),
                 "{path}"
             );
+        }
+        for (path, expected) in [
+            ("/api/v1/sessions", Access::Application),
+            ("/api/v1/sessions/x", Access::Application),
+            ("/api/v1/sessions/x/commands/answer", Access::Application),
+            ("/api/v1/sessions/x/events", Access::ApplicationInQuery),
+            ("/api/v1/events", Access::ApplicationInQuery),
+            ("/admin/apps/x", Access::Admin),
+        ] {
+            let access = Route::of(path).map(|route| route.policy().access);
+            assert_eq!(access, Some(expected), "{path}");
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 pub use super::tls::TlsError;
 
+use super::auth::admin::AdminKey;
 use super::limits;
 use super::listen;
 use super::site::Site;
@@ -65,6 +66,7 @@ pub struct HttpServer {
     addresses: Vec<SocketAddr>,
     certificates: Option<Arc<Certificates>>,
     config: Arc<ArcSwap<Config>>,
+    admin: Arc<AdminKey>,
     draining: watch::Sender<bool>,
     deadline: watch::Sender<Option<Instant>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
@@ -116,6 +118,7 @@ impl HttpServer {
             addresses,
             certificates: certificates.clone(),
             config: Arc::clone(&site.config),
+            admin: Arc::clone(&site.admin),
             draining,
             deadline,
             workers: Mutex::new(Vec::with_capacity(count)),
@@ -147,12 +150,13 @@ impl HttpServer {
         &self.addresses
     }
 
-    /// Reads certificate and key again, from where the configuration in force says. Connections
+    /// Reads the admin key, and certificate and key again, from where the configuration in force says. Connections
     /// that exist go on with the old ones.
     ///
     /// # Errors
     /// [`TlsError`]; then the old ones stay in force.
     pub fn reload(&self) -> Result<(), TlsError> {
+        self.admin.reload(&self.config.load().admin);
         match (&self.certificates, &self.config.load().http.tls) {
             (Some(certificates), Some(files)) => certificates.reload(files),
             _ => Ok(()),

@@ -14,9 +14,10 @@ use http::header::{
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
+use tokio::sync::watch;
 
 use super::activity::Activity;
-use super::api::{call_recording, play_audio_file, task_audio, voice_log};
+use super::api::{call_recording, play_audio_file, session_commands, task_audio, voice_log};
 use super::body::{AnswerBody, Payload, Transport};
 use super::error::Problem;
 use super::log_line::Line;
@@ -39,6 +40,8 @@ pub(super) struct Connection {
     pub(super) secure: bool,
     pub(super) transport: Transport,
     pub(super) activity: Rc<Activity>,
+    /// Turns true when the server drains.
+    pub(super) stop: watch::Receiver<bool>,
 }
 
 /// A request on its way through a route.
@@ -122,7 +125,7 @@ where
     }
     let (site, peer) = (&call.worker.site, call.connection.peer.ip());
     match call.policy.charge {
-        Charge::Nothing => dispatch(call, route, body).await,
+        Charge::Nothing | Charge::Application => dispatch(call, route, body).await,
         Charge::Request => {
             ratelimit::charge_address(site, peer)?;
             dispatch(call, route, body).await
@@ -189,6 +192,12 @@ where
         Route::CallStream(call_sid) => call_recording::stream(call, known()?, call_sid).await,
         Route::CallDownload(call_sid) => call_recording::download(call, known()?, call_sid).await,
         Route::SignedMedia(id) => call_recording::media(call, id).await,
+        Route::Sessions
+        | Route::Session(_)
+        | Route::SessionCommand(..)
+        | Route::SessionEvents(_)
+        | Route::ApplicationEvents
+        | Route::AdminApp(_) => session_commands::answer(call, route, body).await,
         Route::UserLogin => voice_log::login(call, body).await,
         Route::VoiceLogDownload => voice_log::download(call, known()?).await,
         Route::UserLogout => voice_log::logout(call, known()?).await,
@@ -257,6 +266,7 @@ pub(super) fn complaint(site: &Site, status: StatusCode, path: &str) -> Bytes {
 /// What every answer carries.
 fn finish(site: &Site, parts: &Parts, request_id: &str, response: &mut Response<Payload>) {
     let length = response.body().len();
+    let is_endless = matches!(response.body(), Payload::Events(_));
     let status = response.status();
     let headers = response.headers_mut();
     if !cors::mark(
@@ -274,13 +284,13 @@ fn finish(site: &Site, parts: &Parts, request_id: &str, response: &mut Response<
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if !no_body && !headers.contains_key(CONTENT_LENGTH) {
+    if !no_body && !is_endless && !headers.contains_key(CONTENT_LENGTH) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if !headers.contains_key(CACHE_CONTROL) && !no_body {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if parts.method == Method::HEAD {
+    if parts.method == Method::HEAD && !is_endless {
         *response.body_mut() = Payload::Empty;
     }
 }

@@ -9,7 +9,9 @@ use storage::handle::StorageHandle;
 use tokio::sync::Semaphore;
 
 use super::address::Connections;
+use super::auth::admin::AdminKey;
 use super::auth::password::PasswordDesk;
+use super::event_streams::EventStreams;
 use super::failures::Failures;
 use super::limits;
 use super::metrics::HttpMetrics;
@@ -72,6 +74,9 @@ pub(super) struct Site {
     pub(super) steady: Steady,
     pub(super) tickets: Tickets,
     pub(super) passwords: PasswordDesk,
+    pub(super) admin: Arc<AdminKey>,
+    /// Event streams that are open.
+    pub(super) streams: Arc<EventStreams>,
     /// A permit for each file that may be under way.
     pub(super) uploads: Semaphore,
     /// Makes request ids of one run differ from another's.
@@ -116,6 +121,7 @@ impl Site {
         clock: Arc<dyn Clock>,
         metrics: Arc<HttpMetrics>,
     ) -> Result<Arc<Self>, getrandom::Error> {
+        let admin = Arc::new(AdminKey::new(&config.load().admin)?);
         Ok(Arc::new(Self {
             storage,
             engine: services.engine,
@@ -131,10 +137,17 @@ impl Site {
             steady: Steady::new(),
             tickets: Tickets::new()?,
             passwords: PasswordDesk::new(),
+            admin,
+            streams: EventStreams::new(),
             uploads: Semaphore::new(limits::UPLOADS),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
         }))
+    }
+
+    /// What makes names given in one run differ from those of another.
+    pub(super) const fn run(&self) -> u32 {
+        self.run
     }
 
     /// An id that no other request of this or another run has.

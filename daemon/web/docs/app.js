@@ -1,7 +1,9 @@
 // Shows the daemon's OpenAPI documents and lets one try each operation. Nothing is loaded from
 // elsewhere; credentials stay in this tab. Every text goes through textContent.
 
-const FAMILIES = ["play_audio_file", "call_recording", "voice_log", "task_audio"];
+const FAMILIES = [
+  "play_audio_file", "session_commands", "call_recording", "voice_log", "task_audio",
+];
 const METHODS = ["get", "post", "put", "delete", "head"];
 const SHOWN_BYTES = 64 * 1024;
 

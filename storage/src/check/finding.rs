@@ -46,6 +46,12 @@ pub enum Finding {
         /// Which.
         id: RecordingId,
     },
+    /// Marks out of order, or beyond the recording's end.
+    #[error("recording {id}: its marks do not fit its length")]
+    Marks {
+        /// Which.
+        id: RecordingId,
+    },
     /// A file that cannot be read.
     #[error("recording {id}: {problem}")]
     Unreadable {

@@ -8,8 +8,9 @@ use super::tables::{Tables, meta};
 use crate::error::OpenError;
 
 /// The schema this version writes. 1 had no users, sessions, locks and signing keys; its rows of
-/// keys and tenants are read as they are and written anew when they change.
-pub(crate) const SCHEMA: u32 = 2;
+/// keys and tenants are read as they are and written anew when they change. 2 had no marks: so it
+/// is with its rows of recordings, and a program that knows no more cannot read our journal.
+pub(crate) const SCHEMA: u32 = 3;
 
 /// Makes sure that every table is there, that the schema is ours and that the secret that keys
 /// the hashes of issued keys exists. Returns that secret.

@@ -14,6 +14,7 @@
 //! | `outbox_sequences` | session (16) | last sequence and the day of it |
 //! | `outbox_days` | day (4), session (16) | nothing; days on which a session had events |
 //! | `outbox_counts` | | row |
+//! | `outbox_notes` | session (16) | what is kept of a call while it is on, as it was given |
 
 mod book;
 pub(crate) mod keys;
@@ -31,7 +32,7 @@ use super::values::{self, ValueError};
 use crate::limits::{OUTBOX_AGE, OUTBOX_STEP, OUTBOX_WAITING_MAX};
 use crate::outbox::{
     AppKey, Appended, Application, DeadCause, DeadLetter, Event, EventPlace, NewEvent,
-    OutboxCounts, OutboxTime,
+    OutboxCounts, OutboxTime, SessionNote,
 };
 use crate::record::WallMillis;
 
@@ -47,10 +48,12 @@ pub(crate) const DUE: Definition = TableDefinition::new("outbox_due");
 pub(crate) const SEQUENCES: Definition = TableDefinition::new("outbox_sequences");
 pub(crate) const DAYS: Definition = TableDefinition::new("outbox_days");
 pub(crate) const COUNTS: Definition = TableDefinition::new("outbox_counts");
+pub(crate) const NOTES: Definition = TableDefinition::new("outbox_notes");
 
 /// All of them, for reindexing.
-pub(crate) const ALL: [Definition; 9] =
-    [APPS, EVENTS, DEAD, IDS, ORDER, DUE, SEQUENCES, DAYS, COUNTS];
+pub(crate) const ALL: [Definition; 10] = [
+    APPS, EVENTS, DEAD, IDS, ORDER, DUE, SEQUENCES, DAYS, COUNTS, NOTES,
+];
 
 /// In `meta`; u64, big-endian: the highest number ever given to an application, the highest given
 /// to an event, and the latest moment of the outbox's time that was written.
@@ -63,12 +66,13 @@ pub(crate) const TIME_HIGH: &str = "outbox_time_high";
 pub(crate) enum OutboxChange {
     /// An application's row, new or again.
     PutApp(Box<Application>),
-    /// Events, in this order.
+    /// Events, in this order, and what is kept of a call from then on.
     Append {
         app: AppKey,
         now: OutboxTime,
         wall: WallMillis,
         events: Arc<[NewEvent]>,
+        note: Option<Arc<(Uuid, SessionNote)>>,
     },
     /// It was delivered; nothing if it is gone.
     Delivered(EventPlace),
@@ -119,7 +123,14 @@ impl OutboxChange {
                 now,
                 wall,
                 events,
-            } => append(tables, *app, *now, *wall, events),
+                note,
+            } => {
+                let appended = append(tables, *app, *now, *wall, events)?;
+                if let (Applied::Appended(_), Some(note)) = (&appended, note) {
+                    keep(tables, *app, note)?;
+                }
+                Ok(appended)
+            }
             Self::Delivered(place) => {
                 Book::open(tables)?.delivered(*place)?;
                 Ok(Applied::Done)
@@ -218,6 +229,21 @@ fn append(
     raise(tables, EVENT_HIGH, number)?;
     raise(tables, TIME_HIGH, now.0)?;
     Ok(Applied::Appended(appended))
+}
+
+/// Changes the note of a call.
+fn keep(
+    tables: &mut Tables<'_>,
+    app: AppKey,
+    (session, note): &(Uuid, SessionNote),
+) -> Result<(), StorageError> {
+    let mut notes = tables.rare(NOTES)?;
+    let key = keys::uuid(app, *session);
+    match note {
+        SessionNote::Keep(bytes) => notes.insert(key.as_slice(), bytes.as_slice())?,
+        SessionNote::Drop => notes.remove(key.as_slice())?,
+    };
+    Ok(())
 }
 
 fn replay(

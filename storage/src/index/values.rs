@@ -1,15 +1,22 @@
 //! The index's rows: one version byte, then the row in postcard. A version is never changed, only
 //! followed by another; `tests/golden` keeps a stored sample of each.
 
+use audio_io::units::Frames;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{SessionRow, SigningKey, UserRow};
 use crate::ids::{TenantId, TenantName};
-use crate::record::{Container, Family, KeyRow, Recording, Tenant, WallMillis};
+use crate::record::{
+    Container, EndCause, Family, Gap, KeyRow, LegLevel, Recording, RecordingFacts,
+    RecordingOutcome, RecordingState, Tenant, WallMillis,
+};
 
 /// The version that new rows are written with, where there has been no other.
 pub const VERSION: u8 = 1;
+
+/// The version that recordings' rows are written with.
+pub const RECORDING_VERSION: u8 = 2;
 
 /// The version that tenants' and keys' rows are written with.
 pub const ACCOUNT_VERSION: u8 = 2;
@@ -31,15 +38,23 @@ pub enum ValueError {
 /// A recording's row as bytes.
 #[must_use]
 pub fn encode_recording(row: &Recording) -> Vec<u8> {
-    encode(row)
+    encode_as(RECORDING_VERSION, row)
 }
 
-/// A recording's row from bytes.
+/// A recording's row from bytes, of version 1 or 2.
 ///
 /// # Errors
 /// [`ValueError`]; never panics, whatever the bytes are.
 pub fn decode_recording(bytes: &[u8]) -> Result<Recording, ValueError> {
-    decode(bytes)
+    if bytes.first() != Some(&1) {
+        return decode_as(RECORDING_VERSION, bytes);
+    }
+    let row: RecordingV1 = decode_as(1, bytes)?;
+    Ok(Recording {
+        facts: row.facts,
+        state: row.state,
+        outcome: row.outcome.map(RecordingOutcome::from),
+    })
 }
 
 /// A tenant's row as bytes.
@@ -160,6 +175,43 @@ pub struct TriesRow {
     pub blocked_at: Option<u64>,
 }
 
+/// Version 1 of a recording's row.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+struct RecordingV1 {
+    facts: RecordingFacts,
+    state: RecordingState,
+    outcome: Option<OutcomeV1>,
+}
+
+/// Version 1 of what is known when a recording has ended: without marks.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+struct OutcomeV1 {
+    end_cause: EndCause,
+    frames: Frames,
+    gaps: Vec<Gap>,
+    levels: Vec<LegLevel>,
+    size_bytes: u64,
+    content_hash: [u8; 32],
+    sealed_at: WallMillis,
+}
+
+impl From<OutcomeV1> for RecordingOutcome {
+    fn from(outcome: OutcomeV1) -> Self {
+        Self {
+            end_cause: outcome.end_cause,
+            frames: outcome.frames,
+            gaps: outcome.gaps,
+            marks: Vec::new(),
+            levels: outcome.levels,
+            size_bytes: outcome.size_bytes,
+            content_hash: outcome.content_hash,
+            sealed_at: outcome.sealed_at,
+        }
+    }
+}
+
 /// Version 1 of a tenant's row.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(Serialize))]
@@ -214,7 +266,7 @@ mod tests {
     use super::*;
     use crate::account::Role;
     use crate::ids::UserName;
-    use crate::testing::{a_recording, sealed};
+    use crate::testing::{a_recording, marks, sealed};
     use proptest::prelude::*;
 
     proptest! {
@@ -240,16 +292,46 @@ mod tests {
         }
 
         #[test]
-        fn rows_come_back_as_they_were(tenant: u32, id: u64) {
-            let row = sealed(a_recording(tenant, id));
+        fn rows_come_back_as_they_were(tenant: u32, id: u64, marked: bool) {
+            let mut row = sealed(a_recording(tenant, id));
+            if marked {
+                row.outcome.as_mut().unwrap().marks = marks();
+            }
             prop_assert_eq!(decode_recording(&encode_recording(&row)), Ok(row));
         }
     }
 
     #[test]
     fn version_1_rows_read_as_ever() {
-        let stored = include_bytes!("../../golden/recording_v1.row");
         let row = sealed(a_recording(3, 42));
+        let outcome = row.outcome.clone().unwrap();
+        let old = RecordingV1 {
+            facts: row.facts.clone(),
+            state: row.state,
+            outcome: Some(OutcomeV1 {
+                end_cause: outcome.end_cause,
+                frames: outcome.frames,
+                gaps: outcome.gaps,
+                levels: outcome.levels,
+                size_bytes: outcome.size_bytes,
+                content_hash: outcome.content_hash,
+                sealed_at: outcome.sealed_at,
+            }),
+        };
+        let stored = include_bytes!("../../golden/recording_v1.row");
+        assert_eq!(encode_as(1, &old), stored);
+        assert_eq!(decode_recording(stored), Ok(row));
+        let live = a_recording(3, 42);
+        let mut bytes = encode_recording(&live);
+        bytes[0] = 1;
+        assert_eq!(decode_recording(&bytes), Ok(live), "without an outcome");
+    }
+
+    #[test]
+    fn version_2_of_recordings_reads_as_ever() {
+        let mut row = sealed(a_recording(3, 42));
+        row.outcome.as_mut().unwrap().marks = marks();
+        let stored = include_bytes!("../../golden/recording_v2.row");
         assert_eq!(decode_recording(stored), Ok(row.clone()));
         assert_eq!(encode_recording(&row), stored);
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::RecordingId;
 use crate::io::buffer::{ALIGNMENT, Buffer};
 use crate::limits::JOURNAL_ENTRY_MAX;
-use crate::record::{EndCause, Gap, RecordingFacts};
+use crate::record::{EndCause, Gap, Mark, MarkKind, RecordingFacts};
 
 /// Bytes of a generation file before its first entry.
 pub(crate) const FILE_HEAD: usize = ALIGNMENT;
@@ -18,11 +18,14 @@ pub(crate) const GRAIN: usize = 16;
 const MAGIC: &[u8; 8] = b"CRELWAL1";
 
 const PAD: u8 = 0;
-const BEGIN: u8 = 1;
+/// Of programs that knew no marks; it is read and not written.
+const BEGIN_PLAIN: u8 = 1;
 const SOUND: u8 = 2;
 const GAP: u8 = 3;
 const END: u8 = 4;
 const SEALED: u8 = 5;
+const MARK: u8 = 6;
+const BEGIN: u8 = 7;
 
 /// A recording as it stands where the entry is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,27 @@ pub(crate) struct Begin {
     pub(crate) position: u64,
     /// Gaps that older entries brought.
     pub(crate) gaps: Vec<Gap>,
+    /// Marks that older entries brought.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// The payload of [`BEGIN_PLAIN`].
+#[derive(Deserialize)]
+struct PlainBegin {
+    facts: RecordingFacts,
+    position: u64,
+    gaps: Vec<Gap>,
+}
+
+impl From<PlainBegin> for Begin {
+    fn from(begin: PlainBegin) -> Self {
+        Self {
+            facts: begin.facts,
+            position: begin.position,
+            gaps: begin.gaps,
+            marks: Vec::new(),
+        }
+    }
 }
 
 /// One entry.
@@ -50,6 +74,10 @@ pub(crate) enum Entry<'b> {
         offset: u64,
         frames: Frames,
         cause: GapCause,
+    },
+    Mark {
+        id: RecordingId,
+        mark: Mark,
     },
     End {
         id: RecordingId,
@@ -126,6 +154,16 @@ impl Batch {
             frames.0.to_le_bytes(),
         );
         self.push(GAP, &[&id, &offset, &frames, &[gap_code(cause)]]);
+    }
+
+    pub(crate) fn mark(&mut self, id: RecordingId, mark: Mark) {
+        let (id, at, frames) = (
+            id.0.to_le_bytes(),
+            mark.at.0.to_le_bytes(),
+            mark.frames.0.to_le_bytes(),
+        );
+        let (kind, digit) = mark_code(mark.kind);
+        self.push(MARK, &[&id, &at, &frames, &[kind], &digit.to_le_bytes()]);
     }
 
     pub(crate) fn end(&mut self, id: RecordingId, cause: EndCause, keep: bool) {
@@ -237,6 +275,10 @@ pub(crate) fn parse(
         BEGIN => Entry::Begin(Box::new(
             postcard::from_bytes(payload).map_err(|_| Invalid)?,
         )),
+        BEGIN_PLAIN => {
+            let begin: PlainBegin = postcard::from_bytes(payload).map_err(|_| Invalid)?;
+            Entry::Begin(Box::new(begin.into()))
+        }
         SOUND => Entry::Sound {
             id: RecordingId(word(0)?),
             offset: word(8)?,
@@ -248,6 +290,18 @@ pub(crate) fn parse(
             frames: Frames(word(16)?),
             cause: gap_cause(byte(24)?).ok_or(Invalid)?,
         },
+        MARK => {
+            let digit = payload.get(25..).and_then(<[u8]>::first_chunk);
+            let digit = u32::from_le_bytes(*digit.ok_or(Invalid)?);
+            Entry::Mark {
+                id: RecordingId(word(0)?),
+                mark: Mark {
+                    at: Frames(word(8)?),
+                    frames: Frames(word(16)?),
+                    kind: mark_kind(byte(24)?, digit).ok_or(Invalid)?,
+                },
+            }
+        }
         END => Entry::End {
             id: RecordingId(word(0)?),
             cause: end_cause(byte(8)?).ok_or(Invalid)?,
@@ -304,6 +358,27 @@ fn gap_cause(code: u8) -> Option<GapCause> {
     GAP_CAUSES.get(usize::from(code)).copied()
 }
 
+/// A kind's number, and the digit's code point, 0 where it is none or masked.
+fn mark_code(kind: MarkKind) -> (u8, u32) {
+    match kind {
+        MarkKind::Digit(digit) => (0, digit.map_or(0, u32::from)),
+        MarkKind::Masked => (1, 0),
+        MarkKind::Paused => (2, 0),
+        MarkKind::Skipped => (3, 0),
+    }
+}
+
+fn mark_kind(code: u8, digit: u32) -> Option<MarkKind> {
+    match code {
+        0 if digit == 0 => Some(MarkKind::Digit(None)),
+        0 => char::from_u32(digit).map(|digit| MarkKind::Digit(Some(digit))),
+        1 => Some(MarkKind::Masked),
+        2 => Some(MarkKind::Paused),
+        3 => Some(MarkKind::Skipped),
+        _ => None,
+    }
+}
+
 fn end_code(cause: EndCause) -> u8 {
     let at = END_CAUSES.iter().position(|known| *known == cause);
     at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
@@ -311,4 +386,83 @@ fn end_code(cause: EndCause) -> u8 {
 
 fn end_cause(code: u8) -> Option<EndCause> {
     END_CAUSES.get(usize::from(code)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{a_recording, marks};
+
+    /// The payload of a batch's first entry, read back.
+    fn read_back(fill: impl FnOnce(&mut Batch)) -> Result<Option<Entry<'static>>, Invalid> {
+        let mut batch = Batch::new(Buffer::with_capacity(4_096), 3, 8_192);
+        fill(&mut batch);
+        let bytes = batch.finish().as_slice().to_vec().leak();
+        let head = Head::parse(bytes.first_chunk().unwrap()).unwrap();
+        parse(3, 8_192, head, bytes)
+    }
+
+    #[test]
+    fn marks_come_back_as_they_were() {
+        let id = RecordingId(9);
+        for mark in marks() {
+            let entry = read_back(|batch| batch.mark(id, mark));
+            assert_eq!(entry, Ok(Some(Entry::Mark { id, mark })));
+        }
+        let longer = |batch: &mut Batch| batch.push(MARK, &[&[0; 24], &[4], &[0; 4]]);
+        assert_eq!(read_back(longer), Err(Invalid), "a kind that is not known");
+        let shorter = |batch: &mut Batch| batch.push(MARK, &[&[0; 24], &[0], &[0; 3]]);
+        assert_eq!(read_back(shorter), Err(Invalid));
+    }
+
+    #[test]
+    fn a_recording_is_described_with_its_marks() {
+        let begin = Begin {
+            facts: a_recording(1, 5).facts,
+            position: 16_000,
+            gaps: Vec::new(),
+            marks: marks(),
+        };
+        let entry = read_back(|batch| batch.begin(&begin));
+        assert_eq!(entry, Ok(Some(Entry::Begin(Box::new(begin)))));
+    }
+
+    #[test]
+    fn the_longest_description_is_an_entry_that_is_believed() {
+        use crate::limits::{GAPS_MAX, MARKS_MAX};
+        let gap = Gap {
+            at: Frames(u64::MAX),
+            frames: Frames(u64::MAX),
+            cause: GapCause::StorageBehind,
+        };
+        let mark = Mark {
+            at: Frames(u64::MAX),
+            frames: Frames(u64::MAX),
+            kind: MarkKind::Digit(Some(char::MAX)),
+        };
+        let begin = Begin {
+            facts: a_recording(1, 5).facts,
+            position: u64::MAX,
+            gaps: vec![gap; GAPS_MAX],
+            marks: vec![mark; MARKS_MAX + 3],
+        };
+        let entry = read_back(|batch| batch.begin(&begin));
+        assert_eq!(entry, Ok(Some(Entry::Begin(Box::new(begin)))));
+    }
+
+    #[test]
+    fn plain_descriptions_of_older_programs_are_read() {
+        let file = include_bytes!("../../golden/journal_v1.wal");
+        let bytes = &file[FILE_HEAD..];
+        let head = Head::parse(bytes.first_chunk().unwrap()).unwrap();
+        assert_eq!((generation_of(file), bytes[8]), (Some(7), BEGIN_PLAIN));
+        let entry = parse(7, FILE_HEAD as u64, head, bytes);
+        let begin = Begin {
+            facts: a_recording(1, 5).facts,
+            position: 0,
+            gaps: Vec::new(),
+            marks: Vec::new(),
+        };
+        assert_eq!(entry, Ok(Some(Entry::Begin(Box::new(begin)))));
+    }
 }

@@ -14,7 +14,7 @@ use crate::limits::{
     BATCH_BUFFER_KEPT, BATCH_BYTES_URGENT, GENERATION_MAX, GENERATION_MIN, GENERATION_SPAN,
     SPARE_GENERATIONS_MAX,
 };
-use crate::record::EndCause;
+use crate::record::{EndCause, Mark};
 
 /// A generation that was written to its end, until its recordings are synced.
 #[derive(Debug)]
@@ -82,6 +82,10 @@ impl Journal {
 
     pub(crate) fn gap(&mut self, id: RecordingId, offset: u64, frames: Frames, cause: GapCause) {
         self.batch.gap(id, offset, frames, cause);
+    }
+
+    pub(crate) fn mark(&mut self, id: RecordingId, mark: Mark) {
+        self.batch.mark(id, mark);
     }
 
     pub(crate) fn end(&mut self, id: RecordingId, cause: EndCause, keep: bool) {

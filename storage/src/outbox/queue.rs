@@ -15,6 +15,7 @@ use crate::index::commit::Job;
 use crate::index::outbox::OutboxChange;
 use crate::limits::{
     COMMIT_WINDOW, OUTBOX_APPEND_MAX, OUTBOX_DATA_MAX, OUTBOX_ERROR_MAX, OUTBOX_NAME_MAX, PAGE_MAX,
+    SESSION_NOTE_MAX,
 };
 
 impl Outbox {
@@ -38,26 +39,42 @@ impl Outbox {
     /// [`OutboxError`]: `NoApplication`, `TooLong`, `Unreadable`, `Write`. After `Write` the same
     /// events, under the same ids, may be appended again.
     pub fn append(&self, app: AppKey, events: Vec<NewEvent>) -> Result<Vec<Appended>, OutboxError> {
-        let change = self.append_change(app, events)?;
+        self.append_noted(app, events, None)
+    }
+
+    /// The same, and in the same commit changes what is kept of a call: also when there are no
+    /// events, or the application hears of none of them.
+    ///
+    /// # Errors
+    /// As [`Outbox::append`]; nothing is kept then.
+    pub fn append_noted(
+        &self,
+        app: AppKey,
+        events: Vec<NewEvent>,
+        note: Option<(Uuid, SessionNote)>,
+    ) -> Result<Vec<Appended>, OutboxError> {
+        let change = self.append_change(app, events, note)?;
         let applied = self.shared.committer.commit(change)?;
         let appended = appended(applied)?;
         self.shared.outbox.changed().notify_one();
         Ok(appended)
     }
 
-    /// Notes of calls that were on when the store was last open; those that were dropped since
-    /// are not among them.
+    /// What is kept of calls, ordered by application and session. Right after opening: of those
+    /// that were on when the store was closed or the daemon died.
     ///
     /// # Errors
     /// [`OutboxError::Read`].
     pub fn noted_sessions(&self) -> Result<Vec<NotedSession>, OutboxError> {
-        Ok(Vec::new())
+        Ok(self.shared.index.session_notes()?)
     }
 
-    /// Appends events without waiting, and changes the session's note in the same commit. `done`
-    /// is told once, on the index's thread and when they
-    /// are durable: only then may what they tell of be acknowledged. A commit that fails is tried
-    /// again until it is made; a store that closes meanwhile drops `done`.
+    /// [`Outbox::append_noted`] without waiting. `done` is told once, on the index's thread and
+    /// when all is durable: only then may what the events tell of be acknowledged. A commit that
+    /// fails is tried again until it is made; a store that closes meanwhile drops `done`.
+    ///
+    /// What is appended by one thread is committed in that order. All events of one command or
+    /// signal are one append, with the note that goes with them.
     ///
     /// # Errors
     /// [`OutboxError`]: `TooLong`; `Busy` when [`crate::limits::COMMIT_QUEUE_MAX`] changes wait.
@@ -69,8 +86,7 @@ impl Outbox {
         note: Option<(Uuid, SessionNote)>,
         done: impl FnOnce(Result<Vec<Appended>, OutboxError>) + Send + 'static,
     ) -> Result<(), OutboxError> {
-        let _note = note;
-        let change = self.append_change(app, events)?;
+        let change = self.append_change(app, events, note)?;
         let changed = self.changed();
         let job = Job {
             change,
@@ -220,7 +236,12 @@ impl Outbox {
         Ok(self.shared.index.outbox_counts(app)?)
     }
 
-    fn append_change(&self, app: AppKey, events: Vec<NewEvent>) -> Result<Change, OutboxError> {
+    fn append_change(
+        &self,
+        app: AppKey,
+        events: Vec<NewEvent>,
+        note: Option<(Uuid, SessionNote)>,
+    ) -> Result<Change, OutboxError> {
         let too_long = |what, most| Err(OutboxError::TooLong { what, most });
         if events.len() > OUTBOX_APPEND_MAX {
             return too_long("events at once", OUTBOX_APPEND_MAX);
@@ -231,12 +252,18 @@ impl Outbox {
         if events.iter().any(|new| new.data.len() > OUTBOX_DATA_MAX) {
             return too_long("data", OUTBOX_DATA_MAX);
         }
+        if let Some((_, SessionNote::Keep(bytes))) = &note
+            && bytes.len() > SESSION_NOTE_MAX
+        {
+            return too_long("note", SESSION_NOTE_MAX);
+        }
         let timeline = self.shared.outbox.timeline();
         Ok(Change::Outbox(OutboxChange::Append {
             app,
             now: timeline.now(),
             wall: timeline.wall(),
             events: events.into(),
+            note: note.map(Arc::new),
         }))
     }
 

@@ -3,6 +3,7 @@
 mod applications;
 mod crash;
 mod events;
+mod notes;
 mod order;
 
 use std::sync::Arc;

@@ -23,6 +23,7 @@ use crate::limits::{
     BATCH_AGE, BUFFER_POOL_MAX, CREATES_AT_ONCE, FILE_BUFFER_MAX, FILE_BUFFER_MIN, SEALS_AT_ONCE,
     UNWRITTEN_BYTES_MAX,
 };
+use crate::marks::push_mark;
 use crate::record::{EndCause, Gap, Mark, Recording, RecordingFacts, RecordingState};
 use crate::shared::Shared;
 
@@ -114,6 +115,7 @@ impl Core {
             facts,
             position: 0,
             gaps: Vec::new(),
+            marks: Vec::new(),
         };
         state.journal.begin(&begin);
         let row = Recording {
@@ -160,7 +162,20 @@ impl Core {
         Ok(())
     }
 
-    pub(super) fn mark(self: &Rc<Self>, _id: RecordingId, _mark: Mark) {}
+    pub(super) fn mark(&self, id: RecordingId, mark: Mark) {
+        let state = &mut *self.state.borrow_mut();
+        let Some(slot) = state.slots.get_mut(&id) else {
+            return;
+        };
+        if slot.ending.is_some() {
+            return;
+        }
+        if push_mark(&mut slot.marks, mark) {
+            state.journal.mark(id, mark);
+        } else {
+            slot.unmarked += 1;
+        }
+    }
 
     pub(super) fn gap(self: &Rc<Self>, id: RecordingId, frames: Frames, cause: GapCause) {
         let state = &mut *self.state.borrow_mut();

@@ -15,18 +15,24 @@ use crate::check::{CheckOptions, check};
 use crate::handle::{ListFilter, StorageHandle};
 use crate::ids::{RecordingId, TenantName};
 use crate::io::crash::{Crash, Disk, Event, Log, LoggedIndex, Loss};
-use crate::record::{EndCause, RecordingFacts, RecordingState};
+use crate::marks::are_within;
+use crate::record::{EndCause, Mark, MarkKind, Recording, RecordingFacts, RecordingState};
 use crate::recorder::{Recorder, RecorderEvent, run_blocking};
 use crate::testing::{a_recording, options, scratch, sound, until};
 
 /// What each recording would hold if nothing were lost.
 type Expected = HashMap<RecordingId, Vec<u8>>;
 
+/// Its marks, none of which touches another, and how much of its sound had been appended when
+/// each was told.
+type Marked = HashMap<RecordingId, Vec<(u64, Mark)>>;
+
 struct Script {
     log: Log,
     clock: Arc<ManualClock>,
     handle: StorageHandle,
     expected: Expected,
+    marked: Marked,
 }
 
 impl Script {
@@ -48,6 +54,18 @@ impl Script {
         for piece in bytes.chunks(320) {
             recorder.append(id, piece).unwrap();
         }
+    }
+
+    /// So many frames before or after where its sound ends now.
+    fn mark(&mut self, recorder: &mut Recorder, id: RecordingId, by: i64, kind: MarkKind) {
+        let told_at = self.expected.get(&id).map_or(0, Vec::len) as u64;
+        let mark = Mark {
+            at: Frames((told_at / 2).saturating_add_signed(by)),
+            frames: Frames(100),
+            kind,
+        };
+        recorder.mark(id, mark);
+        self.marked.entry(id).or_default().push((told_at, mark));
     }
 
     /// Ticks until the journal holds all of a recording, and notes what was promised.
@@ -82,7 +100,9 @@ async fn live(mut script: Script, mut recorder: Recorder) -> Script {
     let first = script.facts();
     let a = first.id;
     recorder.begin(first).unwrap();
+    script.mark(&mut recorder, a, 0, MarkKind::Skipped);
     script.append(&mut recorder, a, 61_000);
+    script.mark(&mut recorder, a, -300, MarkKind::Digit(Some('7')));
     script.acknowledged(&mut recorder, a).await;
     recorder.gap(a, Frames(1_000), GapCause::Overrun);
     script.expected.get_mut(&a).unwrap().extend([0; 2_000]);
@@ -91,18 +111,23 @@ async fn live(mut script: Script, mut recorder: Recorder) -> Script {
     let b = second.id;
     recorder.begin(second).unwrap();
     script.append(&mut recorder, b, 3_200);
+    script.mark(&mut recorder, b, 1_000, MarkKind::Paused);
     script.acknowledged(&mut recorder, a).await;
+    script.mark(&mut recorder, a, -100, MarkKind::Masked);
     recorder.end(a, EndCause::Silence, true);
     script.append(&mut recorder, b, 6_400);
     script.stored(&mut recorder, a).await;
     script.acknowledged(&mut recorder, b).await;
     // Enough for the journal to begin a second generation, and for its checkpoint.
     for _ in 0..4 {
+        script.mark(&mut recorder, b, -110, MarkKind::Digit(None));
+        script.mark(&mut recorder, b, 5, MarkKind::Masked);
         script.append(&mut recorder, b, 70_000);
         script.acknowledged(&mut recorder, b).await;
     }
     script.append(&mut recorder, b, 6_400);
     script.acknowledged(&mut recorder, b).await;
+    script.mark(&mut recorder, b, 0, MarkKind::Skipped);
     recorder.end(b, EndCause::Command, true);
     script.stored(&mut recorder, b).await;
     let events = recorder.finish().await;
@@ -129,7 +154,34 @@ impl Promised {
     }
 }
 
-fn verify(folder: &Path, promised: &Promised, expected: &Expected, at: &str) {
+/// Marks of what was durable are there, all of them where a recording is whole, and none that
+/// nobody told or that lies beyond the end.
+fn verify_marks(row: &Recording, promised: &Promised, marked: &Marked, at: &str) {
+    let id = row.facts.id;
+    let outcome = row.outcome.as_ref().unwrap();
+    assert!(are_within(&outcome.marks, outcome.frames), "{at}: {id}");
+    let is_held = |told: &Mark| {
+        let held = outcome.marks.iter();
+        held.filter(|held| (held.at, held.kind) == (told.at, told.kind))
+            .count()
+            == 1
+    };
+    let told = &marked[&id];
+    let whole = promised.stored.contains(&id);
+    let durable = promised.acknowledged.get(&id).copied().unwrap_or(0);
+    for (_, mark) in told.iter().filter(|(told, _)| whole || *told < durable) {
+        let is_beyond = mark.at >= outcome.frames && !whole;
+        assert!(is_held(mark) || is_beyond, "{at}: {id} lacks {mark:?}");
+    }
+    for held in &outcome.marks {
+        let mut told = told.iter().map(|(_, mark)| mark);
+        let is_told = told.any(|told| (held.at, held.kind) == (told.at, told.kind));
+        assert!(is_told, "{at}: {id} has {held:?}");
+    }
+}
+
+fn verify(folder: &Path, promised: &Promised, script: &Script, at: &str) {
+    let expected = &script.expected;
     let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_100_000)));
     let (handle, seed, _) =
         StorageHandle::open(options(folder), clock).unwrap_or_else(|error| panic!("{at}: {error}"));
@@ -142,6 +194,7 @@ fn verify(folder: &Path, promised: &Promised, expected: &Expected, at: &str) {
         let id = row.facts.id;
         assert_ne!(row.state, RecordingState::Live, "{at}: {id}");
         assert_ne!(row.state, RecordingState::Failed, "{at}: {id}");
+        verify_marks(row, promised, &script.marked, at);
         if row.state == RecordingState::Absent {
             continue;
         }
@@ -209,14 +262,11 @@ fn a_power_cut_after_any_operation_loses_nothing_promised() {
         clock,
         handle,
         expected: HashMap::new(),
+        marked: HashMap::new(),
     };
     let io = Rc::new(Crash(log.clone()));
     let script = run_blocking(seed, io, |recorder| live(script, recorder)).unwrap();
-    let Script {
-        expected, handle, ..
-    } = script;
     let events = log.events();
-    drop(handle);
     assert!(
         events.len() - begin > 80,
         "the script is too short: {}",
@@ -244,7 +294,7 @@ fn a_power_cut_after_any_operation_loses_nothing_promised() {
             verify(
                 cut.path(),
                 &promised,
-                &expected,
+                &script,
                 &format!("after {number}, {loss:?}"),
             );
         }

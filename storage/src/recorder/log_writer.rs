@@ -40,11 +40,11 @@ fn describe_open(state: &mut State) {
         if slot.failure.is_some() {
             continue;
         }
-        let (facts, gaps) = (slot.facts.clone(), slot.gaps.clone());
         state.journal.begin(&Begin {
-            facts,
+            facts: slot.facts.clone(),
             position: slot.journalled,
-            gaps,
+            gaps: slot.gaps.clone(),
+            marks: slot.marks.clone(),
         });
         if let Some(ending) = &slot.ending {
             state.journal.end(*id, ending.cause, ending.keep);

@@ -15,7 +15,11 @@ use crate::ids::RecordingId;
 use crate::index::apply::Change;
 use crate::index::commit::Job;
 use crate::io::{Buffer, SegmentFile};
-use crate::record::{EndCause, Gap, Recording, RecordingFacts, RecordingOutcome, RecordingState};
+use crate::limits::MARKS_MAX;
+use crate::marks::cut_marks;
+use crate::record::{
+    EndCause, Gap, Mark, Recording, RecordingFacts, RecordingOutcome, RecordingState,
+};
 use crate::reserve::is_full;
 use crate::segment::facts::{StoredFacts, VERSION};
 use crate::segment::header::{self, SOUND_AT};
@@ -43,6 +47,10 @@ pub(super) async fn seal(core: Rc<Core>, id: RecordingId) {
     core.shared.metrics.seal.record(took);
     let state = &mut *core.state.borrow_mut();
     if let Some(slot) = state.slots.remove(&id) {
+        if slot.unmarked > 0 {
+            let digits = slot.unmarked;
+            log::warn!("recording {id}: {digits} digits beyond {MARKS_MAX} marks are not marked");
+        }
         state.queued -= slot
             .pieces
             .iter()
@@ -314,6 +322,7 @@ struct Sound {
     bytes: u64,
     frames: Frames,
     gaps: Vec<Gap>,
+    marks: Vec<Mark>,
     cause: EndCause,
     file_bytes: u64,
     sealed_at: crate::record::WallMillis,
@@ -321,10 +330,14 @@ struct Sound {
 
 impl Sound {
     fn of(slot: &super::slot::Slot) -> Self {
+        let frames = slot.facts.format.frames_in(slot.end);
+        let mut marks = slot.marks.clone();
+        cut_marks(&mut marks, frames);
         Self {
             bytes: slot.end,
-            frames: slot.facts.format.frames_in(slot.end),
+            frames,
             gaps: slot.gaps.clone(),
+            marks,
             cause: slot
                 .ending
                 .as_ref()
@@ -347,6 +360,7 @@ impl Sound {
             gap.frames = Frames(gap.frames.0.min(end.saturating_sub(gap.at).0));
             gap.frames.0 > 0
         });
+        cut_marks(&mut self.marks, end);
     }
 
     fn stored_facts(
@@ -363,6 +377,7 @@ impl Sound {
             end_cause: self.cause,
             frames: self.frames,
             gaps: self.gaps.clone(),
+            marks: self.marks.clone(),
             sealed_at: self.sealed_at,
             file: None,
         }
@@ -374,6 +389,7 @@ impl Sound {
             end_cause: self.cause,
             frames: self.frames,
             gaps: self.gaps.clone(),
+            marks: self.marks.clone(),
             levels: measured.levels,
             size_bytes,
             content_hash: measured.hash,

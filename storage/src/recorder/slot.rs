@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::io::buffer::ALIGNMENT;
 use crate::io::{Buffer, SegmentFile};
 use crate::limits::{FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX};
-use crate::record::{EndCause, Gap, RecordingFacts};
+use crate::record::{EndCause, Gap, Mark, RecordingFacts};
 use crate::segment::header::SOUND_AT;
 
 /// What the file's writer does next, in order.
@@ -67,6 +67,9 @@ pub(crate) struct Slot {
     /// File bytes set aside.
     pub(crate) allocated: u64,
     pub(crate) gaps: Vec<Gap>,
+    pub(crate) marks: Vec<Mark>,
+    /// Digits that there was no room for among the marks.
+    pub(crate) unmarked: u64,
     pub(crate) pieces: VecDeque<Piece>,
     /// The journal knows of the recording: only then may its file exist, or a crash would leave
     /// a file that belongs to nobody.
@@ -95,6 +98,8 @@ impl Slot {
             written: 0,
             allocated: 0,
             gaps: Vec::new(),
+            marks: Vec::new(),
+            unmarked: 0,
             pieces: VecDeque::from([Piece::Create]),
             begun: false,
             writing: false,

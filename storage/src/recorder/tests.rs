@@ -8,7 +8,7 @@ use audio_io::units::Frames;
 use crate::error::DeleteError;
 use crate::handle::{IoChoice, ListFilter};
 use crate::ids::RecordingName;
-use crate::record::{EndCause, Gap, RecordingState};
+use crate::record::{EndCause, Gap, Mark, MarkKind, RecordingState};
 use crate::recorder::{Recorder, RecorderEvent, run};
 use crate::segment::header::SOUND_AT;
 use crate::testing::{Store, sound, until};
@@ -71,6 +71,42 @@ async fn scenario(store: &Store, mut recorder: Recorder) {
     );
     assert_eq!(stored.len(), bytes.len() as u64);
     short_and_open(store, recorder).await;
+}
+
+/// Marks wherever they lie, and those that nothing comes of.
+#[test]
+fn marks_are_kept_with_the_sound_and_cut_to_it() {
+    let store = Store::new();
+    let facts = store.facts();
+    let id = facts.id;
+    let mark = |kind, at, frames| Mark {
+        at: Frames(at),
+        frames: Frames(frames),
+        kind,
+    };
+    let digit = MarkKind::Digit(Some('5'));
+    let ended = run(store.seed(), IoChoice::Blocking, async |mut recorder| {
+        recorder.mark(id, mark(digit, 0, 1));
+        recorder.begin(facts.clone()).unwrap();
+        recorder.mark(id, mark(MarkKind::Paused, 300, 300));
+        recorder.append(id, &sound(1, 800)).unwrap();
+        recorder.mark(id, mark(digit, 10, 80));
+        recorder.mark(id, mark(digit, 401, 80));
+        recorder.mark(id, mark(MarkKind::Skipped, 400, 8_000));
+        recorder.end(id, EndCause::Command, true);
+        recorder.mark(id, mark(digit, 20, 80));
+        recorder.finish().await
+    });
+    let [RecorderEvent::Stored(row)] = &ended.unwrap()[..] else {
+        panic!("not stored");
+    };
+    let expected = [
+        mark(digit, 10, 80),
+        mark(MarkKind::Paused, 300, 100),
+        mark(MarkKind::Skipped, 400, 8_000),
+    ];
+    assert_eq!(row.outcome.as_ref().unwrap().marks, expected);
+    assert!(store.findings().is_empty(), "{:?}", store.findings());
 }
 
 /// One recording that is not to be kept, and one that is open when the recorder finishes.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::TenantName;
-use crate::record::{EndCause, Gap, LegLevel, RecordingFacts, RecordingState, WallMillis};
+use crate::record::{EndCause, Gap, LegLevel, Mark, RecordingFacts, RecordingState, WallMillis};
 
 /// The chunk's and the sidecar's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct StoredFacts {
     pub frames: audio_io::units::Frames,
     /// Missing frames.
     pub gaps: Vec<Gap>,
+    /// Marks; the key is missing where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
     /// When it was sealed or imported.
     pub sealed_at: WallMillis,
     /// The file itself; only where the recording's file was exchanged for one of another format.
@@ -143,6 +146,20 @@ mod tests {
             assert_eq!((sound + trailer.len() as u64) % 2, 0);
             assert_eq!(StoredFacts::from_trailer(&trailer, sound).unwrap(), facts);
         }
+    }
+
+    #[test]
+    fn facts_without_marks_are_as_they_were_before_there_were_any() {
+        let mut facts = stored_facts(1, 9);
+        let plain = String::from_utf8(facts.to_json()).unwrap();
+        assert!(!plain.contains("marks"), "{plain}");
+        assert_eq!(StoredFacts::from_json(plain.as_bytes()).unwrap(), facts);
+        facts.marks = crate::testing::marks();
+        let marked = String::from_utf8(facts.to_json()).unwrap();
+        let told = r##""marks":[{"at":0,"frames":320,"kind":{"digit":"#"}},"##;
+        assert!(marked.contains(told), "{marked}");
+        assert!(marked.contains(r#"{"digit":null}"#) && marked.contains(r#""skipped""#));
+        assert_eq!(StoredFacts::from_json(marked.as_bytes()).unwrap(), facts);
     }
 
     proptest! {

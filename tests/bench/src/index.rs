@@ -323,6 +323,7 @@ fn recording(tenant: TenantId, number: u64) -> Result<Recording, NameError> {
             end_cause: EndCause::Silence,
             frames,
             gaps: Vec::new(),
+            marks: Vec::new(),
             levels: vec![level(-2_310), level(-2_540)],
             size_bytes: 4_096 + format.bytes_of(frames),
             content_hash,

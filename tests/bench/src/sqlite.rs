@@ -185,6 +185,7 @@ fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
             end_cause: EndCause::Silence,
             frames: Frames(uint(13)?),
             gaps: Vec::new(),
+            marks: Vec::new(),
             levels: levels.collect(),
             size_bytes: uint(14)?,
             content_hash: row.get(15)?,

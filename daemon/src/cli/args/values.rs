@@ -1,9 +1,10 @@
-//! Values that several commands take: lengths of time, networks, points in time to come.
+//! Values that several commands take: lengths of time, networks, points in time to come, sessions.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use crate::control::parse_time;
 use crate::control::wire::Expiry;
@@ -70,6 +71,37 @@ pub(super) fn network(text: &str) -> Result<IpNet, BadNetwork> {
         .map_err(|_| BadNetwork)
 }
 
+/// A session by its UUID, or by the beginning of it as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionName {
+    /// The whole UUID.
+    Whole(Uuid),
+    /// At least [`BEGINNING`] letters of it, in lower case.
+    Beginning(String),
+}
+
+/// Letters that name a session at least.
+pub const BEGINNING: usize = 4;
+
+/// A text that is no session's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a session is named by its UUID, or by at least {BEGINNING} letters that it begins with")]
+pub struct BadSession;
+
+impl FromStr for SessionName {
+    type Err = BadSession;
+
+    fn from_str(text: &str) -> Result<Self, BadSession> {
+        if let Ok(uuid) = text.parse() {
+            return Ok(Self::Whole(uuid));
+        }
+        let hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        let fits = (BEGINNING..36).contains(&text.len()) && text.bytes().all(hex);
+        fits.then(|| Self::Beginning(text.to_ascii_lowercase()))
+            .ok_or(BadSession)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +145,18 @@ mod tests {
         assert_eq!(told("2001:db8::5"), Ok("2001:db8::5/128".into()));
         for bad in ["", "10.1", "10.0.0.0/33", "host", "10.0.0.1:80"] {
             assert_eq!(told(bad), Err(BadNetwork), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sessions_are_named_by_a_beginning_too() {
+        let uuid = Uuid::from_u128(0x1f0c_2d3e << 96);
+        assert_eq!(uuid.to_string().parse(), Ok(SessionName::Whole(uuid)));
+        let beginning = |text: &str| Ok(SessionName::Beginning(text.into()));
+        assert_eq!("1F0C2D3E".parse(), beginning("1f0c2d3e"));
+        assert_eq!("1f0c2d3e-0000".parse(), beginning("1f0c2d3e-0000"));
+        for bad in ["", "1f0", "front-desk", "1f0c2d3e_", "../1f0c2d3e"] {
+            assert_eq!(bad.parse::<SessionName>(), Err(BadSession), "{bad}");
         }
     }
 }

@@ -3,18 +3,22 @@
 //! all answers share is here, the rest lies in a file a subject.
 
 mod access;
+mod calls;
 mod prompts;
 mod recordings;
 mod status;
 mod upkeep;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
 pub use access::*;
+pub use calls::*;
 pub use prompts::*;
 pub use recordings::*;
 pub use status::*;
 pub use upkeep::*;
+pub use webhooks::*;
 
 /// What every path begins with.
 pub const PREFIX: &str = "/control/v1";

@@ -65,6 +65,9 @@ pub struct Outcome {
     pub sealed_at: String,
     /// Lost frames, as milliseconds of the recording.
     pub gaps: Vec<Gap>,
+    /// Digits, and spans that were masked or paused, in order.
+    #[serde(default)]
+    pub marks: Vec<Mark>,
     /// Caller's level first.
     pub levels: Vec<Level>,
 }
@@ -80,6 +83,20 @@ pub struct Gap {
     pub frames: u64,
     /// Why.
     pub cause: String,
+}
+
+/// A stretch of a recording, and what its sound does not tell of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Where it begins.
+    pub at_ms: u64,
+    /// How long it is; of what was skipped, how long that was.
+    pub duration_ms: u64,
+    /// `digit`; `masked` and `paused`: silence in its place; `skipped`: not in the recording.
+    pub kind: String,
+    /// Which digit; null where digits are masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digit: Option<char>,
 }
 
 /// The level of one leg.

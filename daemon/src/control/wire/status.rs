@@ -1,8 +1,11 @@
 //! How the daemon and its lines are doing.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::calls::CallCounts;
 use super::recordings::Recording;
+use super::webhooks::WebhookTotals;
 
 /// `GET /status`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,8 +34,14 @@ pub struct Status {
     pub listen: Vec<String>,
     /// How many lines are in which state.
     pub lines: LineCounts,
-    /// Calls in progress.
+    /// Calls being recorded.
     pub calls: usize,
+    /// Calls under control.
+    #[serde(default)]
+    pub sessions: CallCounts,
+    /// Their webhooks.
+    #[serde(default)]
+    pub webhooks: WebhookTotals,
     /// Recordings since the start.
     pub totals: Totals,
 }
@@ -106,6 +115,12 @@ pub struct Line {
     pub voice: bool,
     /// The recording in progress.
     pub recid: Option<String>,
+    /// The PCM it plays to.
+    #[serde(default)]
+    pub playback: Option<String>,
+    /// The session on it.
+    #[serde(default)]
+    pub session_uuid: Option<Uuid>,
 }
 
 /// Rate, encoding and channels.
@@ -119,7 +134,7 @@ pub struct Format {
     pub channels: usize,
 }
 
-/// A call in progress, of `GET /calls`.
+/// A call being recorded, of `GET /calls`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     /// The line.
@@ -128,7 +143,7 @@ pub struct Call {
     pub started_at: String,
     /// Recorded so far.
     pub duration_ms: u64,
-    /// Its recording.
+    /// Its recording, which names its session.
     pub recording: Recording,
 }
 

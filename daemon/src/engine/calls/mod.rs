@@ -10,9 +10,25 @@
 //!                                          └─▶ Hub ──▶ server-sent events, `callreel calls watch`
 //! ```
 
+mod actions;
+mod asks;
+mod call;
+mod exchange;
+mod figures;
+mod files;
+mod hub;
+mod ledger;
+mod limits;
 pub mod link;
+mod recover;
+mod run;
+mod speaker;
+mod store;
+mod teller;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use audio_io::units::{Millis, WallMillis};
@@ -21,14 +37,19 @@ use storage::ids::{LineName, RecordingId, TenantId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use uuid::Uuid;
 
+use self::figures::Counters;
+pub use self::hub::Following;
+use self::hub::Hub;
+#[cfg(test)]
+pub(crate) use self::hub::Published;
 use super::session::command::{CommandKind, CommandUid, HangupCause, Request};
 use super::session::{Accepted, Refused, Snapshot};
-use super::webhook::WebhookFigures;
+use super::webhook::{WebhookFigures, Webhooks};
 
-/// Asks that wait for the exchange. When full, whoever asks waits.
-const ASKS: usize = 1_024;
-/// Events that a reader may be behind; of more it misses the oldest.
-const HUB: usize = 4_096;
+pub(crate) use exchange::RecordingUrl;
+pub(crate) use limits::NEWS;
+pub use run::CallsError;
+pub(crate) use run::{Parts, start};
 
 /// The only door to sessions. Cheap to clone.
 #[derive(Clone)]
@@ -38,7 +59,10 @@ pub struct Calls {
 
 struct Inner {
     asks: mpsc::Sender<Ask>,
-    hub: broadcast::Sender<Arc<Told>>,
+    hub: Arc<Hub>,
+    counters: Arc<Counters>,
+    /// None before they are started and after they were stopped.
+    webhooks: Mutex<Option<Webhooks>>,
 }
 
 /// A call that is to be opened on a line whose trigger is `api`.
@@ -230,9 +254,13 @@ pub(crate) enum Ask {
 impl Calls {
     /// A handle, and where what is asked of it arrives.
     pub(crate) fn pair() -> (Self, mpsc::Receiver<Ask>) {
-        let (asks, asked) = mpsc::channel(ASKS);
-        let (hub, _) = broadcast::channel(HUB);
-        let inner = Inner { asks, hub };
+        let (asks, asked) = mpsc::channel(limits::ASKS);
+        let inner = Inner {
+            asks,
+            hub: Arc::default(),
+            counters: Arc::default(),
+            webhooks: Mutex::default(),
+        };
         (
             Self {
                 inner: Arc::new(inner),
@@ -321,27 +349,70 @@ impl Calls {
     /// Every event from now on. A reader that is too slow misses the oldest, and is told so.
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<Arc<Told>> {
-        self.inner.hub.subscribe()
+        self.inner.hub.watch()
+    }
+
+    /// A tenant's events after the one of this number, as far as they are remembered, and all
+    /// events from now on; without a number only the latter.
+    #[must_use]
+    pub fn follow(&self, owner: TenantId, after: Option<u64>) -> Following {
+        self.inner.hub.follow(owner, after)
+    }
+
+    /// Counts a reader of events that was too slow and missed some.
+    pub fn watcher_fell_behind(&self) {
+        figures::count(&self.inner.counters.watchers_behind, 1);
     }
 
     /// What became of webhooks.
     #[must_use]
     pub fn webhook_figures(&self) -> WebhookFigures {
-        WebhookFigures::default()
+        let webhooks = self.webhooks();
+        webhooks.as_ref().map(Webhooks::figures).unwrap_or_default()
     }
 
     /// Puts another list of networks that receivers may be in in force.
-    pub fn reload_webhooks(&self, _allow: Vec<ipnet::IpNet>) {}
+    pub fn reload_webhooks(&self, allow: Vec<ipnet::IpNet>) {
+        if let Some(webhooks) = self.webhooks().as_ref() {
+            webhooks.reload(allow);
+        }
+    }
 
     /// Figures.
     #[must_use]
     pub fn figures(&self) -> CallFigures {
-        CallFigures::default()
+        self.inner.counters.figures()
+    }
+
+    /// Where whoever stands in for the exchange publishes events.
+    pub(crate) fn hub(&self) -> Arc<Hub> {
+        Arc::clone(&self.inner.hub)
+    }
+
+    fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.inner.counters)
+    }
+
+    fn set_webhooks(&self, webhooks: Option<Webhooks>) {
+        *self.webhooks() = webhooks;
+    }
+
+    fn webhooks(&self) -> std::sync::MutexGuard<'_, Option<Webhooks>> {
+        let webhooks = self.inner.webhooks.lock();
+        webhooks.unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.inner.asks.send(ask(reply)).await.ok()?;
         answer.await.ok()
+    }
+}
+
+#[cfg(test)]
+impl Calls {
+    /// How many listen.
+    pub(crate) fn watchers_in_test(&self) -> usize {
+        self.inner.hub.watchers()
     }
 }

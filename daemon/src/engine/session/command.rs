@@ -90,6 +90,29 @@ impl CommandKind {
     }
 }
 
+impl CommandKind {
+    /// Whether it is about what is played, and needs a device to play to.
+    #[must_use]
+    pub const fn is_about_sound(self) -> bool {
+        match self {
+            Self::PlaybackStart
+            | Self::PlaybackStop
+            | Self::PlaybackPause
+            | Self::PlaybackResume
+            | Self::PlaybackSeek
+            | Self::PlaybackRestart
+            | Self::PlaybackSilence
+            | Self::PlayAndGetDigits => true,
+            Self::Answer
+            | Self::Hangup
+            | Self::RecordStart
+            | Self::RecordStop
+            | Self::RecordPause
+            | Self::RecordResume => false,
+        }
+    }
+}
+
 impl Serialize for CommandKind {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
@@ -247,6 +270,18 @@ impl HangupCause {
     #[must_use]
     pub fn device_lost() -> Self {
         Self("DEVICE_LOST".into())
+    }
+
+    /// `SHUTDOWN`: the daemon was stopped.
+    #[must_use]
+    pub fn shutdown() -> Self {
+        Self("SHUTDOWN".into())
+    }
+
+    /// `CRASH`: the daemon died; told at its next start.
+    #[must_use]
+    pub fn crash() -> Self {
+        Self("CRASH".into())
     }
 }
 

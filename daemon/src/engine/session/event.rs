@@ -139,6 +139,24 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every name that there is.
+    pub const NAMES: [&str; 14] = [
+        "call.new",
+        "call.answered",
+        "call.hangup",
+        "playback.started",
+        "playback.stopped",
+        "playback.file_not_found",
+        "digits.collected",
+        "dtmf",
+        "recording.started",
+        "recording.paused",
+        "recording.completed",
+        "recording.absent",
+        "recording.failed",
+        "command.result",
+    ];
+
     /// Its name on the wire.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -230,6 +248,12 @@ pub enum CommandFailure {
     /// The player could not begin.
     #[error("the player failed")]
     Player,
+    /// There is nothing to play to.
+    #[error("the line has no playback device; set playback in its [[line]] table")]
+    NoDevice,
+    /// The daemon ended before the command did.
+    #[error("the daemon was restarted before it was done")]
+    Restarted,
     /// Nothing is recorded.
     #[error("no recording is in progress")]
     NoRecording,

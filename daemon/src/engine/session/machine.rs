@@ -17,18 +17,18 @@ use super::taking::Take;
 
 /// A command whose result is open.
 #[derive(Debug)]
-struct Open {
-    kind: CommandKind,
-    uid: CommandUid,
-    operation: Uuid,
+pub(super) struct Open {
+    pub(super) kind: CommandKind,
+    pub(super) uid: CommandUid,
+    pub(super) operation: Uuid,
     due: Duration,
 }
 
-#[derive(Debug)]
-struct Hangup {
-    cause: HangupCause,
-    by: HangupBy,
-    at: Duration,
+#[derive(Clone, Debug)]
+pub(super) struct Hangup {
+    pub(super) cause: HangupCause,
+    pub(super) by: HangupBy,
+    pub(super) at: Duration,
 }
 
 /// One call. Times are monotonic; an input never takes effect earlier than the one before it, and
@@ -41,12 +41,12 @@ pub struct Session {
     opened_at: Duration,
     answered_at: Option<Duration>,
     /// From the end of the call until `call.hangup` is told.
-    hangup: Option<Hangup>,
+    pub(super) hangup: Option<Hangup>,
     sequence: u64,
     names: u64,
     cooldowns: Cooldowns,
     repeats: Repeats,
-    open: Vec<Open>,
+    pub(super) open: Vec<Open>,
     pub(super) preparing: Option<Preparing>,
     pub(super) speaking: Option<Speaking>,
     pub(super) ending: Vec<Ending>,
@@ -100,6 +100,12 @@ impl Session {
             && self.hangup.is_none()
             && self.take.is_none()
             && self.sealing.is_empty()
+    }
+
+    /// Whether the call is over and its `call.hangup` was told.
+    #[must_use]
+    pub const fn is_hung_up(&self) -> bool {
+        matches!(self.state, CallState::HungUp) && self.hangup.is_none()
     }
 
     /// How it stands.
@@ -221,13 +227,13 @@ impl Session {
         results.chain(ends).chain(takes).chain(digits).min()
     }
 
-    fn take_output(&mut self) -> Output {
+    pub(super) fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.out)
     }
 
     /// Lets time pass. What is due happens in its order and at its own time, however late this is
     /// asked.
-    fn pass(&mut self, now: Duration) {
+    pub(super) fn pass(&mut self, now: Duration) {
         let now = now.max(self.now);
         while let Some(due) = self.next_due().filter(|due| *due <= now) {
             self.now = self.now.max(due);
@@ -245,6 +251,10 @@ impl Session {
         let needs_call = !matches!(command, Command::Answer | Command::Hangup { .. });
         if needs_call && self.state != CallState::Answered {
             self.finish(operation, Err(CommandFailure::NotAnswered));
+            return;
+        }
+        if command.kind().is_about_sound() && !self.facts.plays {
+            self.finish(operation, Err(CommandFailure::NoDevice));
             return;
         }
         let done = match command {
@@ -330,21 +340,24 @@ impl Session {
     }
 
     /// Tells `call.hangup` once no sound is ending any more.
-    fn tell_hangup(&mut self) {
+    pub(super) fn tell_hangup(&mut self) {
         if !self.ending.is_empty() {
             return;
         }
-        let Some(Hangup { cause, by, at }) = self.hangup.take() else {
-            return;
-        };
+        if let Some(hangup) = self.hangup.take() {
+            let event = self.hangup_event(hangup);
+            self.tell(event);
+        }
+    }
+
+    pub(super) fn hangup_event(&self, Hangup { cause, by, at }: Hangup) -> Event {
         let since = |from: Duration| millis(at.saturating_sub(from));
-        let event = Event::CallHangup {
+        Event::CallHangup {
             cause,
             by,
             duration_ms: since(self.opened_at),
             answered_ms: self.answered_at.map_or(Millis::ZERO, since),
-        };
-        self.tell(event);
+        }
     }
 
     fn expire_results(&mut self) {

@@ -25,6 +25,7 @@ pub mod digits;
 pub mod event;
 pub mod limits;
 mod machine;
+mod owed;
 pub mod plan;
 mod playing;
 pub mod repeats;
@@ -36,4 +37,5 @@ mod taking;
 mod tests;
 
 pub use self::machine::Session;
+pub use self::owed::{Owed, OwedTake};
 pub use self::state::{Accepted, CallState, Facts, Output, Refused, Snapshot};

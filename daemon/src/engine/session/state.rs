@@ -37,6 +37,8 @@ pub struct Facts {
     pub caller_id: Option<String>,
     /// Who is called, if known.
     pub did: Option<String>,
+    /// Whether the line has a device to play to.
+    pub plays: bool,
 }
 
 /// What an input led to.

@@ -5,17 +5,18 @@
 use std::time::Duration;
 
 use super::Session;
-use super::command::PauseMode;
+use super::command::{CommandUid, PauseMode};
 use super::event::{CommandFailure, Event};
 use super::limits;
 use super::machine::Asked;
 use super::signal::{Action, TakeId, TakeOutcome};
+use super::state::{CallState, Output};
 
 /// One recording.
 #[derive(Debug)]
 pub(super) struct Take {
-    asked: Asked,
-    id: TakeId,
+    pub(super) asked: Asked,
+    pub(super) id: TakeId,
     began: bool,
     pub(super) paused: Option<PauseMode>,
     /// Once it was stopped: when it is given up.
@@ -47,6 +48,27 @@ impl Session {
             take: id,
             mask_digits,
         });
+    }
+
+    /// Takes over a recording that the line began by itself: commands work on it as on one that
+    /// they began. Ignored while there is another one, or after the call.
+    pub fn adopt_take(&mut self, now: Duration, id: TakeId, uid: CommandUid) -> Output {
+        self.pass(now);
+        if self.take.is_none() && self.state != CallState::HungUp {
+            self.tell(Event::RecordingStarted {
+                command_uid: uid.clone(),
+            });
+            // Nobody's command: there is no result of this name.
+            let operation = uuid::Uuid::nil();
+            self.take = Some(Take {
+                asked: Asked { uid, operation },
+                id,
+                began: true,
+                paused: None,
+                due: Duration::MAX,
+            });
+        }
+        self.take_output()
     }
 
     pub(super) fn end_recording(&mut self) -> Result<(), CommandFailure> {

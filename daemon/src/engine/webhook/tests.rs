@@ -19,7 +19,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::event::SessionEvent;
 use super::pace::Pace;
 use super::*;
 
@@ -262,11 +261,12 @@ impl Rig {
 }
 
 pub(super) fn digit(of: u128) -> NewEvent {
-    let dtmf = SessionEvent::Dtmf {
-        digit: '5',
-        duration_ms: 80,
-    };
-    dtmf.of(Uuid::from_u128(of)).unwrap()
+    NewEvent {
+        id: Uuid::new_v4(),
+        session: Uuid::from_u128(of),
+        event: "dtmf".into(),
+        data: r#"{"digit":"5","duration_ms":80}"#.into(),
+    }
 }
 
 /// Each session's deliveries in the order in which they were taken, from 1 without a gap, each

@@ -1,6 +1,8 @@
 //! Who asks: keys in a header or, for players, in the query, and tickets. Whether a key is right
 //! is the store's business, which compares in constant time.
 
+pub(super) mod admin;
+pub(super) mod application;
 pub(super) mod organization;
 pub(super) mod password;
 pub(super) mod play_token;
@@ -49,7 +51,13 @@ pub(super) fn admit(
     task: Option<Uuid>,
 ) -> Result<Option<Principal>, Problem> {
     match access {
-        Access::Public | Access::PlayToken | Access::Signature | Access::Password => Ok(None),
+        Access::Public
+        | Access::PlayToken
+        | Access::Signature
+        | Access::Password
+        | Access::Application
+        | Access::ApplicationInQuery
+        | Access::Admin => Ok(None),
         Access::OrganizationKey => organization::admit(site, parts, peer).map(Some),
         Access::UserSession => session::admit(site, parts, peer).map(Some),
         Access::Local => {

@@ -20,7 +20,7 @@ use crate::http::{conn, limits};
 
 /// Runs one connection on a clock that jumps to the next timer whenever nothing moves; how long
 /// it lasted.
-fn lasts(rig: &Rig, client: impl FnOnce(&mut TcpStream)) -> (Duration, TcpStream) {
+pub(super) fn lasts(rig: &Rig, client: impl FnOnce(&mut TcpStream)) -> (Duration, TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (accepted, peer) = listener.accept().unwrap();

@@ -11,5 +11,6 @@ mod made;
 mod media;
 mod play_audio_file;
 mod rig;
+mod session_commands;
 mod sound;
 mod voice_log;

@@ -12,9 +12,11 @@ use storage::handle::{
 };
 use storage::ids::{Number, TenantId, TenantName};
 use storage::record::{Container, Family, Recording};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::config::schema::{Config, Tls};
+use crate::engine::calls::{Ask, Calls};
 use crate::engine::fetch::Fetcher;
 use crate::engine::prompts::Prompts;
 use crate::engine::transcode::Transcoder;
@@ -52,6 +54,8 @@ pub(super) struct Rig {
     pub(super) key_id: u64,
     pub(super) stranger: String,
     pub(super) seed: Option<RecorderSeed>,
+    /// What is asked of the exchange.
+    pub(super) asked: Option<mpsc::Receiver<Ask>>,
     pub(super) certificate: rustls::pki_types::CertificateDer<'static>,
     pub(super) folder: tempfile::TempDir,
 }
@@ -105,9 +109,10 @@ impl Rig {
             .issue_key(other, Family::TaskAudio, "test")
             .unwrap()
             .secret;
+        let (calls, asked) = Calls::pair();
         let site = Site::assemble(
             storage.clone(),
-            services(&storage, &config, clock.clone()),
+            services(&storage, &config, clock.clone(), calls),
             Arc::new(ArcSwap::from_pointee(config)),
             clock.clone(),
             Arc::new(HttpMetrics::new()),
@@ -123,6 +128,7 @@ impl Rig {
             key_id: issued.row.key_id,
             stranger,
             seed: Some(seed),
+            asked: Some(asked),
             certificate,
             folder,
         }
@@ -161,10 +167,15 @@ impl Rig {
     }
 }
 
-fn services(storage: &StorageHandle, config: &Config, clock: Arc<ManualClock>) -> Services {
+fn services(
+    storage: &StorageHandle,
+    config: &Config,
+    clock: Arc<ManualClock>,
+    calls: Calls,
+) -> Services {
     let fetcher = Fetcher::new(config.fetch.clone());
     Services {
-        calls: crate::engine::calls::Calls::pair().0,
+        calls,
         engine: Arc::new(Calm),
         transcoder: Transcoder::start(storage.clone(), &config.convert).unwrap(),
         prompts: Prompts::new(storage.clone(), fetcher, config.speech.clone(), clock),

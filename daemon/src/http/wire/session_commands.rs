@@ -4,16 +4,20 @@
 
 pub mod access;
 pub mod body;
+pub(in crate::http) mod documents;
 pub mod fault;
 mod fields;
+pub mod opening;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::engine::session::event::SessionEvent;
 use crate::engine::session::limits;
+use crate::engine::webhook::event::{EventError, body};
 
 /// Bytes of a command's body; 413. Two full lists of URLs fit, even where each character takes
 /// several bytes or an escape of JSON.
@@ -68,17 +72,11 @@ impl<'a> ErrorAnswer<'a> {
 }
 
 /// An event as it is delivered: `{event, session_uuid, sequence, data}` with the fields of `data`
-/// repeated beside it, since clients of the vendor read them in either place.
-#[must_use]
-pub fn event(session: Uuid, told: &SessionEvent) -> serde_json::Value {
-    let data = serde_json::to_value(&told.event).unwrap_or_default();
-    let mut whole = match &data {
-        serde_json::Value::Object(fields) => fields.clone(),
-        _ => serde_json::Map::new(),
-    };
-    whole.insert("event".into(), told.event.name().into());
-    whole.insert("session_uuid".into(), session.to_string().into());
-    whole.insert("sequence".into(), told.sequence.into());
-    whole.insert("data".into(), data);
-    serde_json::Value::Object(whole)
+/// repeated beside it. Webhooks have the same bytes.
+///
+/// # Errors
+/// [`EventError`].
+pub fn event(session: Uuid, told: &SessionEvent) -> Result<Bytes, EventError> {
+    let data = serde_json::to_string(&told.event)?;
+    body(told.event.name(), session, told.sequence, &data)
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use audio_io::units::Frames;
 use redb::{Database, ReadableDatabase as _, TableDefinition};
 
 use super::*;
@@ -9,9 +10,9 @@ use crate::account::{KeyCheck, PasswordCheck};
 use crate::check::{CheckOptions, Finding, check};
 use crate::error::OpenError;
 use crate::handle::StorageHandle;
-use crate::ids::TenantId;
+use crate::ids::{RecordingId, RecordingName, TenantId};
 use crate::index::tables::{KEYS, META, TENANTS, USERS, meta};
-use crate::record::{Container, Family};
+use crate::record::{Container, EndCause, Family};
 use crate::reindex::reindex;
 use crate::testing::options;
 
@@ -84,6 +85,33 @@ fn an_index_of_schema_1_gets_what_it_lacks() {
         .get(&77_u64.to_be_bytes())
         .unwrap();
     assert_eq!(row.unwrap().value(), old_key, "left as it is");
+}
+
+#[test]
+fn what_an_older_program_left_open_at_a_crash_is_repaired() {
+    let store = Store::new();
+    let (tenant, stored) = (store.tenant, store.recorded());
+    let folder = store.close();
+    let journal = include_bytes!("../../../golden/journal_v1.wal");
+    std::fs::write(folder.path().join("journal/00000001.wal"), journal).unwrap();
+    meddle(&folder, |index| {
+        let mut held = index.open_table(META).unwrap();
+        held.insert(meta::SCHEMA, 2_u32.to_be_bytes().as_slice())
+            .unwrap();
+    });
+    let store = Store::open(folder);
+    assert_eq!(store.report.sealed, [RecordingId(5)]);
+    let name = RecordingName::Recid(RecordingId(5));
+    let row = store.handle.find(tenant, &name).unwrap().unwrap();
+    let outcome = row.outcome.unwrap();
+    assert_eq!((outcome.frames, outcome.gaps.len()), (Frames(132), 1));
+    assert_eq!(
+        (outcome.marks, outcome.end_cause),
+        (vec![], EndCause::Command)
+    );
+    let name = RecordingName::Recid(stored.facts.id);
+    assert_eq!(store.handle.find(tenant, &name).unwrap(), Some(stored));
+    assert!(store.findings().is_empty(), "{:?}", store.findings());
 }
 
 #[test]

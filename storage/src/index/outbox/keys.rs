@@ -38,6 +38,11 @@ pub(super) fn uuid(app: AppKey, uuid: Uuid) -> Vec<u8> {
     join(app, &[uuid.as_bytes()])
 }
 
+/// The session of a key that ends with it.
+pub(super) fn split_uuid(key: &[u8]) -> Uuid {
+    Uuid::from_slice(key.get(8..24).unwrap_or_default()).unwrap_or_default()
+}
+
 pub(super) fn order(app: AppKey, session: Uuid, sequence: u64) -> Vec<u8> {
     join(app, &[session.as_bytes(), &sequence.to_be_bytes()])
 }

@@ -3,12 +3,14 @@
 
 use redb::ReadableTable as _;
 
-use super::{ALL, APPS, COUNTS, DEAD, DUE, EVENTS, decode_app, decode_counts, decode_dead};
+use super::{ALL, APPS, COUNTS, DEAD, DUE, EVENTS, NOTES, decode_app, decode_counts, decode_dead};
 use super::{TIME_HIGH, decode_event, keys};
 use crate::error::ReadError;
 use crate::index::keys::be64;
 use crate::index::{Index, tables};
-use crate::outbox::{AppKey, Application, DeadLetter, Due, EventPlace, OutboxCounts, OutboxTime};
+use crate::outbox::{
+    AppKey, Application, DeadLetter, Due, EventPlace, NotedSession, OutboxCounts, OutboxTime,
+};
 
 /// Keys and what they lead to.
 pub(crate) type RawRows = Vec<(Vec<u8>, Vec<u8>)>;
@@ -111,6 +113,24 @@ impl Index {
                 Ok(letter) => all.push((place, letter)),
                 Err(error) => log::error!("dead letter {}: {error}", place.number),
             }
+        }
+        Ok(all)
+    }
+
+    /// All notes of calls, ordered by application and session.
+    pub(crate) fn session_notes(&self) -> Result<Vec<NotedSession>, ReadError> {
+        let reading = self.begin_read()?;
+        let Some(table) = tables::rare(&reading, NOTES)? else {
+            return Ok(Vec::new());
+        };
+        let mut all = Vec::new();
+        for entry in table.iter()? {
+            let (key, bytes) = entry?;
+            all.push(NotedSession {
+                app: keys::split_app(key.value()),
+                session: keys::split_uuid(key.value()),
+                note: bytes.value().to_vec(),
+            });
         }
         Ok(all)
     }

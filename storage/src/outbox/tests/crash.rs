@@ -11,7 +11,7 @@ use super::*;
 use crate::handle::StorageHandle;
 use crate::ids::TenantName;
 use crate::io::crash::{Disk, Event as Logged, Log, LoggedIndex, Loss};
-use crate::outbox::DeadCause;
+use crate::outbox::{DeadCause, SessionNote};
 use crate::record::WallMillis;
 use crate::testing::{options, scratch};
 
@@ -22,6 +22,8 @@ struct Promised {
     there: HashSet<Uuid>,
     /// Ids that must not wait any more.
     gone: HashSet<Uuid>,
+    /// The note of session 1 is this, or the one that is being written.
+    note: (Option<u8>, Option<u8>),
 }
 
 struct Script {
@@ -58,8 +60,25 @@ impl Script {
         self.promise();
     }
 
+    /// An event, and the note with it: the one is never there without the other.
+    fn noted(&mut self, id: u128, note: Option<u8>) {
+        self.now.note.1 = note;
+        self.promise();
+        let change = note.map_or(SessionNote::Drop, |text| SessionNote::Keep(vec![text]));
+        let events = vec![event(9, id)];
+        let noted = (session(1), change);
+        let appended = self.outbox.append_noted(self.app, events, Some(noted));
+        appended.unwrap();
+        self.now.note.0 = note;
+        self.now.there.insert(event(9, id).id);
+        self.promise();
+    }
+
     fn live(&mut self) {
         self.append(vec![event(1, 1), event(1, 2), event(2, 3)]);
+        self.noted(101, Some(101));
+        self.noted(102, Some(102));
+        self.noted(103, None);
         self.deliver();
         self.append(vec![event(1, 4), event(3, 5)]);
         let (place, failing) = due(&self.outbox, 9).events.remove(0);
@@ -80,6 +99,10 @@ fn verify(folder: &Path, promised: &Promised, at: &str) {
         StorageHandle::open(options(folder), clock).unwrap_or_else(|error| panic!("{at}: {error}"));
     let outbox = handle.outbox();
     let app = outbox.application(&app_id("crm")).unwrap().key;
+    let notes = outbox.noted_sessions().unwrap();
+    let note = notes.first().map(|noted| noted.note[0]);
+    let either = promised.note;
+    assert!(note == either.0 || note == either.1, "{at}: {note:?}");
     let letters = outbox.dead_letters(app, None, 99).unwrap();
     let dead: Vec<_> = letters.iter().map(|(_, one)| one.event.id).collect();
     let replayed = outbox.replay(app, &dead).unwrap();
@@ -105,6 +128,12 @@ fn verify(folder: &Path, promised: &Promised, at: &str) {
     for sequences in seen.values() {
         assert!(sequences.is_sorted(), "{at}: {seen:?}");
     }
+    let last = (101..=103).rfind(|id| ids.contains(&event(9, *id).id));
+    let with_it = last
+        .filter(|id| *id < 103)
+        .and_then(|id| u8::try_from(id).ok());
+    let delivered = promised.note == (None, None);
+    assert!(note == with_it || delivered, "{at}: {note:?}, {last:?}");
     let counts = outbox.counts(app).unwrap();
     assert_eq!((counts.waiting, counts.dead), (0, 0), "{at}");
     drop((handle, seed));

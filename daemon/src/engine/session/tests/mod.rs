@@ -38,6 +38,7 @@ impl Rig {
             line: "trunk-1".into(),
             caller_id: Some("+15550100".into()),
             did: None,
+            plays: true,
         };
         let now = Duration::from_secs(1_000);
         let (session, output) = Session::open(facts, now);

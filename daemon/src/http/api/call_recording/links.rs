@@ -104,7 +104,7 @@ impl Link {
         }
         let now_s = now.0 / 1_000;
         // One that ends later than any link made now was made by a clock that has been put right.
-        let latest_s = now_s + crate::http::limits::LINK_LIFE.as_secs();
+        let latest_s = now_s + crate::http::limits::RECORDING_LINK_LIFE.as_secs();
         if link.expires_s <= now_s || link.expires_s > latest_s {
             return Err(LinkError::Expired);
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use audio_io::codec::target::Target;
 use http::{Response, StatusCode};
 use storage::error::ViewError;
+use storage::handle::StorageHandle;
 use storage::ids::{CallSid, RecordingName, TenantId};
 use storage::record::{Container, Recording, RecordingFacts, WallMillis};
 
@@ -119,6 +120,24 @@ async fn facts(
         SoundFound::Live(recording) => Ok(recording.facts),
         SoundFound::Ready(sound) => Ok(sound.recording.facts.clone()),
     }
+}
+
+/// A link to listen to a recording of a call under control, for a week. Without a signing key it
+/// opens nothing; `callreel check` says so.
+pub(crate) fn recording_link(
+    storage: &StorageHandle,
+    base: &str,
+    facts: &RecordingFacts,
+    now: WallMillis,
+) -> String {
+    let link = Link {
+        tenant: facts.tenant,
+        id: facts.id,
+        expires_s: now.0 / 1_000 + limits::RECORDING_LINK_LIFE.as_secs(),
+        disposition: Disposition::Inline,
+    };
+    let signed = link.sign(&storage.signing_keys());
+    format!("{base}{}", signed.unwrap_or_default())
 }
 
 fn signed(

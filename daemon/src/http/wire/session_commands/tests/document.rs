@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::access::AccessFault;
-use super::super::{COMMAND_BODY_BYTES, CommandAccepted, ErrorAnswer, body};
+use super::super::{COMMAND_BODY_BYTES, CommandAccepted, ErrorAnswer, body, opening};
 use crate::engine::session::command::{CommandKind, HangupCause};
 use crate::engine::session::cooldown::Group;
 use crate::engine::session::limits;
@@ -34,7 +34,9 @@ fn fields(document: &Value, kind: CommandKind) -> &Value {
 #[test]
 fn it_has_every_command_with_its_group_and_a_true_example() {
     let document = document();
-    assert_eq!(keys(&document["paths"]).len(), CommandKind::ALL.len());
+    let paths = keys(&document["paths"]);
+    let commands = paths.iter().filter(|path| path.contains("/commands/"));
+    assert_eq!(commands.count(), CommandKind::ALL.len());
     for kind in CommandKind::ALL {
         let operation = operation(&document, kind);
         let example = &operation["requestBody"]["content"]["application/json"]["example"];
@@ -164,6 +166,57 @@ fn its_webhooks_are_the_events() {
         seen.insert(name);
     }
     assert_eq!(seen, keys(&document["webhooks"]));
+}
+
+#[test]
+fn its_other_numbers_are_the_codes() {
+    use crate::http::limits as http;
+    let document = document();
+    let body = |path: &str| {
+        let post = &document["paths"][path]["post"]["requestBody"]["content"];
+        post["application/json"].clone()
+    };
+    let app = body("/admin/apps/{app_id}");
+    let fields = &app["schema"]["properties"];
+    let (least, most) = http::APP_KEY_CHARS;
+    let streams = document["paths"]["/api/v1/events"]["get"]["description"].to_string();
+    for (seen, expected) in [
+        (&fields["rate_limit"]["maximum"], json!(http::APP_RATE)),
+        (
+            &fields["rate_limit"]["default"],
+            json!(http::APP_RATE_DEFAULT),
+        ),
+        (
+            &fields["api_key"]["pattern"],
+            json!(format!("^[!-~]{{{least},{most}}}$")),
+        ),
+        (&fields["events"]["items"]["enum"], json!(opening::EVENTS)),
+        (
+            &fields["webhook_url"]["maxLength"],
+            json!(storage::limits::WEBHOOK_URL_MAX),
+        ),
+    ] {
+        assert_eq!(*seen, expected);
+    }
+    assert_eq!(
+        (http::EVENT_STREAMS_A_TENANT, http::EVENT_STREAMS),
+        (64, 1_024)
+    );
+    assert!(streams.contains("At most 64 streams") && streams.contains("1,024 in all"));
+    assert!(streams.contains("every 15 s") && http::EVENT_HEARTBEAT.as_secs() == 15);
+    let settings = opening::settings(app["example"].to_string().as_bytes(), &[]);
+    assert!(settings.is_ok(), "{:?}", settings.err());
+    let call = body("/api/v1/sessions")["example"].to_string();
+    assert!(opening::call(call.as_bytes()).is_ok());
+}
+
+#[test]
+fn every_event_can_be_chosen() {
+    let mut chosen = opening::EVENTS.to_vec();
+    chosen.sort_unstable();
+    let document = document();
+    let known: Vec<_> = keys(&document["webhooks"]).into_iter().collect();
+    assert_eq!(chosen, known);
 }
 
 #[test]
