@@ -50,9 +50,6 @@ pub(crate) struct Totals {
     gaps: AtomicU64,
     digits: AtomicU64,
     masked: AtomicU64,
-    /// What lines noted about recordings, for their tests.
-    #[cfg(test)]
-    pub(crate) marks: std::sync::Mutex<Vec<(RecordingId, storage::record::Mark)>>,
 }
 
 impl Totals {
@@ -70,12 +67,6 @@ impl Totals {
 
     pub(crate) fn count_masked(&self, frames: Frames) {
         self.masked.fetch_add(frames.0, Ordering::Relaxed);
-    }
-
-    #[cfg(test)]
-    pub(crate) fn note_mark(&self, id: RecordingId, mark: storage::record::Mark) {
-        let mut marks = self.marks.lock().expect("no test panics with it");
-        marks.push((id, mark));
     }
 
     pub(crate) fn snapshot(&self) -> EngineTotals {

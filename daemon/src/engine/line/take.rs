@@ -29,14 +29,6 @@ pub(crate) struct Outlet<'a> {
     pub(crate) totals: &'a Totals,
 }
 
-impl Outlet<'_> {
-    fn mark(&mut self, id: RecordingId, mark: Mark) {
-        #[cfg(test)]
-        self.totals.note_mark(id, mark);
-        self.recorder.mark(id, mark);
-    }
-}
-
 /// An open recording.
 pub(crate) struct Take {
     pub(crate) id: RecordingId,
@@ -222,7 +214,7 @@ impl Take {
         let key = self.mask.is_none().then(|| digit.as_char());
         let kind = MarkKind::Digit(key);
         let frames = end.saturating_sub(at);
-        to.mark(self.id, Mark { at, frames, kind });
+        to.recorder.mark(self.id, Mark { at, frames, kind });
     }
 
     /// Leaves out what follows. A digit that sounds is noted up to here.
@@ -257,7 +249,7 @@ impl Take {
             PauseMode::Skip => MarkKind::Skipped,
         };
         if frames > Frames::ZERO {
-            to.mark(self.id, Mark { at, frames, kind });
+            to.recorder.mark(self.id, Mark { at, frames, kind });
         }
         self.stretch = self.tape.at;
         if let Some(mask) = &mut self.mask {
@@ -324,7 +316,7 @@ impl Tape {
                 to.totals.count_masked(frames);
                 let at = self.at.saturating_sub(frames);
                 let kind = MarkKind::Masked;
-                to.mark(self.id, Mark { at, frames, kind });
+                to.recorder.mark(self.id, Mark { at, frames, kind });
             }
         }
     }

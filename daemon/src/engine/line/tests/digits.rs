@@ -53,13 +53,12 @@ fn digits_are_noted_where_they_are() {
             bench.silence(Millis(480));
             let session = bench.attach();
             bench.record(session, 1, None);
-            let id = bench.line.recording().unwrap();
             bench.talk(Millis(400));
             bench.hear(&key('7'));
             bench.lose(Frames(1_000));
             bench.hear(&key('8'));
             bench.end().await;
-            let marks = bench.marks(id);
+            let marks = bench.marks();
             let begins = [3_200, 3_200 + 2_400 + 1_000];
             assert_eq!(marks.len(), 2, "{marks:?}");
             for ((mark, begin), key) in marks.iter().zip(begins).zip(['7', '8']) {
@@ -81,10 +80,9 @@ fn digits_of_the_look_back_are_noted_and_silenced_too() {
             bench
                 .on_line(|line, to| line.begin(to, Parties::default()))
                 .unwrap();
-            let id = bench.line.recording().unwrap();
             bench.talk(Millis(500));
             bench.end().await;
-            let marks = bench.marks(id);
+            let marks = bench.marks();
             let of_digit = MarkKind::Digit((!mask).then_some('3'));
             assert!(marks.iter().any(|mark| mark.kind == of_digit), "{marks:?}");
             let [leg, _] = bench.legs(&bench.stored[0]);
@@ -101,7 +99,6 @@ fn masked_digits_leave_no_sample_on_either_leg_and_all_else_is_whole() {
         bench.silence(Millis(500));
         let session = bench.attach();
         bench.record(session, 1, Some(true));
-        let id = bench.line.recording().unwrap();
         let mut caller = voice(Millis(1_000));
         caller.extend(vec![0; frames(Millis(200))]);
         caller.extend(dialled("4711"));
@@ -113,7 +110,7 @@ fn masked_digits_leave_no_sample_on_either_leg_and_all_else_is_whole() {
         let [left, right] = bench.legs(&bench.stored[0]);
         assert_eq!(left.len(), caller.len());
         assert_eq!(digits_in(&left), 0);
-        let marks = bench.marks(id);
+        let marks = bench.marks();
         let masked: Vec<&Mark> = marks
             .iter()
             .filter(|mark| mark.kind == MarkKind::Masked)
@@ -150,11 +147,10 @@ fn an_order_says_otherwise_than_the_line_and_a_line_that_tells_none_can_mask() {
         let session = bench.attach();
         bench.record(session, 1, Some(false));
         bench.hear(&dialled("12"));
-        let id = bench.line.recording().unwrap();
         bench.end().await;
         let [leg, _] = bench.legs(&bench.stored[0]);
         assert_eq!(digits_in(&leg), 4);
-        assert_eq!(bench.marks(id).len(), 2);
+        assert_eq!(bench.marks().len(), 2);
         assert!(keys(&bench.told()).is_empty());
     });
     with_line("trigger = 'api'\n", async |bench| {

@@ -74,7 +74,6 @@ fn a_pause_is_silence_of_its_length() {
         with_line("trigger = 'api'\ndigits = true\n", async |bench| {
             let session = bench.attach();
             let take = bench.record(session, 1, Some(mask));
-            let id = bench.line.recording().unwrap();
             bench.talk(Millis(1_000));
             let mode = PauseMode::Silence;
             bench.order(LineOrder::PauseRecording {
@@ -99,7 +98,7 @@ fn a_pause_is_silence_of_its_length() {
                 frames: Frames(8_000),
                 kind: MarkKind::Paused,
             };
-            assert_eq!(bench.marks(id), [expected], "and nothing of the digit");
+            assert_eq!(bench.marks(), [expected], "and nothing of the digit");
             let digits = bench.told().into_iter();
             let digits = digits.filter(|(_, news)| matches!(news, LineNews::Digit { .. }));
             assert_eq!(digits.count(), 1, "it is told all the same");
@@ -113,7 +112,6 @@ fn a_pause_that_is_left_out_is_not_there() {
         with_line("trigger = 'api'\ndigits = true\n", async |bench| {
             let session = bench.attach();
             let take = bench.record(session, 1, Some(mask));
-            let id = bench.line.recording().unwrap();
             bench.talk(Millis(1_000));
             let mode = PauseMode::Skip;
             bench.order(LineOrder::PauseRecording {
@@ -131,7 +129,7 @@ fn a_pause_that_is_left_out_is_not_there() {
             bench.end().await;
             let [leg, _] = bench.legs(&bench.stored[0]);
             assert_eq!(leg.len(), frames(Millis(1_000 + 500 + 100 + 300 + 700)));
-            let marks = bench.marks(id);
+            let marks = bench.marks();
             let expected = Mark {
                 at: Frames(8_000),
                 frames: Frames(4_160),
@@ -151,7 +149,6 @@ fn one_that_ends_while_paused_is_whole() {
     with_line("trigger = 'api'\n", async |bench| {
         let session = bench.attach();
         let take = bench.record(session, 1, None);
-        let id = bench.line.recording().unwrap();
         bench.talk(Millis(1_000));
         let mode = PauseMode::Silence;
         bench.order(LineOrder::PauseRecording {
@@ -163,7 +160,7 @@ fn one_that_ends_while_paused_is_whole() {
         bench.order(LineOrder::EndRecording { session, take });
         bench.settle().await;
         assert_eq!(bench.legs(&bench.stored[0])[0].len(), 12_000);
-        assert_eq!(bench.marks(id)[0].frames, Frames(4_000));
+        assert_eq!(bench.marks()[0].frames, Frames(4_000));
     });
 }
 
