@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use audio_io::clock::{Clock, SystemClock};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use storage::handle::{IoChoice, RecoveryReport, StorageHandle, StoreOptions};
+use storage::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
 use storage::ids::{TenantId, TenantName};
 
 use crate::app::App;
@@ -84,16 +84,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
     let config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
-    let options = StoreOptions {
-        data_dir: config.storage.data_dir.clone(),
-        index_cache_bytes: config.storage.index_cache_mib as usize * 1024 * 1024,
-        io,
-    };
-    let (storage, seed, repaired) =
-        StorageHandle::open(options, clock.clone()).map_err(|source| RunError::Store {
-            data_dir: config.storage.data_dir.display().to_string(),
-            source,
-        })?;
+    let (storage, seed, repaired) = open_store(&config, io, &clock)?;
     tell_repairs(&repaired);
     let lines = with_tenants(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
@@ -153,6 +144,23 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
     running.stop();
     log::info!("stopped; every recording is sealed");
     served
+}
+
+/// Opens the store and repairs what a crash left.
+fn open_store(
+    config: &Config,
+    io: IoChoice,
+    clock: &Arc<dyn Clock>,
+) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), RunError> {
+    let options = StoreOptions {
+        data_dir: config.storage.data_dir.clone(),
+        index_cache_bytes: config.storage.index_cache_mib as usize * 1024 * 1024,
+        io,
+    };
+    StorageHandle::open(options, clock.clone()).map_err(|source| RunError::Store {
+        data_dir: config.storage.data_dir.display().to_string(),
+        source,
+    })
 }
 
 /// Where clients find a call's recording: a signed link on `http.public_url`, or else on the first

@@ -96,6 +96,11 @@ fn a_whole_call() {
             "recording.absent take",
         ]
     );
+    over(&mut rig, uuid);
+}
+
+/// What is left of the call when all is told.
+fn over(rig: &mut Rig, uuid: uuid::Uuid) {
     let order = |(_, order): &(_, LineOrder)| matches!(order, LineOrder::Detach { .. });
     assert_eq!(rig.orders.iter().filter(|one| order(one)).count(), 1);
     let view = rig.look(uuid);
@@ -276,7 +281,7 @@ fn an_answer_waits_for_the_disk_and_nothing_else_does() {
     assert_eq!(rig.look(uuid).snapshot.state, CallState::Answered);
     rig.disk.lock().is_full = false;
     rig.disk.lock().is_slow = false;
-    rig.run_ms(10);
+    rig.run_ms(20);
     assert!(answered.now().is_ok());
     assert_eq!(
         rig.told(uuid),

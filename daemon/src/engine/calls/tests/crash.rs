@@ -46,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Open),
         2 => Just(Step::Voice),
         20 => (0..9_u8).prop_map(Step::Command),
-        12 => any::<bool>().prop_map(|good| Step::Files(good)),
+        12 => any::<bool>().prop_map(Step::Files),
         6 => prop_oneof![Just('1'), Just('#')].prop_map(Step::Digit),
         6 => Just(Step::Began),
         4 => (0..3_u8).prop_map(Step::Ended),
@@ -310,7 +310,7 @@ fn check_session(uuid: Uuid, events: &[NewEvent]) {
 fn recording(id: RecordingId, state: RecordingState) -> Recording {
     let text = format!("{:012x}", id.0);
     let names = Names {
-        call_sid: CallSid::new(&format!("call_{text}")).unwrap(),
+        call_sid: CallSid::new(format!("call_{text}")).unwrap(),
         crt_object_id: ExternalId::new(&text).unwrap(),
         campaign_id: 1,
         call_id: ExternalId::new(&text).unwrap(),
