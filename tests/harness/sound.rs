@@ -22,6 +22,33 @@ pub fn tone(hertz: f64, amplitude: f64, rate: u32, seconds: f64) -> Vec<i16> {
         .collect()
 }
 
+/// How many sines make a rustle.
+const RUSTLE_SINES: u64 = 48;
+
+/// A rustling between 200 and 900 Hz that never repeats itself: the same sound at every sample
+/// rate, different at every position and for every `seed`. About -15 dBFS.
+#[must_use]
+pub fn rustle(seconds: f64, rate: u32, seed: u64) -> Vec<i16> {
+    let part = |word: u64| f64::from(noise_at(seed.wrapping_mul(1_000) + word)) / 16_384.0;
+    let sines: Vec<(f64, f64)> = (0..RUSTLE_SINES)
+        .map(|sine| (200.0 + 700.0 * part(2 * sine), TAU * part(2 * sine + 1)))
+        .collect();
+    let amplitude = 0.25 / (24.0_f64).sqrt();
+    let count = seconds * f64::from(rate);
+    (0..)
+        .map(f64::from)
+        .take_while(|position| *position < count)
+        .map(|position| {
+            let at = TAU * position / f64::from(rate);
+            let sum: f64 = sines
+                .iter()
+                .map(|(hertz, phase)| (at * hertz + phase).sin())
+                .sum();
+            quantise(amplitude * sum)
+        })
+        .collect()
+}
+
 #[allow(
     clippy::cast_possible_truncation,
     reason = "clamped to 16 bits before the conversion"
@@ -141,7 +168,7 @@ pub fn power_at(samples: &[i16], hertz: f64, rate: u32) -> f64 {
     (10.0 * (2.0 * magnitude / (count * count)).log10()).max(-120.0)
 }
 
-fn lossless(count: usize) -> f64 {
+pub(crate) fn lossless(count: usize) -> f64 {
     f64::from(u32::try_from(count).expect("test sounds are shorter than 2^32 samples"))
 }
 
