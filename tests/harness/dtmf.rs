@@ -32,17 +32,17 @@ pub fn by_sox(keys: &str, gain_db: f64, folder: &Path) -> Vec<i16> {
         let (low, high) = frequencies(key);
         let path = folder.join(format!("key{number}.wav"));
         let seconds = format!("{:.3}", f64::from(KEY_MS) / 1_000.0);
-        let half_gain = format!("{gain_db}");
+        let gain = format!("{gain_db}");
         let _ = run(
             "sox",
             &[
-                "-n",
                 "-r",
                 "8000",
-                "-b",
-                "16",
                 "-c",
                 "2",
+                "-n",
+                "-b",
+                "16",
                 &path.to_string_lossy(),
                 "synth",
                 &seconds,
@@ -54,7 +54,7 @@ pub fn by_sox(keys: &str, gain_db: f64, folder: &Path) -> Vec<i16> {
                 "remix",
                 "1v0.5,2v0.5",
                 "gain",
-                &half_gain,
+                &gain,
                 "pad",
                 "0",
                 &seconds,

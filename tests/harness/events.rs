@@ -30,11 +30,7 @@ impl EventStream {
     ///
     /// # Errors
     /// When no answer's head comes.
-    pub fn open(
-        address: SocketAddr,
-        target: &str,
-        headers: &[(&str, &str)],
-    ) -> io::Result<Self> {
+    pub fn open(address: SocketAddr, target: &str, headers: &[(&str, &str)]) -> io::Result<Self> {
         let mut connection = TcpStream::connect(address)?;
         let mut request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n");
         for (name, value) in headers {

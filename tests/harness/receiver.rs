@@ -155,11 +155,7 @@ impl Receiver {
             let first = bodies
                 .entry(delivery.id.clone())
                 .or_insert_with(|| delivery.raw.clone());
-            assert_eq!(
-                *first, delivery.raw,
-                "{} came with two bodies",
-                delivery.id
-            );
+            assert_eq!(*first, delivery.raw, "{} came with two bodies", delivery.id);
             if delivery.accepted && seen.insert(delivery.id.clone()) {
                 accepted.push(delivery);
             }

@@ -4,6 +4,7 @@
 mod alsa_loop;
 mod browser;
 mod call_recording;
+mod calls;
 mod check;
 mod cli;
 mod conditionals;

@@ -1,0 +1,14 @@
+//! Calls under control (seed 001), from outside: an application drives the real daemon over a real
+//! ALSA duplex line, and what the caller hears, says and types is measured at the other end.
+//!
+//! ```text
+//!  application ── commands ──▶ callreeld ◀── ALSA, both directions ──▶ caller (aplay, arecord)
+//!  receiver    ◀── webhooks ──┘   └── prompts ──▶ web server of the test
+//! ```
+
+mod digits;
+mod formats;
+mod ledger;
+mod playback;
+mod rig;
+mod rigs;
