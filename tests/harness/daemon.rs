@@ -239,6 +239,11 @@ impl Daemon {
         self.process = Some(Guarded::spawn(command, &self.folder.path().join("log")));
     }
 
+    /// Runs the daemon under another program from its next start on; under none if it is empty.
+    pub fn set_wrapper(&mut self, program: &[&str]) {
+        self.prefix = program.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// Fails the test when the daemon has ended.
     ///
     /// # Panics

@@ -141,6 +141,12 @@ impl Receiver {
         lock(&self.kept.deliveries).clone()
     }
 
+    /// How many deliveries came.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        lock(&self.kept.deliveries).len()
+    }
+
     /// What was accepted, each id once, in the order it first was.
     ///
     /// # Panics

@@ -6,9 +6,19 @@
 //!  receiver    ◀── webhooks ──┘   └── prompts ──▶ web server of the test
 //! ```
 
+mod access;
+mod bodies;
+mod crash;
+mod device;
 mod digits;
 mod formats;
+mod hooks;
 mod ledger;
 mod playback;
+mod rates;
+mod recording;
 mod rig;
 mod rigs;
+mod streams;
+mod urls;
+mod vox;
