@@ -33,6 +33,10 @@ test python3-venv keeps that tester apart from the system
 test,bench lame decodes MP3 another way; the encoder that conversions are measured against
 bench ffmpeg converts as well: conversions are measured against it
 test strace makes system calls fail on purpose
+test faketime lets a day pass for events that cannot be delivered
+test,bench libspandsp-dev spandsp, the field's library: presses keys for the tests, hears them beside callreel
+test,bench multimon-ng another listener for keys
+test,bench asterisk-core-sounds-en-wav an hour of recorded speech, in which no key is pressed
 test util-linux gives tests file systems of their own
 test shellcheck checks the shell scripts
 bench nginx the web server that callreeld is measured against
@@ -55,7 +59,7 @@ provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
         g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | lame | strace | \
-            shellcheck | cmake | mp3val | mediainfo | chromium | python3)
+            shellcheck | cmake | mp3val | mediainfo | chromium | python3 | faketime | multimon-ng)
             command -v "$1" >/dev/null
             ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
@@ -65,6 +69,8 @@ provided() {
         pulseaudio-utils) command -v pactl >/dev/null ;;
         libasound2-dev) pkg-config --exists alsa 2>/dev/null ;;
         libsqlite3-dev) pkg-config --exists sqlite3 2>/dev/null ;;
+        libspandsp-dev) [ -e /usr/include/spandsp.h ] || [ -e /usr/local/include/spandsp.h ] ;;
+        asterisk-core-sounds-en-wav) [ -d /usr/share/asterisk/sounds/en_US_f_Allison ] ;;
         *) return 1 ;;
     esac
 }

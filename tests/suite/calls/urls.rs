@@ -34,10 +34,13 @@ fn redirect(to: &str) -> Reply {
 }
 
 /// What it is, its URL, and a word of the reason.
-fn bad_urls(rig: &Rig) -> Vec<(&'static str, String, &'static str)> {
+type Bad = (&'static str, String, &'static str);
+
+/// Servers that are not there, or have no sound.
+fn bad_servers(rig: &Rig) -> Vec<Bad> {
     let put = |name: &str, reply: Reply| rig.prompts.put_reply(name, reply);
     let whole = wav::write(&sound::rustle(1.0, RATE, 90), 1, RATE);
-    let good = rig.prompts.put("good.wav", &whole, "audio/wav");
+    let _ = rig.prompts.put("good.wav", &whole, "audio/wav");
     let stated = Reply::Part {
         headers: audio(),
         body: vec![0; 60_000_000],
@@ -48,12 +51,6 @@ fn bad_urls(rig: &Rig) -> Vec<(&'static str, String, &'static str)> {
         body: whole.clone(),
         zeros: 60_000_000,
     };
-    let far = put("far-0", redirect(&rig.prompts.url("far-1")));
-    for hop in 1..4 {
-        let next = rig.prompts.url(&format!("far-{}", hop + 1));
-        let _ = put(&format!("far-{hop}"), redirect(&next));
-    }
-    let _ = put("far-4", redirect(&good));
     let nobody = format!("http://{}/a.wav", ports::free_address());
     vec![
         ("nobody listens", nobody, ""),
@@ -82,6 +79,20 @@ fn bad_urls(rig: &Rig) -> Vec<(&'static str, String, &'static str)> {
             put("nothing", answer("audio/wav", b"")),
             "",
         ),
+    ]
+}
+
+/// Ways to where nothing may be fetched from.
+fn bad_ways(rig: &Rig) -> Vec<Bad> {
+    let put = |name: &str, reply: Reply| rig.prompts.put_reply(name, reply);
+    let good = rig.prompts.url("good.wav");
+    let far = put("far-0", redirect(&rig.prompts.url("far-1")));
+    for hop in 1..4 {
+        let next = rig.prompts.url(&format!("far-{}", hop + 1));
+        let _ = put(&format!("far-{hop}"), redirect(&next));
+    }
+    let _ = put("far-4", redirect(&good));
+    vec![
         ("too many redirects", far, "redirect"),
         (
             "a redirect to a machine's metadata",
@@ -163,7 +174,7 @@ fn bad_urls_leave_the_call_as_it_was() {
     let playing = call.play(&[&url]);
     let from = ear.wait_for_sound(0, samples(500));
     let mut uids = Vec::new();
-    for (what, bad, word) in bad_urls(&rig) {
+    for (what, bad, word) in bad_servers(&rig).into_iter().chain(bad_ways(&rig)) {
         let good = rig.prompts.url("good.wav");
         let uid = call.send("playback/start", &json!({ "urls": [good, bad] }));
         let not_found = assert_not_found(&call, &uid, &bad);
