@@ -69,7 +69,7 @@ provided() {
         pulseaudio-utils) command -v pactl >/dev/null ;;
         libasound2-dev) pkg-config --exists alsa 2>/dev/null ;;
         libsqlite3-dev) pkg-config --exists sqlite3 2>/dev/null ;;
-        libspandsp-dev) [ -e /usr/include/spandsp.h ] || [ -e /usr/local/include/spandsp.h ] ;;
+        libspandsp-dev) echo "#include <spandsp.h>" | cc -E -x c - >/dev/null 2>&1 ;;
         asterisk-core-sounds-en-wav) [ -d /usr/share/asterisk/sounds/en_US_f_Allison ] ;;
         *) return 1 ;;
     esac
