@@ -29,12 +29,24 @@ struct Server {
 
 impl Server {
     async fn start(answers: Vec<Vec<u8>>) -> Self {
+        Self::start_after(None, answers).await
+    }
+
+    /// The same, but it accepts nobody before another one was asked.
+    async fn start_after(other: Option<&Self>, answers: Vec<Vec<u8>>) -> Self {
+        let asked = other.map(|other| Arc::clone(&other.requests));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (requests, left) = (Arc::default(), Arc::new(Notify::new()));
         let (kept, told) = (Arc::clone(&requests), Arc::clone(&left));
         let mut answers = VecDeque::from(answers);
         let task = tokio::spawn(async move {
+            while asked
+                .as_ref()
+                .is_some_and(|asked| asked.lock().unwrap().is_empty())
+            {
+                tokio::task::yield_now().await;
+            }
             while let Ok((stream, _)) = listener.accept().await {
                 let answer = match answers.len() {
                     1 => answers[0].clone(),
@@ -267,7 +279,8 @@ async fn why_a_file_cannot_be_had_is_told_in_words() {
 async fn the_first_missing_file_ends_the_job_and_the_rest_is_called_off() {
     let rig = Rig::new();
     let silent = Server::start(vec![Vec::new()]).await;
-    let broken = Server::start(vec![answer("500 Oh", &[], b"")]).await;
+    let oh = vec![answer("500 Oh", &[], b"")];
+    let broken = Server::start_after(Some(&silent), oh).await;
     let (slow, bad) = (silent.url("/slow.wav"), broken.url("/bad.wav"));
     let missing = rig.prepare(&[&slow, &bad, &bad]).await.err().unwrap();
     assert_eq!(missing.url, bad);
