@@ -1,6 +1,7 @@
 //! Where log records go: the systemd journal with structured fields when standard error is
 //! connected to it, readable lines on standard error elsewhere. What is logged is the business of
-//! whoever logs it.
+//! whoever logs it; but decoders, which log each unreadable prompt as their own failure, are heard
+//! at level debug only.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -41,12 +42,12 @@ pub enum LoggingError {
 pub fn install(level: LogLevel, clock: Arc<dyn Clock>) -> Result<(), LoggingError> {
     if systemd_journal_logger::connected_to_journal() {
         let journal = JournalLog::empty().map_err(LoggingError::Journal)?;
-        journal
+        let journal = journal
             .with_syslog_identifier(IDENTIFIER.into())
-            .with_extra_fields([("CALLREEL_VERSION", env!("CARGO_PKG_VERSION"))])
-            .install()?;
+            .with_extra_fields([("CALLREEL_VERSION", env!("CARGO_PKG_VERSION"))]);
+        log::set_boxed_logger(Box::new(Quiet(journal)))?;
     } else {
-        log::set_boxed_logger(Box::new(StderrLog { clock }))?;
+        log::set_boxed_logger(Box::new(Quiet(StderrLog { clock })))?;
     }
     set_level(level);
     Ok(())
@@ -60,6 +61,32 @@ pub fn set_level(level: LogLevel) {
         LogLevel::Info => LevelFilter::Info,
         LogLevel::Debug => LevelFilter::Debug,
     });
+}
+
+/// Lets through what an operator can use. Whoever calls a decoder tells what it could not read,
+/// with the reason and the name of the file; its own lines say neither.
+struct Quiet<L>(L);
+
+impl<L: Log> Log for Quiet<L> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_heard = log::max_level() >= LevelFilter::Debug || !is_decoder(metadata.target());
+        is_heard && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// Whether a record's target is one of the crates that decode sound files.
+fn is_decoder(target: &str) -> bool {
+    target.starts_with("symphonia")
 }
 
 /// One record a line on standard error.
@@ -178,6 +205,22 @@ mod tests {
         assert_eq!(line.matches('\n').count(), 1);
         assert!(line.contains("a\\nb\\u{1b}[2J"));
         assert!(line.len() < MAX_LINE_BYTES + 16);
+    }
+
+    #[test]
+    fn decoders_are_heard_at_level_debug_only() {
+        let heard = |level, target: &str| {
+            set_level(level);
+            let metadata = Metadata::builder().target(target).level(Level::Error);
+            let clock = Arc::new(audio_io::clock::SystemClock);
+            Quiet(StderrLog { clock }).enabled(&metadata.build())
+        };
+        for target in ["symphonia_core::formats::probe", "symphonia_bundle_mp3"] {
+            assert!(!heard(LogLevel::Info, target), "{target}");
+            assert!(heard(LogLevel::Debug, target), "{target}");
+        }
+        assert!(heard(LogLevel::Error, "daemon::engine"));
+        log::set_max_level(LevelFilter::Off);
     }
 
     #[test]

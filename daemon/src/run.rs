@@ -237,8 +237,8 @@ fn serve(
 }
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
-/// the allowed origins, certificates, the public URL, sessions' lives, request rates, and which
-/// networks may be fetched from and delivered to.
+/// the allowed origins, certificates, the public URL, sessions' lives, request rates, which
+/// networks may be fetched from and delivered to, and the administrator's key.
 fn reload_hook(
     app: App,
     origin: config::Origin,
@@ -263,6 +263,7 @@ fn reload_hook(
         in_force.fetch = new.fetch.clone();
         app.fetcher.reload(new.fetch.clone());
         in_force.webhooks = new.webhooks.clone();
+        in_force.admin = new.admin.clone();
         app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
         if let Err(error) = http.reload() {

@@ -145,7 +145,7 @@ fn example(family: Family, secret: &str, base: &str) -> Option<String> {
             "  curl -H 'X-API-Key: {secret}' {base}/api/v1/tasks\n  \
              curl -H 'X-API-Key: {secret}' -OJ {base}/api/v1/tasks/TASK_ID/audio/export\n"
         ),
-        // Opened by logins, or served by a later version.
+        // Opened by logins and by applications' keys, or served by a later version.
         Family::VoiceLog | Family::SessionCommands | Family::Supervisor => return None,
     })
 }

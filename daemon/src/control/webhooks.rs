@@ -56,6 +56,7 @@ pub(super) async fn set(desk: &Desk, app_id: AppId, wish: wire::SetApp) -> Resul
         api_key: wish.api_key,
         rate_limit: wish.rate_limit,
         events: wish.events,
+        secret: None,
         new_secret: wish.new_secret,
     };
     let allow = desk.app.config.load().webhooks.allow.clone();

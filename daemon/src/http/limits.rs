@@ -130,12 +130,6 @@ pub const EVENT_LAST: Duration = Duration::from_secs(2);
 pub const EVENT_RETRY: Duration = Duration::from_secs(2);
 /// Bytes of the file with the admin key; a longer one holds no key.
 pub const ADMIN_KEY_FILE_BYTES: u64 = 1_024;
-/// Characters of the admin key, and of the keys of applications.
-pub const APP_KEY_CHARS: (usize, usize) = (16, 256);
-/// Largest rate limit of an application, in requests a minute; more is 400.
-pub const APP_RATE: u32 = 100_000;
-/// The same where a request names none.
-pub const APP_RATE_DEFAULT: u32 = 100;
 
 /// Argon2id checks at once over all workers (19 MiB each); others wait their turn.
 pub const PASSWORD_CHECKS: usize = 2;
@@ -181,12 +175,10 @@ const _: () = assert!(DOWNLOAD_LINK_LIFE.as_secs() <= LINK_LIFE.as_secs());
 const _: () = assert!(LINK_LIFE.as_secs() <= RECORDING_LINK_LIFE.as_secs());
 const _: () = assert!(EVENT_HEARTBEAT.as_secs() < WRITE_STALL.as_secs());
 const _: () = assert!(EVENT_STREAMS_A_TENANT <= EVENT_STREAMS);
-const _: () = assert!(APP_KEY_CHARS.0 == storage::limits::APP_KEY_MIN);
 const _: () = assert!(
-    APP_KEY_CHARS.1 <= PARAMETER_BYTES,
+    crate::engine::webhook::application::APP_KEY_MAX <= PARAMETER_BYTES,
     "a key fits into a query"
 );
-const _: () = assert!(APP_RATE_DEFAULT <= APP_RATE);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);
 const _: () = assert!(AUDIOS_DEFAULT <= AUDIOS);
 const _: () = assert!(REQUEST_BODY.as_secs() < UPLOAD_WHOLE.as_secs());

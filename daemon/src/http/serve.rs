@@ -150,8 +150,8 @@ impl HttpServer {
         &self.addresses
     }
 
-    /// Reads the admin key, and certificate and key again, from where the configuration in force says. Connections
-    /// that exist go on with the old ones.
+    /// Reads the admin key, and certificate and key again, from where the configuration in force
+    /// says. Connections that exist go on with the old ones.
     ///
     /// # Errors
     /// [`TlsError`]; then the old ones stay in force.

@@ -17,7 +17,7 @@ mod ledger;
 mod playback;
 mod rates;
 mod recording;
-mod rig;
+pub(crate) mod rig;
 mod rigs;
 mod streams;
 mod urls;

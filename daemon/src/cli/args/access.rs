@@ -104,15 +104,12 @@ pub struct KeyIssueArgs {
     pub expires: Option<Expiry>,
 }
 
-/// The families of the API.
+/// The families of the API that have keys; those of calls under control are the applications'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FamilyArg {
     /// `/api/v2/PlayAudioFile.php`
     #[value(alias = "play_audio_file")]
     PlayAudioFile,
-    /// `/api/v1/sessions`
-    #[value(alias = "session_commands")]
-    SessionCommands,
     /// `/api/calls`
     #[value(alias = "call_recording")]
     CallRecording,
@@ -130,7 +127,6 @@ impl From<FamilyArg> for Family {
     fn from(family: FamilyArg) -> Self {
         match family {
             FamilyArg::PlayAudioFile => Self::PlayAudioFile,
-            FamilyArg::SessionCommands => Self::SessionCommands,
             FamilyArg::CallRecording => Self::CallRecording,
             FamilyArg::VoiceLog => Self::VoiceLog,
             FamilyArg::TaskAudio => Self::TaskAudio,

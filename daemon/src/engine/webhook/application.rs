@@ -45,7 +45,9 @@ pub struct AppWish {
     /// Names of the events it hears of, each as `call.answered`; an empty list is all of them.
     /// New: all.
     pub events: Option<Vec<String>>,
-    /// Whether its webhooks are signed with a new secret from now on. New: always.
+    /// What its webhooks are signed with from now on. New: made, unless given.
+    pub secret: Option<WebhookSecret>,
+    /// Whether a new secret is made where none is given.
     pub new_secret: bool,
 }
 
@@ -142,7 +144,10 @@ impl AppWish {
             Some(names) => filter(names)?,
             None => held.map(|held| held.events.clone()).unwrap_or_default(),
         };
-        let secret = self.new_secret.then(new_secret).transpose()?;
+        let secret = match self.secret {
+            None if self.new_secret => Some(new_secret()?),
+            given => given,
+        };
         Ok(AppSettings {
             webhook_url,
             api_key: self.api_key,
@@ -162,7 +167,7 @@ pub struct AppSet {
     pub added: bool,
     /// Whether the tenant of its name was added for it.
     pub tenant_added: bool,
-    /// Whether its secret is new: then it is to be shown, this once.
+    /// Whether its secret was made just now: then it is to be shown, this once.
     pub secret_made: bool,
 }
 
@@ -196,7 +201,7 @@ pub fn set(
 ) -> Result<AppSet, AppSetError> {
     let outbox = storage.outbox();
     let held = outbox.application(app_id);
-    let secret_made = wish.new_secret || held.is_none();
+    let secret_made = wish.secret.is_none() && (wish.new_secret || held.is_none());
     let settings = wish.check(held.as_deref(), allow)?;
     let (tenant, tenant_added) = tenant_of(storage, app_id)?;
     let application = outbox.put_application(tenant, app_id, settings)?;
@@ -233,7 +238,9 @@ fn tenant_of(storage: &StorageHandle, app_id: &AppId) -> Result<(TenantId, bool)
     }
 }
 
-fn is_key(key: &str) -> bool {
+/// Whether a text can be the key of an application, or of the administrator.
+#[must_use]
+pub fn is_key(key: &str) -> bool {
     (APP_KEY_MIN..=APP_KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
 }
 

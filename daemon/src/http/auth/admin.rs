@@ -7,15 +7,16 @@ use std::io::{self, Read};
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use storage::limits::APP_KEY_MIN;
 
 use super::application::header;
 use super::refuse;
 use crate::config::schema::Admin;
+use crate::engine::webhook::application::{APP_KEY_MAX, is_key};
 use crate::http::error::Problem;
 use crate::http::limits;
 use crate::http::ratelimit;
 use crate::http::service::Call;
-use crate::http::wire::session_commands::opening::is_key;
 
 /// The key in force.
 pub(in crate::http) struct AdminKey {
@@ -40,7 +41,7 @@ enum KeyFileError {
     #[error("it has more than {} bytes", limits::ADMIN_KEY_FILE_BYTES)]
     Long,
     #[error("it does not hold {least} to {most} printable characters without spaces on one line",
-            least = limits::APP_KEY_CHARS.0, most = limits::APP_KEY_CHARS.1)]
+            least = APP_KEY_MIN, most = APP_KEY_MAX)]
     Form,
 }
 

@@ -1,16 +1,15 @@
 //! `/admin/apps/{app_id}`: applications, set by the administrator.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::Body;
-use storage::error::{ReadError, TenantError};
+use storage::error::TenantError;
 use storage::handle::StorageHandle;
-use storage::ids::{AppId, NameError, TenantId, TenantName};
-use storage::outbox::{AppSettings, Application, OutboxError};
+use storage::ids::{AppId, NameError};
+use storage::outbox::OutboxError;
 
 use super::{body_of, index_problem};
+use crate::engine::webhook::application::{self, AppSetError};
 use crate::engine::webhook::sign;
 use crate::http::auth::admin;
 use crate::http::body::Payload;
@@ -22,8 +21,8 @@ use crate::http::wire::session_commands::fault::BodyFault;
 use crate::http::wire::session_commands::opening;
 use crate::http::{limits, request};
 
-/// `POST /admin/apps/{app_id}`: adds an application, and the tenant that it is, or sets it anew.
-/// What the body leaves out gets its default; key and secret stay as they are.
+/// `POST /admin/apps/{app_id}`: adds an application, and the tenant that it is, or changes it. What
+/// the body leaves out stays as it is.
 ///
 /// # Errors
 /// 401, 429, 503, 400, 408, 409, 413, 415.
@@ -39,20 +38,21 @@ where
     admin::admit(call)?;
     let app_id = app_id(segment)?;
     let bytes = body_of(call, body, limits::JSON_BODY_BYTES).await?;
-    let config = call.worker.site.config.load();
-    let settings = opening::settings(&bytes, &config.webhooks.allow)?;
-    let has_secret = settings.secret.is_some();
-    let put = move |storage: &StorageHandle| put(storage, &app_id, settings);
-    let put = call.worker.recordings.off_loop(put).await;
-    let (row, is_new) = put.map_err(Problem::internal)?.map_err(put_problem)?;
-    let made = (is_new && !has_secret).then(|| sign::secret_text(&row.secret));
+    let wish = opening::wish(&bytes)?;
+    let allow = call.worker.site.config.load().webhooks.allow.clone();
+    let set = move |storage: &StorageHandle| application::set(storage, &app_id, wish, &allow);
+    let set = call.worker.recordings.off_loop(set).await;
+    let set = set.map_err(Problem::internal)?.map_err(set_problem)?;
+    let row = set.application;
+    let made = set.secret_made.then(|| sign::secret_text(&row.secret));
     let mut response = json(&ApplicationDocument::new(&row, made))?;
-    if is_new {
+    if set.added {
         *response.status_mut() = StatusCode::CREATED;
-        log::info!("application '{}' was added over HTTP", row.app_id);
-    } else {
-        log::info!("application '{}' was set over HTTP", row.app_id);
     }
+    log::info!(
+        app = row.app_id.as_str(), added = set.added, tenant_added = set.tenant_added;
+        "application set over HTTP"
+    );
     Ok(response)
 }
 
@@ -88,69 +88,19 @@ fn app_id(segment: &str) -> Result<AppId, BodyFault> {
     AppId::new(text).map_err(fault)
 }
 
-/// Why an application was not set.
-#[derive(Debug, thiserror::Error)]
-enum PutError {
-    #[error(transparent)]
-    Outbox(#[from] OutboxError),
-    #[error(transparent)]
-    Tenant(#[from] TenantError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
-/// Sets an application; answers whether it is new. Blocks on the disk.
-fn put(
-    storage: &StorageHandle,
-    app_id: &AppId,
-    settings: AppSettings,
-) -> Result<(Arc<Application>, bool), PutError> {
-    let outbox = storage.outbox();
-    let held = outbox.application(app_id);
-    if held.is_none() && settings.api_key.is_none() {
-        return Err(OutboxError::ApiKey.into());
-    }
-    let tenant = match &held {
-        Some(held) => held.key.tenant,
-        None => tenant(storage, app_id)?,
-    };
-    let row = outbox.put_application(tenant, app_id, settings)?;
-    Ok((row, held.is_none()))
-}
-
-/// The tenant of an application's name, which is added if there is none.
-fn tenant(storage: &StorageHandle, app_id: &AppId) -> Result<TenantId, PutError> {
-    let find = || {
-        let tenants = storage.tenants()?;
-        let named = |name: &TenantName| name.as_str() == app_id.as_str();
-        let found = tenants.into_iter().find(|tenant| named(&tenant.name));
-        Ok::<_, ReadError>(found.map(|tenant| tenant.id))
-    };
-    if let Some(id) = find()? {
-        return Ok(id);
-    }
-    // Both have the same form.
-    let name = TenantName::new(app_id.as_str());
-    let name = name.map_err(|_| OutboxError::NoApplication)?;
-    match storage.add_tenant(name) {
-        Ok(tenant) => Ok(tenant.id),
-        // Somebody else added it just now.
-        Err(TenantError::Exists(name)) => Ok(find()?.ok_or(TenantError::Exists(name))?),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn put_problem(error: PutError) -> Problem {
-    let conflict = |message: String| Problem::new(StatusCode::CONFLICT, "conflict", message);
+fn set_problem(error: AppSetError) -> Problem {
     match error {
-        PutError::Outbox(OutboxError::ApiKey) => BodyFault::Missing("api_key").into(),
-        PutError::Outbox(error @ (OutboxError::Taken(_) | OutboxError::Full(_))) => {
-            conflict(error.to_string())
+        AppSetError::Wish(fault) if fault.field().is_some() => {
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "invalid_body", fault.to_string());
+            problem.detail(fault.detail())
         }
-        PutError::Outbox(error @ (OutboxError::Busy | OutboxError::Write(_))) => {
+        AppSetError::Outbox(error @ (OutboxError::Taken(_) | OutboxError::Full(_))) => {
+            Problem::new(StatusCode::CONFLICT, "conflict", error.to_string())
+        }
+        AppSetError::Outbox(error @ (OutboxError::Busy | OutboxError::Write(_))) => {
             index_problem().because(error)
         }
-        PutError::Tenant(error @ TenantError::Write(_)) => index_problem().because(error),
+        AppSetError::Tenant(error @ TenantError::Write(_)) => index_problem().because(error),
         other => Problem::internal(other),
     }
 }

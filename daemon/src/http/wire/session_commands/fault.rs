@@ -2,14 +2,11 @@
 //! that says what to send instead.
 
 use storage::ids::NameError;
-use storage::limits::WEBHOOK_URL_MAX;
 
-use super::opening::EVENTS;
 use crate::engine::session::command::UrlsError;
 use crate::engine::session::limits;
 use crate::engine::session::plan::PlanError;
 use crate::engine::webhook::sign;
-use crate::http::limits::APP_KEY_CHARS;
 
 /// Why a body is no command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,29 +97,9 @@ pub enum BodyFault {
         /// What it looks like.
         error: NameError,
     },
-    /// A receiver that nothing is delivered to; says which field and why.
-    #[error("{0}")]
-    WebhookUrl(String),
-    /// A receiver's URL that is too long.
-    #[error("webhook_url is too long")]
-    LongUrl,
-    /// A key of another form.
-    #[error("api_key has an invalid format")]
-    ApiKey,
     /// A secret of another form.
     #[error("webhook_secret has an invalid format")]
     Secret,
-    /// An event that there is not.
-    #[error("events[{index}] is no event: {name}")]
-    Event {
-        /// Which item, from 0.
-        index: usize,
-        /// What it says.
-        name: String,
-    },
-    /// More events than a filter holds.
-    #[error("events has too many items")]
-    ManyEvents,
 }
 
 fn urls_error(field: &str, error: UrlsError) -> String {
@@ -194,19 +171,7 @@ impl BodyFault {
                 limits::CAUSE_CHARS
             ),
             Self::Name { error, .. } => error.to_string(),
-            Self::WebhookUrl(_) => {
-                "Send an absolute http or https URL; [webhooks] allow lists private networks that \
-                 receivers may be in"
-                    .into()
-            }
-            Self::LongUrl => format!("Send at most {WEBHOOK_URL_MAX} bytes"),
-            Self::ApiKey => {
-                let (least, most) = APP_KEY_CHARS;
-                format!("api_key is {least} to {most} printable characters without spaces")
-            }
             Self::Secret => sign::SecretError.to_string(),
-            Self::Event { .. } => format!("Events are {}", EVENTS.join(", ")),
-            Self::ManyEvents => "Send each event once, or no events for all of them".into(),
             Self::Mode => "Send \"silence\" to keep the timeline, or \"skip\"".into(),
         }
     }

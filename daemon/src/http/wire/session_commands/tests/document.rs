@@ -10,7 +10,9 @@ use super::super::access::AccessFault;
 use super::super::{COMMAND_BODY_BYTES, CommandAccepted, ErrorAnswer, body, opening};
 use crate::engine::session::command::{CommandKind, HangupCause};
 use crate::engine::session::cooldown::Group;
+use crate::engine::session::event::Event;
 use crate::engine::session::limits;
+use crate::engine::webhook::application;
 
 fn document() -> Value {
     let text = include_str!("../../../openapi/session_commands.json");
@@ -178,19 +180,18 @@ fn its_other_numbers_are_the_codes() {
     };
     let app = body("/admin/apps/{app_id}");
     let fields = &app["schema"]["properties"];
-    let (least, most) = http::APP_KEY_CHARS;
+    let (least, most) = (storage::limits::APP_KEY_MIN, application::APP_KEY_MAX);
     let streams = document["paths"]["/api/v1/events"]["get"]["description"].to_string();
     for (seen, expected) in [
-        (&fields["rate_limit"]["maximum"], json!(http::APP_RATE)),
         (
-            &fields["rate_limit"]["default"],
-            json!(http::APP_RATE_DEFAULT),
+            &fields["rate_limit"]["maximum"],
+            json!(application::RATE_LIMIT_MAX),
         ),
         (
             &fields["api_key"]["pattern"],
             json!(format!("^[!-~]{{{least},{most}}}$")),
         ),
-        (&fields["events"]["items"]["enum"], json!(opening::EVENTS)),
+        (&fields["events"]["items"]["enum"], json!(Event::NAMES)),
         (
             &fields["webhook_url"]["maxLength"],
             json!(storage::limits::WEBHOOK_URL_MAX),
@@ -204,15 +205,17 @@ fn its_other_numbers_are_the_codes() {
     );
     assert!(streams.contains("At most 64 streams") && streams.contains("1,024 in all"));
     assert!(streams.contains("every 15 s") && http::EVENT_HEARTBEAT.as_secs() == 15);
-    let settings = opening::settings(app["example"].to_string().as_bytes(), &[]);
-    assert!(settings.is_ok(), "{:?}", settings.err());
+    let wish = opening::wish(app["example"].to_string().as_bytes()).unwrap();
+    assert!(wish.check(None, &[]).is_ok());
+    let described = fields["rate_limit"]["description"].as_str().unwrap();
+    assert!(described.contains(&application::RATE_LIMIT_DEFAULT.to_string()));
     let call = body("/api/v1/sessions")["example"].to_string();
     assert!(opening::call(call.as_bytes()).is_ok());
 }
 
 #[test]
 fn every_event_can_be_chosen() {
-    let mut chosen = opening::EVENTS.to_vec();
+    let mut chosen = Event::NAMES.to_vec();
     chosen.sort_unstable();
     let document = document();
     let known: Vec<_> = keys(&document["webhooks"]).into_iter().collect();
