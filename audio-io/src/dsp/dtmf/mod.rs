@@ -16,9 +16,11 @@ mod digit;
 mod fit;
 mod front;
 mod generator;
+mod lanes;
 mod mask;
 mod q24;
 mod spotter;
+mod stop;
 #[cfg(test)]
 mod tests;
 
