@@ -11,6 +11,7 @@ mod client;
 mod commands;
 mod convert;
 mod daemon;
+mod dtmf;
 mod error;
 mod first_byte;
 mod index;
@@ -75,6 +76,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "index",
         what: "look-up and page at a million rows, beside SQLite",
         run: index::run,
+    },
+    Benchmark {
+        name: "dtmf",
+        what: "listening for digits, beside spandsp and multimon-ng",
+        run: dtmf::run,
     },
 ];
 
