@@ -20,6 +20,10 @@ run,test jq reads the JSON answers of the command line
 run,test espeak-ng speaks the demo's telephone calls, and the texts of the prompt library
 run,test sox brings speech to telephone quality; makes test tones
 test,bench libsqlite3-dev SQLite, which the index is measured against
+test,bench libspandsp-dev spandsp, which the DTMF detector is measured against
+test,bench multimon-ng hears DTMF another way
+test,bench asterisk-core-sounds-en-wav recorded speech in which no digit may be heard
+test,bench asterisk-moh-opsound-wav music in which none may be heard
 test alsa-utils plays into and records from ALSA devices
 test libasound2-plugins connects ALSA to the tests' sound server
 test pulseaudio a sound server without hardware: the tests' real-time lines
@@ -55,7 +59,7 @@ provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
         g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | lame | strace | \
-            shellcheck | cmake | mp3val | mediainfo | chromium | python3)
+            shellcheck | cmake | multimon-ng | mp3val | mediainfo | chromium | python3)
             command -v "$1" >/dev/null
             ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
@@ -64,6 +68,9 @@ provided() {
         alsa-utils) command -v aplay >/dev/null && command -v arecord >/dev/null ;;
         pulseaudio-utils) command -v pactl >/dev/null ;;
         libasound2-dev) pkg-config --exists alsa 2>/dev/null ;;
+        libspandsp-dev) pkg-config --exists spandsp 2>/dev/null ;;
+        asterisk-core-sounds-en-wav) [ -d /usr/share/asterisk/sounds/en_US_f_Allison ] ;;
+        asterisk-moh-opsound-wav) [ -d /usr/share/asterisk/moh ] ;;
         libsqlite3-dev) pkg-config --exists sqlite3 2>/dev/null ;;
         *) return 1 ;;
     esac

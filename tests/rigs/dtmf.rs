@@ -130,7 +130,10 @@ pub(crate) fn multimon_hits(dir: &Path, sound: &[i16]) -> io::Result<usize> {
         return Err(io::Error::other(format!("multimon-ng: {status}")));
     }
     let heard = std::fs::read_to_string(&heard)?;
-    Ok(heard.lines().filter(|line| line.starts_with("DTMF:")).count())
+    Ok(heard
+        .lines()
+        .filter(|line| line.starts_with("DTMF:"))
+        .count())
 }
 
 fn write_samples(to: &mut impl Write, samples: &[i16]) -> io::Result<()> {
@@ -186,4 +189,10 @@ fn wav_samples(wav: &[u8]) -> Vec<i16> {
 const RATE: usize = 8_000;
 
 /// Speeds and gains, in turns.
-const VARIANTS: [(f64, f64); 5] = [(1.0, 1.0), (0.93, 0.5), (1.07, 1.4), (0.97, 0.7), (1.12, 1.0)];
+const VARIANTS: [(f64, f64); 5] = [
+    (1.0, 1.0),
+    (0.93, 0.5),
+    (1.07, 1.4),
+    (0.97, 0.7),
+    (1.12, 1.0),
+];

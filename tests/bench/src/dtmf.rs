@@ -109,7 +109,12 @@ fn materials(speech: &[i16], minutes: usize) -> Vec<Material> {
     vec![
         of("idle line", twice, &idle.collect::<Vec<_>>(), None),
         of("speech", twice, &speech, None),
-        of("speech, silence played", twice, &speech, Some(vec![0; speech.len()])),
+        of(
+            "speech, silence played",
+            twice,
+            &speech,
+            Some(vec![0; speech.len()]),
+        ),
         of("speech, prompt played", Goal::None, &speech, Some(other)),
     ]
 }

@@ -152,7 +152,9 @@ mod tests {
     #[test]
     fn sums_are_those_of_the_plain_loops() {
         #[allow(clippy::cast_precision_loss, reason = "a hundred samples")]
-        let sound: Vec<f32> = (0..101).map(|n| ((n * 37 % 64) as f32 - 30.0) / 64.0).collect();
+        let sound: Vec<f32> = (0..101)
+            .map(|n| ((n * 37 % 64) as f32 - 30.0) / 64.0)
+            .collect();
         let energy: f32 = sound.iter().map(|x| x * x).sum();
         assert!((dot(&sound, &sound) - energy).abs() < 1e-3);
         let steps: f32 = sound.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();

@@ -56,7 +56,10 @@ impl Gate {
         let deviation = [LOW_HERTZ, HIGH_HERTZ]
             .map(|group| group.map(|f| TAU * tolerances.deviation_hertz(f) / hertz));
         let power_min = ratio(tolerances.level_dbm() - full_scale_dbm);
-        let steps: f64 = omega.map(|group| (2.0 * (group[0] / 2.0).sin()).powi(2)).iter().sum();
+        let steps: f64 = omega
+            .map(|group| (2.0 * (group[0] / 2.0).sin()).powi(2))
+            .iter()
+            .sum();
         Self {
             deviation,
             omega,
@@ -70,8 +73,8 @@ impl Gate {
 
     fn judge(&self, row: usize, column: usize, found: Fit) -> Spot {
         let [low, high] = found.sines;
-        let clean = low.power() >= found.rival[0] * RIVAL_MIN
-            && high.power() >= found.rival[1] * RIVAL_MIN;
+        let clean =
+            low.power() >= found.rival[0] * RIVAL_MIN && high.power() >= found.rival[1] * RIVAL_MIN;
         if !clean {
             return Spot::Nothing;
         }
@@ -183,7 +186,11 @@ impl Spotter {
         let samples = self.hop * WINDOW_HOPS;
         let seen = self.bank.strongest();
         let floor = gate.power_min * samples as f64 * LOOK_LEVEL;
-        if f64::from(seen.tones) < floor || seen.tones < seen.total * LOOK_SHARE {
+        let tones = seen.low + seen.high;
+        let (low, high) = (f64::from(seen.low), f64::from(seen.high));
+        let uneven = high > low * gate.high_over_low_max * LOOK_TWIST
+            || low > high * gate.low_over_high_max * LOOK_TWIST;
+        if f64::from(tones) < floor || tones < seen.total * LOOK_SHARE || uneven {
             return Spot::Nothing;
         }
         let (row, column) = (seen.row, seen.column);
@@ -235,6 +242,9 @@ const LOOK_LEVEL: f64 = 0.25;
 
 /// The same for the part of the energy that is in the two tones.
 const LOOK_SHARE: f32 = 0.3;
+
+/// How much farther apart the bank may read two tones of which one is off its frequency: 6 dB.
+const LOOK_TWIST: f64 = 4.0;
 
 /// The part of a digit's weakest steps with which a hop is worth a look. Quieter hops lie at its
 /// edges, and never make up a window.
