@@ -5,6 +5,7 @@
 //! What is not here: pass or fail. A benchmark is never a timed test.
 
 mod args;
+mod calls;
 mod certificate;
 mod channels;
 mod client;
@@ -19,14 +20,17 @@ mod machine;
 mod nginx;
 mod out;
 mod ranges;
+mod receiver;
 mod recorder;
 mod report;
 mod simulate;
 mod sqlite;
+mod sqlite_outbox;
 mod stats;
 mod tls;
 mod tls_client;
 mod voice;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -81,6 +85,16 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "dtmf",
         what: "listening for digits, beside spandsp and multimon-ng",
         run: dtmf::run,
+    },
+    Benchmark {
+        name: "calls",
+        what: "from a command to what is heard, 64 calls at once",
+        run: calls::run,
+    },
+    Benchmark {
+        name: "webhooks",
+        what: "events appended and delivered, beside an outbox in SQLite",
+        run: webhooks::run,
     },
 ];
 
