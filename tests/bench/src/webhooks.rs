@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::args::Options;
 use crate::error::Failure;
-use crate::machine::{Cores, now, pinned, wait_until};
+use crate::machine::{Cores, now, pinned};
 use crate::out;
 use crate::ranges::scratch;
 use crate::receiver::Receiver;
@@ -202,7 +202,7 @@ async fn delivered(ours: &Ours, receiver: &Receiver, events: usize) -> Result<Du
     let _webhooks = Webhooks::start(ours.outbox.clone(), Arc::new(SystemClock), vec![loopback]);
     let waiting = || {
         let counts = ours.outbox.counts(ours.app);
-        Ok(counts.map_err(Failure::store("counting"))?.waiting)
+        Ok::<_, Failure>(counts.map_err(Failure::store("counting"))?.waiting)
     };
     while receiver.taken() < events || waiting()? > 0 {
         if now() > start + PATIENCE {
