@@ -6,6 +6,10 @@
 //! ```
 //!
 //! Nothing here measures time. The full hour of speech, and the cost, are `make bench ARGS=dtmf`.
+#![allow(
+    clippy::print_stdout,
+    reason = "the tables are what these tests are read for"
+)]
 
 mod conditions;
 #[path = "../rigs/dtmf.rs"]

@@ -94,6 +94,7 @@ fn frequencies(key: char) -> [f64; 2] {
 const PAD: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
 
 /// The peak of a sine of this level, in 16-bit steps; full scale is 3.14 dBm (G.711).
+#[allow(clippy::approx_constant, reason = "decibels, not a circle's")]
 fn peak(dbm: f64) -> f64 {
     const FULL_SCALE_DBM: f64 = 3.14;
     32_768.0 * 10_f64.powf((dbm - FULL_SCALE_DBM) / 20.0)
