@@ -20,6 +20,10 @@ run,test jq reads the JSON answers of the command line
 run,test espeak-ng speaks the demo's telephone calls, and the texts of the prompt library
 run,test sox brings speech to telephone quality; makes test tones
 test,bench libsqlite3-dev SQLite, which the index is measured against
+test,bench libspandsp-dev spandsp, which the DTMF detector is measured against
+test,bench multimon-ng hears DTMF another way
+test,bench asterisk-core-sounds-en-wav recorded speech in which no digit may be heard
+test,bench asterisk-moh-opsound-wav music in which none may be heard
 test alsa-utils plays into and records from ALSA devices
 test libasound2-plugins connects ALSA to the tests' sound server
 test pulseaudio a sound server without hardware: the tests' real-time lines
@@ -34,9 +38,6 @@ test,bench lame decodes MP3 another way; the encoder that conversions are measur
 bench ffmpeg converts as well: conversions are measured against it
 test strace makes system calls fail on purpose
 test faketime lets a day pass for events that cannot be delivered
-test,bench libspandsp-dev spandsp, the field's library: presses keys for the tests, hears them beside callreel
-test,bench multimon-ng another listener for keys
-test,bench asterisk-core-sounds-en-wav an hour of recorded speech, in which no key is pressed
 test util-linux gives tests file systems of their own
 test shellcheck checks the shell scripts
 bench nginx the web server that callreeld is measured against
@@ -68,6 +69,7 @@ provided() {
         alsa-utils) command -v aplay >/dev/null && command -v arecord >/dev/null ;;
         pulseaudio-utils) command -v pactl >/dev/null ;;
         libasound2-dev) pkg-config --exists alsa 2>/dev/null ;;
+        asterisk-moh-opsound-wav) [ -d /usr/share/asterisk/moh ] ;;
         libsqlite3-dev) pkg-config --exists sqlite3 2>/dev/null ;;
         libspandsp-dev) echo "#include <spandsp.h>" | cc -E -x c - >/dev/null 2>&1 ;;
         asterisk-core-sounds-en-wav) [ -d /usr/share/asterisk/sounds/en_US_f_Allison ] ;;

@@ -5,12 +5,14 @@
 //! What is not here: pass or fail. A benchmark is never a timed test.
 
 mod args;
+mod calls;
 mod certificate;
 mod channels;
 mod client;
 mod commands;
 mod convert;
 mod daemon;
+mod dtmf;
 mod error;
 mod first_byte;
 mod index;
@@ -18,14 +20,17 @@ mod machine;
 mod nginx;
 mod out;
 mod ranges;
+mod receiver;
 mod recorder;
 mod report;
 mod simulate;
 mod sqlite;
+mod sqlite_outbox;
 mod stats;
 mod tls;
 mod tls_client;
 mod voice;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -75,6 +80,21 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "index",
         what: "look-up and page at a million rows, beside SQLite",
         run: index::run,
+    },
+    Benchmark {
+        name: "dtmf",
+        what: "listening for digits, beside spandsp and multimon-ng",
+        run: dtmf::run,
+    },
+    Benchmark {
+        name: "calls",
+        what: "from a command to what is heard, 64 calls at once",
+        run: calls::run,
+    },
+    Benchmark {
+        name: "webhooks",
+        what: "events appended and delivered, beside an outbox in SQLite",
+        run: webhooks::run,
     },
 ];
 

@@ -18,8 +18,9 @@ type Bins = [f32; 8];
 pub(super) struct Strongest {
     pub(super) row: usize,
     pub(super) column: usize,
-    /// Energy of the two (squared amplitude times half the samples).
-    pub(super) tones: f32,
+    /// Energy of each (squared amplitude times half the samples).
+    pub(super) low: f32,
+    pub(super) high: f32,
     /// Energy of all.
     pub(super) total: f32,
 }
@@ -91,7 +92,8 @@ impl Bank {
         Strongest {
             row,
             column,
-            tones: 2.0 * (power[row] + power[4 + column]) / samples,
+            low: 2.0 * power[row] / samples,
+            high: 2.0 * power[4 + column] / samples,
             total: self.energy.iter().sum(),
         }
     }

@@ -2,6 +2,7 @@
 //! squares (NLMS) filter that learns the line's echo and stops learning while the caller makes
 //! sound of his own. Where it has not learned, or does harm, the leg passes unchanged.
 
+use super::lanes::dot;
 use crate::limits::ECHO_TAIL_MS_MAX;
 use crate::units::{Frames, Millis};
 
@@ -173,24 +174,6 @@ impl Canceller {
     fn floor(&self) -> f32 {
         self.weights.len() as f32 * 1e-6
     }
-}
-
-/// A sum of products in lanes that the compiler can put into vector registers.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 16];
-    let (a_chunks, b_chunks) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..16 {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    rest + lanes.iter().sum::<f32>()
 }
 
 /// The filter's step (0 to 1) while nothing disturbs it.

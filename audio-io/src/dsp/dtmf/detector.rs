@@ -7,15 +7,17 @@
 //!     └── tones away: no digit ─────┘                              a break, or another digit
 //! ```
 
+use std::ops::Range;
+
 use super::FULL_SCALE_DBM0;
 use super::bank::WINDOW_HOPS;
 use super::canceller::{Canceller, CancellerParams, TAIL_MAX};
 use super::current::{Current, EDGE, Timing};
 use super::digit::Digit;
 use super::fit::Fit;
-use super::front::{Decimator, ToneStop};
+use super::front::Decimator;
 use super::q24::Tolerances;
-use super::spotter::{Gate, Spot, Spotter};
+use super::spotter::{Gate, HISTORY_HOPS, Spot, Spotter};
 use crate::units::{CentiDbfs, Frames, Millis, SampleRate};
 
 /// What a detector accepts.
@@ -96,8 +98,9 @@ pub struct DtmfDetector {
     canceller: Canceller,
     gate: Gate,
     timing: Timing,
-    /// Samples of the inner rate in a hop.
+    /// Samples of the inner rate in a hop, and those that the one begun has.
     hop: usize,
+    filled: usize,
     /// Hops heard.
     hops: u64,
     /// Frames heard; and of these the ones left out of a long silence.
@@ -113,6 +116,10 @@ pub struct DtmfDetector {
     /// Hops for which the canceller does not learn.
     hold: u32,
     echo_hops: u64,
+    /// Frames in a row in which nothing was played, and from how many on nothing played before
+    /// is left anywhere here.
+    unplayed: usize,
+    forgotten: usize,
 }
 
 impl DtmfDetector {
@@ -133,14 +140,15 @@ impl DtmfDetector {
         let tolerances = params.tolerances;
         Self {
             rate,
+            far: Leg::new(near.clone(), hertz, hop),
             near: Leg::new(near, hertz, hop),
-            far: Leg::new(Decimator::new(rate), hertz, hop),
             canceller: Canceller::new(hertz, tail as usize, lag as usize),
             gate: Gate::new(
                 &tolerances,
                 params.full_scale_dbm,
                 params.left_over_max,
                 hertz,
+                hop,
             ),
             timing: Timing {
                 hop: hop as f64,
@@ -148,6 +156,7 @@ impl DtmfDetector {
                 pause: tolerances.pause_seconds() * hertz,
             },
             hop,
+            filled: 0,
             hops: 0,
             heard: 0,
             skipped: 0,
@@ -157,54 +166,97 @@ impl DtmfDetector {
             played: None,
             hold: 0,
             echo_hops: (tail + lag) / hop as u64 + WINDOW_HOPS as u64,
+            unplayed: usize::MAX,
+            forgotten: ((tail + lag) as usize + 2 * HISTORY_HOPS * hop) * factor as usize,
         }
     }
 
     /// Hears the leg and tells what it finds, in order.
-    pub fn push(&mut self, leg: &[i16], mut found: impl FnMut(DtmfEvent)) {
-        for &sample in leg {
-            self.heard += 1;
-            if let Some(x) = self.near.decimator.push(to_unit(sample))
-                && self.near.enter(x)
-            {
-                self.on_hop(false, &mut found);
-            }
-        }
+    pub fn push(&mut self, leg: &[i16], found: impl FnMut(DtmfEvent)) {
+        self.push_with_played(leg, &[], found);
     }
 
     /// Hears the leg while a prompt is played into the line: `played` is the sound played at the
     /// same time, frame by frame, silence where nothing is. What `leg` has more is heard too, as
     /// over a silent line. Its echo is taken away, and digits played are not heard as dialled.
-    ///
-    /// Use this for the whole life of a leg that prompts are played to, so that the echo once
-    /// learned is known.
+    /// While nothing is played, nor was of late, this costs no more than [`Self::push`].
     pub fn push_with_played(
         &mut self,
         leg: &[i16],
         played: &[i16],
         mut found: impl FnMut(DtmfEvent),
     ) {
-        let played = played.iter().copied().chain(std::iter::repeat(0));
-        for (&sample, far) in leg.iter().zip(played) {
-            self.heard += 1;
-            let far = self.far.decimator.push(to_unit(far));
-            let near = self.near.decimator.push(to_unit(sample));
-            let (Some(near), Some(far)) = (near, far) else {
-                continue;
-            };
-            let left = self.canceller.push(near, far, self.hold > 0);
-            let full = self.far.enter(far);
-            if self.near.enter(left) {
-                self.on_hop(full, &mut found);
+        let (mut leg, mut played) = (leg, played);
+        while !leg.is_empty() {
+            let fits = self.near.decimator.input_for(self.hop - self.filled);
+            let (now, later) = leg.split_at(fits.min(leg.len()));
+            let (with, after) = played.split_at(now.len().min(played.len()));
+            self.hear(now, with);
+            (leg, played) = (later, after);
+            if self.filled == self.hop {
+                self.filled = 0;
+                self.on_hop(&mut found);
             }
         }
+    }
+
+    /// Hears what the hop has room for.
+    fn hear(&mut self, leg: &[i16], played: &[i16]) {
+        self.heard += leg.len() as u64;
+        let room = self.filled..self.hop;
+        // Before the leg, for both stand alike between two outputs.
+        let far = self.hear_played(leg.len(), played, room.clone());
+        let made = self.near.decimator.run(leg, &mut self.near.hop[room]);
+        let range = self.filled..self.filled + made;
+        if far {
+            let hold = self.hold > 0;
+            let near = &mut self.near.hop[range.clone()];
+            for (near, far) in near.iter_mut().zip(&self.far.hop[range]) {
+                *near = self.canceller.push(*near, *far, hold);
+            }
+        }
+        self.filled += made;
+    }
+
+    /// Hears what is played, silence where that ends; false where it and its echo are silent.
+    fn hear_played(&mut self, frames: usize, played: &[i16], room: Range<usize>) -> bool {
+        if played.iter().all(|sample| *sample == 0) {
+            self.unplayed = self.unplayed.saturating_add(frames);
+            if self.silent() {
+                return false;
+            }
+        } else {
+            if self.silent() {
+                self.far.decimator.align(&self.near.decimator);
+            }
+            self.unplayed = 0;
+        }
+        let hop = &mut self.far.hop[room];
+        let made = self.far.decimator.run(played, hop);
+        let mut rest = hop.get_mut(made..).unwrap_or_default();
+        let mut missing = frames - played.len();
+        while missing > 0 {
+            let count = missing.min(SILENCE.len());
+            let made = self.far.decimator.run(&SILENCE[..count], rest);
+            rest = rest.get_mut(made..).unwrap_or_default();
+            missing -= count;
+        }
+        true
+    }
+
+    /// Whether nothing is played, and nothing of what was is left.
+    fn silent(&self) -> bool {
+        self.unplayed >= self.forgotten
     }
 
     /// Hears silence in place of lost frames, at a cost that does not depend on how many.
     pub fn push_silence(&mut self, frames: Frames, mut found: impl FnMut(DtmfEvent)) {
         let enough = self.rate.frames_in(SILENCE_HEARD).0;
-        for _ in 0..frames.0.min(enough) {
-            self.push(&[0], &mut found);
+        let mut missing = usize::try_from(frames.0.min(enough)).unwrap_or_default();
+        while missing > 0 {
+            let count = missing.min(SILENCE.len());
+            self.push(&SILENCE[..count], &mut found);
+            missing -= count;
         }
         let rest = frames.0.saturating_sub(enough);
         self.skipped = self.skipped.saturating_add(rest);
@@ -222,14 +274,19 @@ impl DtmfDetector {
     }
 
     /// A hop is full: looks at the windows that end with it.
-    fn on_hop(&mut self, far_too: bool, found: &mut impl FnMut(DtmfEvent)) {
+    fn on_hop(&mut self, found: &mut impl FnMut(DtmfEvent)) {
         self.hops += 1;
-        self.near.spotter.push(&self.near.hop);
-        if far_too {
-            self.far.spotter.push(&self.far.hop);
-            if let Spot::Digit(digit, fit) = self.far.spotter.spot(&self.gate) {
-                self.played = Some((digit, loudest(&fit), self.hops + self.echo_hops));
-            }
+        if !self.silent()
+            && self.far.spotter.push(&self.far.hop, &self.gate, false)
+            && let Spot::Digit(digit, fit) = self.far.spotter.spot(&self.gate)
+        {
+            self.played = Some((digit, loudest(&fit), self.hops + self.echo_hops));
+        }
+        let wanted = self.current.is_some();
+        if !self.near.spotter.push(&self.near.hop, &self.gate, wanted) {
+            self.hold = self.hold.saturating_sub(1);
+            self.off = 0;
+            return;
         }
         let spot = match self.near.spotter.spot(&self.gate) {
             Spot::Digit(digit, fit) if self.is_echo(digit, &fit) => Spot::Nothing,
@@ -370,9 +427,8 @@ impl DtmfDetector {
 #[derive(Clone, Debug)]
 struct Leg {
     decimator: Decimator,
-    stop: ToneStop,
+    /// As it came; that of what is played is silent where [`DtmfDetector::silent`] says so.
     hop: Box<[f32]>,
-    filled: usize,
     spotter: Spotter,
 }
 
@@ -380,23 +436,9 @@ impl Leg {
     fn new(decimator: Decimator, hertz: f64, hop: usize) -> Self {
         Self {
             decimator,
-            stop: ToneStop::new(hertz),
             hop: vec![0.0; hop].into_boxed_slice(),
-            filled: 0,
             spotter: Spotter::new(hertz, hop),
         }
-    }
-
-    /// Whether this sample fills the hop.
-    #[inline]
-    fn enter(&mut self, sample: f32) -> bool {
-        self.hop[self.filled] = self.stop.push(sample);
-        self.filled += 1;
-        if self.filled < self.hop.len() {
-            return false;
-        }
-        self.filled = 0;
-        true
     }
 }
 
@@ -407,9 +449,8 @@ fn loudest(fit: &Fit) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn to_unit(sample: i16) -> f32 {
-    f32::from(sample) / 32_768.0
-}
+/// A piece of nothing.
+static SILENCE: [i16; 64] = [0; 64];
 
 /// How often is looked.
 const HOP_SECONDS: f64 = 0.004;

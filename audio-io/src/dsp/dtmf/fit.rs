@@ -1,6 +1,8 @@
 //! The close look: the two sines that fit a piece of sound best, whatever their exact
 //! frequencies, and what they leave over. Each is estimated with the other taken away, in turns.
 
+use super::lanes::{Phasor, dot};
+
 /// The most samples of a piece: 24 ms at 16 kHz.
 pub(super) const FIT_SAMPLES_MAX: usize = 384;
 
@@ -9,14 +11,22 @@ pub(super) const FIT_SAMPLES_MAX: usize = 384;
 pub(super) struct Sine {
     /// Radians a sample.
     pub(super) omega: f64,
-    re: f64,
-    im: f64,
+    re: f32,
+    im: f32,
 }
 
 impl Sine {
+    const fn silent(omega: f64) -> Self {
+        Self {
+            omega,
+            re: 0.0,
+            im: 0.0,
+        }
+    }
+
     /// Squared amplitude.
     pub(super) fn power(&self) -> f64 {
-        self.re * self.re + self.im * self.im
+        f64::from(self.re * self.re + self.im * self.im)
     }
 }
 
@@ -24,8 +34,8 @@ impl Sine {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fit {
     pub(super) sines: [Sine; 2],
-    pub(super) total: f64,
-    pub(super) residual: f64,
+    total: f32,
+    residual: f32,
     /// The largest squared amplitude at the other frequencies asked for, in what is left.
     pub(super) rival: [f64; 2],
 }
@@ -33,120 +43,118 @@ pub(super) struct Fit {
 impl Fit {
     /// The part of the energy that the two sines do not explain.
     pub(super) fn left_over(&self) -> f64 {
-        self.residual / self.total.max(f64::MIN_POSITIVE)
+        f64::from(self.residual) / f64::from(self.total.max(f32::MIN_POSITIVE))
     }
 }
 
-/// Fits two sines near two frequencies (radians a sample). `rivals` are frequencies of each
-/// group that must be weak in what is left.
-pub(super) fn fit(piece: &[f32], near: [f64; 2], rivals: [&[f64]; 2]) -> Fit {
+/// Fits two sines near two frequencies (radians a sample), if they leave over no more than this
+/// part of the energy. `rivals` are frequencies of each group that must be weak in what is left.
+pub(super) fn fit(
+    piece: &[f32],
+    near: [f64; 2],
+    rivals: [&[f64]; 2],
+    left_over_max: f64,
+) -> Option<Fit> {
     let mut store = [0.0; FIT_SAMPLES_MAX];
-    let (left, total) = load(&mut store, piece);
-    let mut sines = near.map(|omega| Sine {
-        omega,
-        re: 0.0,
-        im: 0.0,
-    });
-    for _ in 0..FREQUENCY_TURNS {
-        for (sine, near) in sines.iter_mut().zip(near) {
-            add(left, *sine, 1.0);
+    let left = load(&mut store, piece);
+    let mut found = Fit {
+        sines: near.map(Sine::silent),
+        total: dot(left, left),
+        residual: 0.0,
+        rival: [0.0; 2],
+    };
+    for turn in 0..FREQUENCY_TURNS {
+        for (sine, near) in found.sines.iter_mut().zip(near) {
             let bound = near * STRAY_MAX;
-            sine.omega = refine(left, sine.omega).clamp(near - bound, near + bound);
-            (sine.re, sine.im) = project(left, sine.omega);
-            add(left, *sine, -1.0);
+            let better = refine(left, *sine).clamp(near - bound, near + bound);
+            (*sine, found.residual) = take(left, better);
+        }
+        // Speech fails in the first turn; later ones gain little.
+        if turn == 0 && found.left_over() > left_over_max + FIRST_SLACK {
+            return None;
         }
     }
-    let residual = left.iter().map(|x| x * x).sum();
-    let rival = rivals.map(|group| {
+    if found.left_over() > left_over_max {
+        return None;
+    }
+    found.rival = rivals.map(|group| {
         group
             .iter()
-            .map(|omega| {
-                let (re, im) = project(left, *omega);
-                re * re + im * im
-            })
+            .map(|omega| project(left, *omega).power())
             .fold(0.0, f64::max)
     });
-    Fit {
-        sines,
-        total,
-        residual,
-        rival,
-    }
+    Some(found)
 }
 
 /// The squared amplitudes of two known frequencies in a short piece, together.
 pub(super) fn power_at(piece: &[f32], omegas: [f64; 2]) -> [f64; 2] {
     let mut store = [0.0; FIT_SAMPLES_MAX];
-    let (left, _) = load(&mut store, piece);
-    let mut sines = omegas.map(|omega| Sine {
-        omega,
-        re: 0.0,
-        im: 0.0,
-    });
+    let left = load(&mut store, piece);
+    let scale = scale(left.len());
+    let starts = omegas.map(|omega| Phasor::new(0.0, omega));
+    let mut sines = omegas.map(Sine::silent);
     for _ in 0..POWER_TURNS {
-        for sine in &mut sines {
-            add(left, *sine, 1.0);
-            (sine.re, sine.im) = project(left, sine.omega);
-            add(left, *sine, -1.0);
+        for (sine, start) in sines.iter_mut().zip(starts) {
+            let (re, im) = start.add_and_project(left, (sine.re, sine.im));
+            (sine.re, sine.im) = (re * scale, im * scale);
+            start.subtract(left, (sine.re, sine.im));
         }
     }
     sines.map(|sine| sine.power())
 }
 
-/// Copies a piece and sums its squares.
-fn load<'a>(store: &'a mut [f64; FIT_SAMPLES_MAX], piece: &[f32]) -> (&'a mut [f64], f64) {
+fn load<'a>(store: &'a mut [f32; FIT_SAMPLES_MAX], piece: &[f32]) -> &'a mut [f32] {
     let left = &mut store[..piece.len().min(FIT_SAMPLES_MAX)];
-    let mut total = 0.0;
-    for (to, from) in left.iter_mut().zip(piece) {
-        *to = f64::from(*from);
-        total += *to * *to;
-    }
-    (left, total)
+    left.copy_from_slice(&piece[..left.len()]);
+    left
 }
 
-/// A better estimate of a frequency: how far the phase turns from the first half to the second.
+/// Puts a sine back, and estimates its frequency better: by how far the phase against the old
+/// estimate turns from the first half to the second.
 #[allow(clippy::cast_precision_loss, reason = "hundreds of samples")]
-fn refine(piece: &[f64], omega: f64) -> f64 {
+fn refine(piece: &mut [f32], sine: Sine) -> f64 {
+    let omega = sine.omega;
     let half = piece.len() / 2;
-    let (a_re, a_im) = project(&piece[..half], omega);
-    let (b_re, b_im) = project(&piece[half..2 * half], omega);
-    let (sin, cos) = (omega * half as f64).sin_cos();
-    // What the second half would be if it went on from the first.
-    let (e_re, e_im) = (a_re * cos - a_im * sin, a_re * sin + a_im * cos);
-    let turn = (b_im * e_re - b_re * e_im).atan2(b_re * e_re + b_im * e_im);
-    omega + turn / half as f64
+    let (first, second) = piece.split_at_mut(half);
+    let by = (sine.re, sine.im);
+    let (a_re, a_im) = Phasor::new(0.0, omega).add_and_project(first, by);
+    let (b_re, b_im) = Phasor::new(omega * half as f64, omega).add_and_project(second, by);
+    let turn = (b_im * a_re - b_re * a_im).atan2(b_re * a_re + b_im * a_im);
+    omega + f64::from(turn) / half.max(1) as f64
 }
 
-/// The complex amplitude of a frequency.
+/// Takes the sine of this frequency away; that sine, and the energy that is left.
+fn take(piece: &mut [f32], omega: f64) -> (Sine, f32) {
+    let start = Phasor::new(0.0, omega);
+    let scale = scale(piece.len());
+    let (re, im) = start.project(piece);
+    let (re, im) = (re * scale, im * scale);
+    let energy = start.subtract(piece, (re, im));
+    (Sine { omega, re, im }, energy)
+}
+
+/// The sine of this frequency.
+fn project(piece: &[f32], omega: f64) -> Sine {
+    let (re, im) = Phasor::new(0.0, omega).project(piece);
+    let scale = scale(piece.len());
+    Sine {
+        omega,
+        re: re * scale,
+        im: im * scale,
+    }
+}
+
+/// From a sum over so many samples to an amplitude.
 #[allow(clippy::cast_precision_loss, reason = "hundreds of samples")]
-fn project(piece: &[f64], omega: f64) -> (f64, f64) {
-    let (sin, cos) = omega.sin_cos();
-    let (mut c, mut s) = (1.0, 0.0);
-    let (mut re, mut im) = (0.0, 0.0);
-    for x in piece {
-        re += x * c;
-        im -= x * s;
-        (c, s) = (c * cos - s * sin, c * sin + s * cos);
-    }
-    let scale = 2.0 / piece.len().max(1) as f64;
-    (re * scale, im * scale)
-}
-
-/// Adds a sine, `sign` times.
-fn add(piece: &mut [f64], sine: Sine, sign: f64) {
-    if sine.power() == 0.0 {
-        return;
-    }
-    let (sin, cos) = sine.omega.sin_cos();
-    let (mut re, mut im) = (sine.re * sign, sine.im * sign);
-    for x in piece {
-        *x += re;
-        (re, im) = (re * cos - im * sin, re * sin + im * cos);
-    }
+fn scale(samples: usize) -> f32 {
+    2.0 / samples.max(1) as f32
 }
 
 /// How often each frequency is estimated.
 const FREQUENCY_TURNS: usize = 3;
+
+/// What the first turn may leave over beyond what the last one may.
+const FIRST_SLACK: f64 = 0.2;
 
 /// How often each amplitude is, where frequencies are known.
 const POWER_TURNS: usize = 3;

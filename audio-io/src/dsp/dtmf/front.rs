@@ -1,8 +1,8 @@
-//! What sound goes through before digits are looked for: decimation to 8 to 16 kHz, and filters
-//! that take away hum and dial tone.
+//! What sound goes through first: decimation to 8 to 16 kHz.
 
 use std::f64::consts::{PI, TAU};
 
+use super::lanes::dot;
 use crate::units::SampleRate;
 
 /// Keeps each n-th sample of a stream, after a low-pass filter.
@@ -39,23 +39,60 @@ impl Decimator {
         self.taps.len() / 2
     }
 
-    #[inline]
-    pub(super) fn push(&mut self, sample: f32) -> Option<f32> {
-        if self.factor == 1 {
-            return Some(sample);
+    /// The input that `samples` of output take.
+    pub(super) fn input_for(&self, samples: usize) -> usize {
+        match samples.checked_sub(1) {
+            Some(more) => self.until + more * self.factor,
+            None => 0,
         }
+    }
+
+    /// Hears a piece, which makes no more output than fits; how much it made.
+    pub(super) fn run(&mut self, piece: &[i16], out: &mut [f32]) -> usize {
+        if self.factor == 1 {
+            for (out, sample) in out.iter_mut().zip(piece) {
+                *out = to_unit(*sample);
+            }
+            return piece.len().min(out.len());
+        }
+        let mut made = 0;
+        for sample in piece {
+            let Some(x) = self.push(to_unit(*sample)) else {
+                continue;
+            };
+            if let Some(out) = out.get_mut(made) {
+                *out = x;
+                made += 1;
+            }
+        }
+        made
+    }
+
+    /// Where another one stands between two outputs, this one stands, too. What it heard may then
+    /// be off by less than an output.
+    pub(super) fn align(&mut self, with: &Self) {
+        self.until = with.until;
+    }
+
+    fn push(&mut self, sample: f32) -> Option<f32> {
         let length = self.taps.len();
         self.line[self.at] = sample;
         self.line[self.at + length] = sample;
-        self.at = (self.at + 1) % length;
+        self.at += 1;
+        if self.at == length {
+            self.at = 0;
+        }
         self.until -= 1;
         if self.until > 0 {
             return None;
         }
         self.until = self.factor;
-        let run = &self.line[self.at..self.at + length];
-        Some(self.taps.iter().zip(run).map(|(tap, x)| tap * x).sum())
+        Some(dot(&self.taps, &self.line[self.at..self.at + length]))
     }
+}
+
+fn to_unit(sample: i16) -> f32 {
+    f32::from(sample) / 32_768.0
 }
 
 /// A Hamming-windowed sinc of 16 taps an output sample: flat to 2.6 kHz, and down by 40 dB where
@@ -85,79 +122,3 @@ fn low_pass(factor: usize) -> Box<[f32]> {
     let sum: f64 = raw.iter().sum();
     raw.iter().map(|tap| (tap / sum) as f32).collect()
 }
-
-/// Takes away hum and the dial tones of most networks (350, 400, 425, 440 and 450 Hz).
-#[derive(Clone, Debug)]
-pub(super) struct ToneStop([Biquad; STOPS_HERTZ.len() + 1]);
-
-impl ToneStop {
-    pub(super) fn new(hertz: f64) -> Self {
-        let mut sections = [Biquad::high_pass(HUM_HERTZ, hertz); STOPS_HERTZ.len() + 1];
-        for (section, stop) in sections[1..].iter_mut().zip(STOPS_HERTZ) {
-            *section = Biquad::notch(stop, STOP_WIDTH_HERTZ, hertz);
-        }
-        Self(sections)
-    }
-
-    #[inline]
-    pub(super) fn push(&mut self, sample: f32) -> f32 {
-        self.0.iter_mut().fold(sample, |x, section| section.push(x))
-    }
-}
-
-/// A second-order filter, direct form 2 transposed.
-#[derive(Clone, Copy, Debug)]
-struct Biquad {
-    b: [f32; 3],
-    a: [f32; 2],
-    z: [f32; 2],
-}
-
-impl Biquad {
-    fn notch(hertz: f64, width_hertz: f64, rate_hertz: f64) -> Self {
-        let omega = TAU * hertz / rate_hertz;
-        let alpha = omega.sin() * width_hertz / (2.0 * hertz);
-        let cos = omega.cos();
-        Self::of(
-            [1.0, -2.0 * cos, 1.0],
-            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
-        )
-    }
-
-    /// Second-order Butterworth.
-    fn high_pass(hertz: f64, rate_hertz: f64) -> Self {
-        let omega = TAU * hertz / rate_hertz;
-        let alpha = omega.sin() * std::f64::consts::FRAC_1_SQRT_2;
-        let cos = omega.cos();
-        let side = (1.0 + cos) / 2.0;
-        Self::of(
-            [side, -2.0 * side, side],
-            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
-        )
-    }
-
-    #[allow(clippy::cast_possible_truncation, reason = "coefficients of about one")]
-    fn of(b: [f64; 3], a: [f64; 3]) -> Self {
-        Self {
-            b: b.map(|c| (c / a[0]) as f32),
-            a: [(a[1] / a[0]) as f32, (a[2] / a[0]) as f32],
-            z: [0.0; 2],
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, x: f32) -> f32 {
-        let y = self.b[0] * x + self.z[0];
-        self.z[0] = self.b[1] * x - self.a[0] * y + self.z[1];
-        self.z[1] = self.b[2] * x - self.a[1] * y;
-        // Denormal numbers would make silence many times as dear as sound.
-        if self.z[0].abs() < 1e-20 {
-            self.z = [0.0; 2];
-        }
-        y
-    }
-}
-
-const STOPS_HERTZ: [f64; 5] = [350.0, 400.0, 425.0, 440.0, 450.0];
-const STOP_WIDTH_HERTZ: f64 = 40.0;
-const HUM_HERTZ: f64 = 120.0;

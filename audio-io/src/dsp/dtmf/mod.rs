@@ -3,9 +3,9 @@
 //! Which digits a caller was asked for, and what they mean, is not decided here.
 //!
 //! ```text
-//!  leg ──▶ decimate ──▶ echo ──▶ dial-tone ──▶ bank ──▶ fit ──▶ timing ──▶ events
-//!          8..16 kHz    cancel    notches     8 bins   2 tones  on/off
-//!  played ─▶ decimate ────┘          └▶ bank ─▶ fit: digits we play ourselves
+//!  leg ──▶ decimate ──▶ echo ──▶ loud ──▶ dial-tone ──▶ bank ──▶ fit ──▶ timing ──▶ events
+//!          8..16 kHz    cancel   enough?   notches     8 bins   2 tones  on/off
+//!  played ─▶ decimate ────┘         └▶ notches ─▶ bank ─▶ fit: digits we play ourselves
 //! ```
 
 mod bank;
@@ -16,9 +16,11 @@ mod digit;
 mod fit;
 mod front;
 mod generator;
+mod lanes;
 mod mask;
 mod q24;
 mod spotter;
+mod stop;
 #[cfg(test)]
 mod tests;
 

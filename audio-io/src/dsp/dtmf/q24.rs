@@ -1,5 +1,11 @@
 //! What receivers must accept and refuse: ITU-T Q.24, annex A, table A-1, one column an
 //! administration; and where between its two limits this receiver decides.
+//!
+//! What the figures rest on: the text of the Recommendation was not at hand, so the table was
+//! written from knowledge of it and not compared with it. Of the North American column, which is
+//! the default, these are also what other receivers and public notes on the Recommendation give:
+//! 1.5 and 3.5 % of frequency, 40 and 23 ms of signal, 40 ms of pause, 10 ms of interruption, 8 dB
+//! of twist one way and 4 dB the other. The other columns stand on that knowledge alone.
 
 use crate::units::Millis;
 

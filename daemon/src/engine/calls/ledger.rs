@@ -117,16 +117,23 @@ impl Ledger {
         }
     }
 
-    /// The events that are missing, in their order. `look` finds a recording's row.
+    /// The events that are missing, in their order. `look` finds a recording's row, or the row of
+    /// the call's newest one: a take whose number was not told any more is that one, unless it is
+    /// another take's.
     pub(super) fn missing(
         self,
         session: Uuid,
-        look: impl Fn(RecordingId) -> Option<Recording>,
+        look: impl Fn(Option<RecordingId>) -> Option<Recording>,
         url: impl Fn(&Recording) -> String,
     ) -> Vec<NewEvent> {
         let told = self.pending.into_iter().chain(self.events);
+        let known: Vec<u64> = self.takes.iter().filter_map(|take| take.recording).collect();
         let ends = self.takes.into_iter().filter_map(|take| {
-            let row = take.recording.map(RecordingId).and_then(&look);
+            let row = look(take.recording.map(RecordingId));
+            let is_its = |row: &Recording| {
+                take.recording.is_some() || !known.contains(&row.facts.id.0)
+            };
+            let row = row.filter(is_its);
             let uid = CommandUid::new(&take.command_uid)?;
             Some(kept(end_of(uid, row.as_ref(), &url)))
         });

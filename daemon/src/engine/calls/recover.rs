@@ -36,8 +36,11 @@ pub(super) fn recover(store: &dyn Store, url: &RecordingUrl) -> Result<usize, Ou
 fn end(store: &dyn Store, noted: NotedSession, url: &RecordingUrl) -> Result<usize, OutboxError> {
     let NotedSession { app, session, note } = noted;
     let look = |id| {
-        let row = store.recording(app.tenant, id);
-        row.inspect_err(|error| log::error!("recording {id}: {error}"))
+        let row = match id {
+            Some(id) => store.recording(app.tenant, id),
+            None => store.newest_of(app.tenant, session),
+        };
+        row.inspect_err(|error| log::error!("a recording of session {session}: {error}"))
             .ok()
             .flatten()
     };

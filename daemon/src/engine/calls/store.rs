@@ -32,6 +32,9 @@ pub(super) trait Store: Send + Sync {
 
     /// A recording as its row stands.
     fn recording(&self, tenant: TenantId, id: RecordingId) -> Result<Option<Recording>, ReadError>;
+
+    /// The newest recording of a call.
+    fn newest_of(&self, tenant: TenantId, session: Uuid) -> Result<Option<Recording>, ReadError>;
 }
 
 impl Store for StorageHandle {
@@ -56,5 +59,9 @@ impl Store for StorageHandle {
 
     fn recording(&self, tenant: TenantId, id: RecordingId) -> Result<Option<Recording>, ReadError> {
         self.find(tenant, &RecordingName::Recid(id))
+    }
+
+    fn newest_of(&self, tenant: TenantId, session: Uuid) -> Result<Option<Recording>, ReadError> {
+        self.find(tenant, &RecordingName::Session(session))
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn speech(seconds: usize) -> Option<Speech> {
 }
 
 fn prompts(most: usize) -> Option<Vec<i16>> {
-    let folder = Path::new("/usr/share/asterisk/sounds/en");
+    let folder = Path::new("/usr/share/asterisk/sounds/en_US_f_Allison");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))

@@ -154,6 +154,13 @@ impl Store for Arc<Disk> {
     fn recording(&self, _: TenantId, id: RecordingId) -> Result<Option<Recording>, ReadError> {
         Ok(self.lock().recordings.get(&id).cloned())
     }
+
+    fn newest_of(&self, _: TenantId, session: Uuid) -> Result<Option<Recording>, ReadError> {
+        let of_it = |row: &&Recording| row.facts.names.session_uuid == session;
+        let disk = self.lock();
+        let newest = disk.recordings.values().filter(of_it);
+        Ok(newest.max_by_key(|row| row.facts.id).cloned())
+    }
 }
 
 /// Jobs that were begun.
