@@ -15,7 +15,7 @@ pub(super) mod post;
 mod resolve;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod trust;
 
 use std::net::IpAddr;

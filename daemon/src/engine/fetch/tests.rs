@@ -101,7 +101,7 @@ async fn reply(
     let _ = stream.shutdown().await;
 }
 
-fn answer(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+pub(in crate::engine) fn answer(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
     for header in headers {
         text.push_str(header);

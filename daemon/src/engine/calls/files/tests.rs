@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::config::schema::Fetch;
+use crate::engine::fetch::tests::answer;
 
 /// Answers each connection with the next of its answers, the last one again and again.
 struct Server {
@@ -95,16 +96,6 @@ async fn reply(
     }
     let _sent = stream.write_all(&answer).await;
     let _closed = stream.shutdown().await;
-}
-
-fn answer(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
-    for header in headers {
-        text.push_str(header);
-        text.push_str("\r\n");
-    }
-    text.push_str("\r\n");
-    [text.as_bytes(), body].concat()
 }
 
 /// So many frames of silence.

@@ -212,6 +212,14 @@ impl Bench {
         session
     }
 
+    fn pause(&mut self, session: Uuid, take: TakeId, mode: PauseMode) {
+        self.order(LineOrder::PauseRecording {
+            session,
+            take,
+            mode,
+        });
+    }
+
     fn record(&mut self, session: Uuid, take: u64, mask_digits: Option<bool>) -> TakeId {
         let take = TakeId(take);
         self.order(LineOrder::Record {

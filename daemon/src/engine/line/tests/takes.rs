@@ -75,12 +75,7 @@ fn a_pause_is_silence_of_its_length() {
             let session = bench.attach();
             let take = bench.record(session, 1, Some(mask));
             bench.talk(Millis(1_000));
-            let mode = PauseMode::Silence;
-            bench.order(LineOrder::PauseRecording {
-                session,
-                take,
-                mode,
-            });
+            bench.pause(session, take, PauseMode::Silence);
             bench.silence(Millis(200));
             bench.hear(&key('9'));
             bench.talk(Millis(500));
@@ -113,12 +108,7 @@ fn a_pause_that_is_left_out_is_not_there() {
             let session = bench.attach();
             let take = bench.record(session, 1, Some(mask));
             bench.talk(Millis(1_000));
-            let mode = PauseMode::Skip;
-            bench.order(LineOrder::PauseRecording {
-                session,
-                take,
-                mode,
-            });
+            bench.pause(session, take, PauseMode::Skip);
             bench.talk(Millis(500));
             bench.lose(Frames(160));
             bench.order(LineOrder::ResumeRecording { session, take });
@@ -150,12 +140,7 @@ fn one_that_ends_while_paused_is_whole() {
         let session = bench.attach();
         let take = bench.record(session, 1, None);
         bench.talk(Millis(1_000));
-        let mode = PauseMode::Silence;
-        bench.order(LineOrder::PauseRecording {
-            session,
-            take,
-            mode,
-        });
+        bench.pause(session, take, PauseMode::Silence);
         bench.talk(Millis(500));
         bench.order(LineOrder::EndRecording { session, take });
         bench.settle().await;
