@@ -49,8 +49,9 @@ fn a_lost_device_ends_the_call_once() {
         let all = wav.samples();
         let said = correlate::find(&sound::leg(&all, 0), &spoken);
         assert!(said.likeness > 0.95, "{said:?}");
-        let played = correlate::find(&sound::leg(&all, 1), &prompt[..samples(1_500)]);
-        assert!(played.likeness > 0.95, "{played:?}");
+        let right = sound::leg(&all, 1);
+        let share = correlate::share_heard(&right, &prompt[..samples(1_500)]);
+        assert!(share > 0.9, "only {share} of what was played");
         let late = call.command("playback/start", &json!({ "urls": [url] }));
         assert_eq!(late.status, 409, "{}", late.text());
         call.settle();
@@ -62,7 +63,7 @@ fn a_lost_device_ends_the_call_once() {
     let _ = call.play(&[&url]);
     let from = ear.wait_for_sound(0, samples(1_200));
     let heard = ear.heard();
-    let found = correlate::find(&prompt, &heard[from..from + samples(1_000)]);
+    let found = correlate::find(&prompt, &heard[from..from + samples(300)]);
     assert!(found.likeness > 0.95, "{found:?}");
     let _ = call.hang_up();
     call.settle();

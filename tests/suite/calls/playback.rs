@@ -15,6 +15,9 @@ const SEEK_TOLERANCE_MS: usize = 50;
 /// A piece of the track.
 const PIECE: usize = 400;
 
+/// A sound that stands still for less than this and then goes on was held up by a busy machine.
+const HICCUP: usize = samples(400);
+
 /// A stretch of what was heard, through which the known sound went on without a jump.
 #[derive(Debug)]
 struct Stretch {
@@ -22,12 +25,10 @@ struct Stretch {
     last: Place,
 }
 
-impl Stretch {
-    /// What was heard lies so far behind the known sound.
-    fn lag(&self) -> i64 {
-        let signed = |place| i64::try_from(place).expect("short sounds");
-        signed(self.first.heard_at) - signed(self.first.position)
-    }
+/// What was heard lies so far behind the known sound there.
+fn lag(place: Place) -> i64 {
+    let signed = |place| i64::try_from(place).expect("short sounds");
+    signed(place.heard_at) - signed(place.position)
 }
 
 /// The stretches of at least four pieces.
@@ -41,7 +42,9 @@ fn stretches(heard: &[i16], known: &[i16]) -> Vec<Stretch> {
             let heard = place.heard_at - stretch.last.heard_at;
             let went = place.position.wrapping_sub(stretch.last.position);
             // A piece across a jump may be missing; two are a stretch of their own.
-            if went.abs_diff(heard) <= 2 && heard <= 3 * PIECE {
+            let goes_on = went.abs_diff(heard) <= 2 && heard <= 3 * PIECE;
+            let is_late = went <= heard && heard - went <= HICCUP && went <= 3 * PIECE;
+            if goes_on || is_late {
                 stretch.last = place;
                 *pieces += 1;
                 continue;
@@ -55,6 +58,12 @@ fn stretches(heard: &[i16], known: &[i16]) -> Vec<Stretch> {
     }
     let long = found.into_iter().filter(|(_, pieces)| *pieces >= 4);
     long.map(|(stretch, _)| stretch).collect()
+}
+
+/// How many samples were heard, without the quiet between them.
+fn audible(heard: &[i16]) -> usize {
+    let runs = correlate::loud_runs(heard, samples(15));
+    runs.iter().map(ExactSizeIterator::len).sum()
 }
 
 fn milliseconds(samples: i64) -> i64 {
@@ -80,11 +89,9 @@ fn a_prompt_is_heard_whole() {
     let stopped = call.wait_for("playback.stopped", &uid);
     ear.wait_for_quiet(4_000);
     let heard = ear.heard();
-    let found = correlate::find(&heard, &known);
-    assert!(found.likeness > 0.95, "{found:?}");
-    let runs = correlate::loud_runs(&heard, 800);
-    assert_eq!(runs.len(), 1, "{runs:?}");
-    assert_near("length", runs[0].len(), known.len(), 80);
+    let share = correlate::share_heard(&heard, &known);
+    assert!(share > 0.95, "only {share} of the prompt was heard");
+    assert_near("length", audible(&heard), known.len(), samples(20));
     assert_eq!(stopped["reason"], "completed");
     assert_near(
         "offset_ms",
@@ -147,24 +154,21 @@ fn check_positions(heard: &[i16], known: &[i16], held_at: usize, stopped: &Value
     let all = stretches(heard, known);
     assert_eq!(all.len(), 6, "{all:?}");
     assert_near("the start", all[0].first.position, 0, samples(100));
-    let runs = correlate::loud_runs(heard, samples(200));
+    let runs = correlate::loud_runs(heard, samples(800));
     assert_eq!(runs.len(), 2, "{runs:?}");
     // It goes on where it was held: nothing is lost and little is repeated.
     let pause = i64::try_from(runs[1].start - runs[0].end).expect("short");
-    let moved = all[1].lag() - all[0].lag();
+    let moved = lag(all[1].first) - lag(all[0].last);
     assert!(
         milliseconds(pause - moved).abs() <= 20,
         "a pause of {pause} samples moved the sound by {moved}"
     );
-    let at_pause = runs[0].end - usize::try_from(all[0].lag()).expect("positive");
-    assert_near(
-        "offset_ms while held",
-        held_at,
-        ms(at_pause),
-        TOLD_TOLERANCE_MS,
-    );
+    let place_at =
+        |heard_at: usize, place: Place| heard_at - usize::try_from(lag(place)).expect("positive");
+    let at_pause = ms(place_at(runs[0].end, all[0].last));
+    assert_near("offset_ms while held", held_at, at_pause, TOLD_TOLERANCE_MS);
     for (stretch, wanted) in [(1, -7_000), (2, 4_000)] {
-        let moved = milliseconds(all[stretch + 1].lag() - all[stretch].lag());
+        let moved = milliseconds(lag(all[stretch + 1].first) - lag(all[stretch].last));
         let tolerance = i64::try_from(SEEK_TOLERANCE_MS).expect("short");
         assert!(
             (moved - wanted).abs() <= tolerance,
@@ -172,24 +176,19 @@ fn check_positions(heard: &[i16], known: &[i16], held_at: usize, stopped: &Value
         );
     }
     for stretch in [4, 5] {
-        assert_near(
-            "the beginning",
-            all[stretch].first.position,
-            0,
-            samples(120),
-        );
+        let first = all[stretch].first.position;
+        assert_near("the beginning", first, 0, samples(120));
     }
 
     assert_eq!(stopped["reason"], "stopped");
-    let end = runs[1].end;
-    let offset = ms(end - usize::try_from(all[5].lag()).expect("positive"));
+    let offset = ms(place_at(runs[1].end, all[5].last));
     assert_near(
         "offset_ms",
         number(stopped, "offset_ms"),
         offset,
         TOLD_TOLERANCE_MS,
     );
-    let length = ms(runs[0].len() + runs[1].len());
+    let length = ms(audible(heard));
     assert_near(
         "duration_ms",
         number(stopped, "duration_ms"),
@@ -265,15 +264,21 @@ fn files_follow_one_another_without_a_gap() {
         5_000,
         TOLD_TOLERANCE_MS,
     );
-    let found = correlate::find(&heard, &known);
-    assert!(found.likeness > 0.98, "{found:?}");
-    let all = stretches(&heard, &known);
-    assert_eq!(all.len(), 1, "no sample more or less at a seam: {all:?}");
-    assert_eq!(
-        correlate::loud_runs(&heard, 160).len(),
-        1,
-        "no gap at a seam"
-    );
+    let share = correlate::share_heard(&heard, &known);
+    assert!(share > 0.95, "only {share} was heard");
+    let places = correlate::track(&heard, &known, PIECE);
+    for seam in &cuts[1..3] {
+        // The pieces around it; the one that holds it is among them.
+        let near: Vec<i64> = places
+            .iter()
+            .filter(|place| place.position.abs_diff(*seam) <= 3 * PIECE)
+            .map(|place| lag(*place))
+            .collect();
+        let moved = near.iter().max().zip(near.iter().min());
+        let moved = moved.map(|(most, least)| most - least);
+        assert!(moved.is_some_and(|moved| moved <= 1), "at {seam}: {near:?}");
+    }
+    assert_near("length", audible(&heard), known.len(), samples(20));
     let _ = call.hang_up();
     call.settle();
 }
@@ -312,8 +317,10 @@ fn a_later_wish_takes_the_place_of_an_earlier_one() {
         result["success"], false,
         "silence has no positions: {result}"
     );
-    let found = correlate::find(&ear.heard(), &two);
-    assert!(found.likeness > 0.95, "{found:?}");
+    let heard = ear.heard();
+    let begun = correlate::find(&heard, &two[..samples(300)]);
+    let share = correlate::share_heard(&heard[begun.at..], &two);
+    assert!(share > 0.9, "only {share} of it was heard");
     let _ = call.hang_up();
     let stopped = call.wait_for("playback.stopped", &silence);
     assert_eq!(stopped["reason"], "hangup");

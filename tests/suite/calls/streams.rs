@@ -10,7 +10,7 @@ use harness::receiver::Delivery;
 use harness::{sound, wait};
 use serde_json::{Value, json};
 
-use super::rig::{KEY, Rig, samples};
+use super::rig::{KEY, Rig};
 use crate::support;
 
 fn open(rig: &Rig, target: &str) -> EventStream {
@@ -49,9 +49,9 @@ fn streams_tell_what_webhooks_tell() {
     call.run("answer", &json!({}));
     let uid = call.play(&[&url]);
     let _ = call.wait_for("playback.stopped", &uid);
-    let mut ear = rig.caller(0).listen();
     let recording = call.run("record/start", &json!({}));
-    ear.wait_for(samples(1_000));
+    let spoken = sound::rustle(2.0, harness::duplex::RATE, 81);
+    rig.caller(0).say_all(&spoken);
     let _ = call.hang_up();
     let _ = call.wait_for("recording.completed", &recording);
     let events = call.settle();
