@@ -58,6 +58,7 @@ fn a_lost_device_ends_the_call_once() {
     }
     rig.duplex.plug();
     rig.wait_for_lines();
+    rig.wait_for_pace();
     let call = rig.answered();
     let mut ear = rig.caller(0).listen();
     let _ = call.play(&[&url]);

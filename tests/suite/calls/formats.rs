@@ -69,7 +69,8 @@ fn both_channels_of_a_prompt_are_heard() {
     let _ = call.wait_for("playback.stopped", &uid);
     ear.wait_for_quiet(samples(300));
     let heard = ear.heard();
-    let loud = sound::loud_part(&heard, 0.02);
+    // A short piece: a busy machine may have held the tones up somewhere, and turned their phase.
+    let loud = &sound::loud_part(&heard, 0.02)[samples(200)..samples(400)];
     let (low, high) = (
         sound::power_at(loud, 400.0, RATE),
         sound::power_at(loud, 1_000.0, RATE),

@@ -84,6 +84,7 @@ impl Rig {
         };
         rig.set_application(PLENTY, &[]);
         rig.wait_for_lines();
+        rig.wait_for_pace();
         rig
     }
 
@@ -110,6 +111,16 @@ impl Rig {
             let items = lines["items"].as_array()?;
             let runs = |line: &Value| line["state"] == "running";
             (!items.is_empty() && items.iter().all(runs)).then_some(())
+        });
+    }
+
+    /// A sink that was idle brings its first two seconds at once and keeps its pace from then on.
+    /// What is recorded of both directions lies side by side only once it does.
+    pub(crate) fn wait_for_pace(&self) {
+        let frames = || support::number(&self.daemon.json(&["lines"]), "frames");
+        let before = frames();
+        wait::until("the lines' pace", || {
+            (frames() > before + 3 * u64::from(RATE)).then_some(())
         });
     }
 
