@@ -211,9 +211,9 @@ mod tests {
     fn decoders_are_heard_at_level_debug_only() {
         let heard = |level, target: &str| {
             set_level(level);
-            let metadata = Metadata::builder().target(target).level(Level::Error);
+            let record = Record::builder().target(target).level(Level::Error).build();
             let clock = Arc::new(audio_io::clock::SystemClock);
-            Quiet(StderrLog { clock }).enabled(&metadata.build())
+            Quiet(StderrLog { clock }).enabled(record.metadata())
         };
         for target in ["symphonia_core::formats::probe", "symphonia_bundle_mp3"] {
             assert!(!heard(LogLevel::Info, target), "{target}");
