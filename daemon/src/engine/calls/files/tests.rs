@@ -31,6 +31,10 @@ struct Server {
 impl Server {
     async fn start(answers: Vec<Vec<u8>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::serve(listener, answers)
+    }
+
+    fn serve(listener: TcpListener, answers: Vec<Vec<u8>>) -> Self {
         let port = listener.local_addr().unwrap().port();
         let (requests, left) = (Arc::default(), Arc::new(Notify::new()));
         let (kept, told) = (Arc::clone(&requests), Arc::clone(&left));
@@ -258,9 +262,19 @@ async fn why_a_file_cannot_be_had_is_told_in_words() {
 async fn the_first_missing_file_ends_the_job_and_the_rest_is_called_off() {
     let rig = Rig::new();
     let silent = Server::start(vec![Vec::new()]).await;
-    let broken = Server::start(vec![answer("500 Oh", &[], b"")]).await;
-    let (slow, bad) = (silent.url("/slow.wav"), broken.url("/bad.wav"));
-    let missing = rig.prepare(&[&slow, &bad, &bad]).await.err().unwrap();
+    let broken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let bad = format!("http://{}/bad.wav", broken.local_addr().unwrap());
+    let slow = silent.url("/slow.wav");
+    // Not before the slow one is under way, or there is nothing to call off.
+    let answer_bad = async {
+        while silent.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        Server::serve(broken, vec![answer("500 Oh", &[], b"")])
+    };
+    let urls = [&*slow, &bad, &bad];
+    let (prepared, _server) = tokio::join!(rig.prepare(&urls), answer_bad);
+    let missing = prepared.err().unwrap();
     assert_eq!(missing.url, bad);
     assert_eq!(missing.error, "the server answered 500");
     silent.left.notified().await;
