@@ -4,13 +4,15 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use harness::daemon::{Setup, TENANT};
+use harness::daemon::{Daemon, Setup, TENANT};
+use harness::duplex::Duplex;
 use harness::http::Request;
-use harness::process;
-use serde_json::json;
+use harness::{process, wait};
+use serde_json::{Value, json};
 
 use crate::calls::rig::{ADMIN_KEY, KEY, PLENTY, set_application, with_applications};
 use crate::families::{Families, USER};
+use crate::{calls, support};
 
 /// The version this was written against; installed once into the target folder.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
@@ -30,22 +32,49 @@ fn schemathesis() -> PathBuf {
     program
 }
 
+/// A call that is answered, on a line; its UUID.
+fn open(daemon: &Daemon, line: &str) -> String {
+    let post = |target: &str, body: Value| {
+        let request = calls::rig::Rig::request("POST", target);
+        daemon.ask(&request.body(body.to_string().as_bytes()))
+    };
+    let call = wait::until("the line's devices", || {
+        let answer = post("/api/v1/sessions", json!({ "line": line }));
+        (answer.status == 201).then(|| support::word(&answer.json(), "session_uuid"))
+    });
+    let answer = post(
+        &format!("/api/v1/sessions/{call}/commands/answer"),
+        json!({}),
+    );
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    call
+}
+
 #[test]
 fn the_documents_are_true() {
     let setup =
         Setup::new().toml("[access]\nrequests_per_credential = 0\nrequests_per_address = 0\n");
-    let rig = Families::with(with_applications(setup), "wav");
+    let setup = with_applications(setup);
+    let duplex = Duplex::start(setup.folder(), 2);
+    let line = |at| format!("{}trigger = \"api\"\n", Duplex::devices(at));
+    let setup = setup.alsa(duplex.alsa()).line("calls", &line(0));
+    let rig = Families::with(setup.line("ends", &line(1)), "wav");
     let settings = json!({ "api_key": KEY, "rate_limit": PLENTY });
     assert_eq!(set_application(&rig.daemon, TENANT, &settings).status, 201);
+    let sessions = ["calls", "ends"].map(|line| open(&rig.daemon, line));
     let base = format!("http://{}", rig.daemon.endpoints().plain);
     let session = rig.login();
-    // Without this it would make tokens up, and lock its own address out of family 000.
+    // Without these it would make tokens up, and lock its own address out of family 000; and no
+    // command would find its call. The one that ends a call has a call of its own.
     let credentials = format!(
         "[auth.openapi.tsid]\napi_key = \"{0}\"\n[auth.openapi.sid]\napi_key = \"{0}\"\n\
          [auth.openapi.Bearer]\nbearer = \"{0}\"\n\
          [auth.openapi.Basic]\nusername = \"{USER}\"\npassword = \"{1}\"\n\
-         [auth.openapi.AdminKey]\napi_key = \"{ADMIN_KEY}\"\n",
-        rig.tsid, rig.password
+         [auth.openapi.AdminKey]\napi_key = \"{ADMIN_KEY}\"\n\
+         [parameters]\n\"path.uuid\" = \"{2}\"\n\
+         [[operations]]\ninclude-path-regex = \"/hangup$\"\n\
+         parameters = {{ \"path.uuid\" = \"{3}\" }}\n",
+        rig.tsid, rig.password, sessions[0], sessions[1]
     );
     let folder = rig.daemon.folder();
     std::fs::write(folder.join("schemathesis.toml"), credentials).expect("its configuration");

@@ -1,5 +1,5 @@
-//! Where a new password or key comes from: the terminal, without echo; standard input; or chance. Never
-//! an argument, which other users of the machine can see.
+//! Where a new password or key comes from: the terminal, without echo; standard input; or chance.
+//! Never an argument, which other users of the machine can see.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};

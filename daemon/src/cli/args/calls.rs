@@ -66,10 +66,9 @@ pub enum CallsCommand {
         cause: Option<String>,
     },
     /// Play files, one after the other, instead of what plays
-    #[command(
-        after_help = "EXAMPLE\n  callreel calls play 1f0c2d3e https://cdn.example.com/closed.wav\n  \
-                      callreel calls play 1f0c2d3e --offset 30 https://cdn.example.com/tune.mp3"
-    )]
+    #[command(after_help = "EXAMPLE\n  \
+                      callreel calls play 1f0c2d3e https://cdn.example.com/closed.wav\n  \
+                      callreel calls play 1f0c2d3e --offset 30 https://cdn.example.com/tune.mp3")]
     Play {
         /// Which.
         #[command(flatten)]
