@@ -27,6 +27,18 @@ pub(super) const LEG_SKEW_WINDOW: Millis = Millis(2_000);
 /// How much sound a displayed level is measured over.
 pub(super) const METER_WINDOW: Millis = Millis(100);
 
+/// Between two looks the caller's device and the player's may go this far apart; a look after more
+/// tells nothing of their clocks: one of them stood still, or made up for it.
+pub(super) const PLAYED_STEADY: Millis = Millis(40);
+
+/// Sound that a line that plays takes from its device at once at its start, and no faster than
+/// time passes after that: some sound servers hand out seconds before they have passed, and what
+/// will be played beside them is not known yet.
+pub(super) const CAPTURE_START: Millis = Millis(40);
+
+/// Sound that such a line takes at once after its device stood still.
+pub(super) const CAPTURE_MAKES_UP: Millis = Millis(2_500);
+
 /// A leg whose other leg brings nothing for this long goes on alone, with a gap on the other.
 pub(super) const LEG_WAIT: Millis = Millis(1_000);
 

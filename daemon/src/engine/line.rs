@@ -11,6 +11,7 @@ mod core;
 mod hearing;
 mod mask;
 mod orders;
+mod pace;
 mod played;
 mod take;
 mod teller;
@@ -40,6 +41,7 @@ use super::recorder::Totals;
 
 use self::begin::Wish;
 use self::core::Core;
+use self::pace::Pace;
 
 /// What a line needs of its surroundings while it works.
 pub(crate) struct Surroundings<'a> {
@@ -73,6 +75,7 @@ pub(crate) enum Inputs {
 pub(crate) struct Duplex {
     caller: CaptureStream,
     played: Played,
+    pace: Pace,
     /// The place after the caller's last frame.
     at: Frames,
     /// What was played beside the block at hand, and both legs.
@@ -193,6 +196,7 @@ impl Line {
 impl Duplex {
     pub(crate) fn new(caller: CaptureStream, played: Played) -> Self {
         Self {
+            pace: Pace::new(caller.format.rate),
             caller,
             played,
             at: Frames::ZERO,
@@ -206,22 +210,34 @@ impl Duplex {
         let Self {
             caller,
             played,
+            pace,
             at,
             leg,
             both,
             ahead,
         } = self;
         let lead = caller.format.rate.frames_in(PLAYED_LEAD);
+        let width = caller.format.encoding.sample_bytes();
+        let length = |block: &Block| match block.kind {
+            BlockKind::Gap(..) => Frames::ZERO,
+            BlockKind::Audio => Frames((block.sound().len() / width) as u64),
+        };
         played.absorb();
-        loop {
-            core.set_backlog(caller.blocks.len());
+        pace.pass(to.now);
+        while let Some(frames) = caller.blocks.peek().map(length) {
+            if frames > pace.due() {
+                break;
+            }
+            let waiting = pace.due().0 / frames.0.max(1);
+            let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
+            core.set_backlog(caller.blocks.len().min(waiting));
+            pace.take(frames);
             let taken = caller.blocks.pop_with(|block| match block.kind {
                 BlockKind::Gap(frames, cause) => {
                     *at = block.position + frames;
                     core.gap(frames, cause, to);
                 }
                 BlockKind::Audio => {
-                    let width = caller.format.encoding.sample_bytes();
                     let frames = block.sound().len() / width;
                     *at = block.position + Frames(frames as u64);
                     played.take(block.position + lead, ahead, frames);

@@ -127,12 +127,15 @@ impl Ledger {
         url: impl Fn(&Recording) -> String,
     ) -> Vec<NewEvent> {
         let told = self.pending.into_iter().chain(self.events);
-        let known: Vec<u64> = self.takes.iter().filter_map(|take| take.recording).collect();
+        let known: Vec<u64> = self
+            .takes
+            .iter()
+            .filter_map(|take| take.recording)
+            .collect();
         let ends = self.takes.into_iter().filter_map(|take| {
             let row = look(take.recording.map(RecordingId));
-            let is_its = |row: &Recording| {
-                take.recording.is_some() || !known.contains(&row.facts.id.0)
-            };
+            let is_its =
+                |row: &Recording| take.recording.is_some() || !known.contains(&row.facts.id.0);
             let row = row.filter(is_its);
             let uid = CommandUid::new(&take.command_uid)?;
             Some(kept(end_of(uid, row.as_ref(), &url)))

@@ -18,7 +18,9 @@ use audio_io::player::{PERIOD, PlayerControl};
 use audio_io::ring::BlockConsumer;
 use audio_io::units::{Frames, Millis, SampleRate};
 
-use crate::engine::limits::{PLAYED_KEPT, PLAYED_NUDGE, PLAYED_SKEW, PLAYED_SKEW_WINDOW};
+use crate::engine::limits::{
+    PLAYED_KEPT, PLAYED_NUDGE, PLAYED_SKEW, PLAYED_SKEW_WINDOW, PLAYED_STEADY,
+};
 
 /// What was played on one line.
 pub(crate) struct Played {
@@ -36,6 +38,8 @@ pub(crate) struct Played {
     offset: Option<i64>,
     /// The next number that is asked for.
     next: i64,
+    /// The caller's place and the number heard at the last look.
+    last: Option<(i64, i64)>,
     /// The last offsets observed, as a ring.
     recent: [i64; RECENT],
     seen: usize,
@@ -67,6 +71,7 @@ impl Played {
             loud_until: 0,
             offset: None,
             next: 0,
+            last: None,
             recent: [0; RECENT],
             seen: 0,
             window: Window::default(),
@@ -116,14 +121,24 @@ impl Played {
     }
 
     /// Compares the clocks; `end` is the place after the caller's last frame. To be called when
-    /// all of the caller's sound that has arrived is taken.
+    /// all of the caller's sound that has arrived is taken. It tells nothing while one of them
+    /// stands still or makes up for it.
     pub(crate) fn observe(&mut self, end: Frames) {
         if self.capture.device_state() != DeviceState::Running {
             return;
         }
         let heard = self.control.stats().heard.load(Ordering::Acquire);
         let end = number(end);
-        let observed = number(Frames(heard)) - self.latency() - end;
+        let heard = number(Frames(heard));
+        if self.last.is_some_and(|(before, _)| before == end) {
+            return;
+        }
+        let last = self.last.replace((end, heard));
+        let went = |(before, shown): (i64, i64)| (end - before) - (heard - shown);
+        if last.is_none_or(|last| went(last).abs() > self.frames(PLAYED_STEADY)) {
+            return;
+        }
+        let observed = heard - self.latency() - end;
         self.recent[self.seen % RECENT] = observed;
         self.seen += 1;
         let Some(offset) = self.offset else {
