@@ -217,8 +217,8 @@ impl Files {
     }
 
     async fn sound(&self, owner: TenantId, url: &str) -> Result<Sound, Arc<FileError>> {
-        let public_url = self.shared.config.load().http.public_url.clone();
-        if let Some(id) = library::prompt_of(url, public_url.as_deref()) {
+        let own = library::own_origins(&self.shared.config.load().http);
+        if let Some(id) = library::prompt_of(url, &own) {
             let id = id.ok_or_else(|| Arc::new(FileError::NoNumber))?;
             return self.prompt(owner, id).await.map_err(Arc::new);
         }

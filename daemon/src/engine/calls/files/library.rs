@@ -1,18 +1,33 @@
 //! URLs of this daemon's own prompts, which are read without any network: its `PlayAudioFile.php`
-//! on `http.public_url` with `cdw_id` or `cdw_file`, and `http://prompts.localhost/<id>`, with or
+//! on `http.public_url` or an address that is served, with `cdw_id` or `cdw_file`, and `http://prompts.localhost/<id>`, with or
 //! without an extension. No name server answers for `.localhost` (RFC 6761 section 6.3).
 
 use storage::ids::PromptId;
 use url::Url;
 
+use crate::config::schema::Http;
+
+/// Where clients may say that this daemon is.
+pub(super) fn own_origins(http: &Http) -> Vec<String> {
+    let plain = http
+        .listen
+        .iter()
+        .map(|address| format!("http://{address}"));
+    let secure = http
+        .listen_tls
+        .iter()
+        .map(|address| format!("https://{address}"));
+    plain.chain(secure).chain(http.public_url.clone()).collect()
+}
+
 /// The prompt that a URL names; `Some(None)` for one of this daemon's own that names none.
-pub(super) fn prompt_of(url: &str, public_url: Option<&str>) -> Option<Option<PromptId>> {
+pub(super) fn prompt_of(url: &str, own: &[String]) -> Option<Option<PromptId>> {
     let url = Url::parse(url).ok()?;
     if url.host_str() == Some(HOST) {
         return Some(number(url.path().strip_prefix('/')?));
     }
-    let public = Url::parse(public_url?).ok()?;
-    if public.origin() != url.origin() || !url.path().ends_with(PATH) {
+    let is_own = |own: &String| Url::parse(own).is_ok_and(|own| own.origin() == url.origin());
+    if !url.path().ends_with(PATH) || !own.iter().any(is_own) {
         return None;
     }
     let field = |name: &str| {
@@ -46,7 +61,12 @@ mod tests {
 
     #[test]
     fn own_prompts_are_told_from_other_urls() {
-        let public = Some("https://calls.example.com/");
+        let http = Http {
+            public_url: Some("https://calls.example.com/".into()),
+            listen: vec!["10.0.0.5:8080".parse().unwrap()],
+            ..Http::default()
+        };
+        let own = own_origins(&http);
         for (url, expected) in [
             ("http://prompts.localhost/12", Some(Some(12))),
             ("http://prompts.localhost/12.mp3", Some(Some(12))),
@@ -76,11 +96,16 @@ mod tests {
                 None,
             ),
             ("https://calls.example.com/a.mp3", None),
+            (
+                "http://10.0.0.5:8080/api/v2/PlayAudioFile.php?cdw_id=7",
+                Some(Some(7)),
+            ),
+            ("http://10.0.0.5/api/v2/PlayAudioFile.php?cdw_id=7", None),
         ] {
             let expected = expected.map(|id: Option<u64>| id.map(PromptId));
-            assert_eq!(prompt_of(url, public), expected, "{url}");
+            assert_eq!(prompt_of(url, &own), expected, "{url}");
         }
-        let own = "https://calls.example.com/api/v2/PlayAudioFile.php?cdw_id=7";
-        assert_eq!(prompt_of(own, None), None);
+        let there = "https://calls.example.com/api/v2/PlayAudioFile.php?cdw_id=7";
+        assert_eq!(prompt_of(there, &[]), None);
     }
 }
