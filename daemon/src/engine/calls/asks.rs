@@ -13,7 +13,7 @@ use super::link::{LineNumber, LineOrder};
 use super::teller::Reply;
 use super::{Ask, CallError, CallView, CommandError, NewCall, OpenCallError};
 use crate::config::schema::Trigger;
-use crate::engine::session::command::Request;
+use crate::engine::session::command::{CommandKind, Request};
 use crate::engine::session::{Accepted, Output};
 
 type Opened = Result<CallView, OpenCallError>;
@@ -149,7 +149,10 @@ impl Exchange {
         let refusal = match self.find(owner, session) {
             Err(error) => Some(error.into()),
             Ok(_) if self.is_stopping => Some(CallError::Stopping.into()),
-            Ok(_) if self.teller.is_behind() => Some(CommandError::Index),
+            // A call can be ended whatever the disk does.
+            Ok(_) if self.teller.is_behind() && request.command.kind() != CommandKind::Hangup => {
+                Some(CommandError::Index)
+            }
             Ok(_) => None,
         };
         if let Some(refusal) = refusal {
