@@ -175,10 +175,6 @@ const _: () = assert!(DOWNLOAD_LINK_LIFE.as_secs() <= LINK_LIFE.as_secs());
 const _: () = assert!(LINK_LIFE.as_secs() <= RECORDING_LINK_LIFE.as_secs());
 const _: () = assert!(EVENT_HEARTBEAT.as_secs() < WRITE_STALL.as_secs());
 const _: () = assert!(EVENT_STREAMS_A_TENANT <= EVENT_STREAMS);
-const _: () = assert!(
-    crate::engine::webhook::application::APP_KEY_MAX <= PARAMETER_BYTES,
-    "a key fits into a query"
-);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);
 const _: () = assert!(AUDIOS_DEFAULT <= AUDIOS);
 const _: () = assert!(REQUEST_BODY.as_secs() < UPLOAD_WHOLE.as_secs());

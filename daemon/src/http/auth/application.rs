@@ -92,3 +92,8 @@ impl From<AccessFault> for Problem {
 }
 
 const APP_ID_HEADER: &str = "x-app-id";
+
+const _: () = assert!(
+    crate::engine::webhook::application::APP_KEY_MAX <= crate::http::limits::PARAMETER_BYTES,
+    "a key fits into a query"
+);
