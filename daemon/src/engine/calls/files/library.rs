@@ -1,6 +1,7 @@
 //! URLs of this daemon's own prompts, which are read without any network: its `PlayAudioFile.php`
-//! on `http.public_url` or an address that is served, with `cdw_id` or `cdw_file`, and `http://prompts.localhost/<id>`, with or
-//! without an extension. No name server answers for `.localhost` (RFC 6761 section 6.3).
+//! on `http.public_url` or an address that is served, with `cdw_id` or `cdw_file`, and
+//! `http://prompts.localhost/<id>`, with or without an extension. No name server answers for
+//! `.localhost` (RFC 6761 section 6.3).
 
 use storage::ids::PromptId;
 use url::Url;
