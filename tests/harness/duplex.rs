@@ -131,12 +131,26 @@ impl Caller {
         assert_eq!(code, 0, "aplay: {log:?}");
     }
 
-    /// Listens from now on, without a pause, until the value goes.
+    /// Listens from now on, without a pause, until the value goes. A sound server that is busy
+    /// may turn a listener away: then another one is sent.
     ///
     /// # Panics
     /// When nothing comes from the line.
     #[must_use]
     pub fn listen(&self) -> Ear {
+        let heard = (0..LISTENERS).find_map(|_| {
+            let mut ear = self.ear();
+            wait::until("something to hear", || match ear.recorder.is_running() {
+                true => (ear.frames() >= RATE as usize / 10).then_some(true),
+                false => Some(false),
+            })
+            .then_some(ear)
+        });
+        let log = std::fs::read_to_string(self.folder.join("arecord.log"));
+        heard.unwrap_or_else(|| panic!("arecord: {log:?}"))
+    }
+
+    fn ear(&self) -> Ear {
         let path = self.file("heard", "raw");
         let mut command = Command::new("arecord");
         command
@@ -146,9 +160,7 @@ impl Caller {
             .arg(&path)
             .env("ALSA_CONFIG_PATH", &self.alsa);
         let recorder = Guarded::spawn(command, &self.folder.join("arecord.log"));
-        let mut ear = Ear { path, recorder };
-        ear.wait_for(RATE as usize / 10);
-        ear
+        Ear { path, recorder }
     }
 
     fn file(&self, name: &str, extension: &str) -> PathBuf {
@@ -158,6 +170,9 @@ impl Caller {
             .join(format!("{name}{line}-{number}.{extension}"))
     }
 }
+
+/// Listeners that are sent before it is given up.
+const LISTENERS: usize = 5;
 
 /// Everything that a caller has heard since listening began.
 #[derive(Debug)]
