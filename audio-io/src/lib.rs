@@ -11,6 +11,7 @@
 pub mod alsa;
 pub mod block;
 pub mod capture;
+pub mod channel;
 pub mod clock;
 pub mod codec;
 mod drive;

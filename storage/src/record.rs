@@ -110,6 +110,8 @@ pub enum EndCause {
     DiskError,
     /// Brought in by `callreel recordings import`.
     Imported,
+    /// The call was hung up (`hook`).
+    HungUp,
 }
 
 /// Frames that are missing from a recording; its file holds silence there.

@@ -64,6 +64,8 @@ pub(super) const ROOT: &[Key] = &[
     optional("speech", Kind::Table(SPEECH)),
     optional("webhooks", Kind::Table(WEBHOOKS)),
     optional("admin", Kind::Table(ADMIN)),
+    optional("dahdi", Kind::Table(DAHDI)),
+    optional("audiosocket", Kind::Table(AUDIOSOCKET)),
     optional("line", Kind::Tables(LINE)),
 ];
 
@@ -134,15 +136,21 @@ const ADMIN: &[Key] = &[optional("key_file", Kind::Path)];
 const LINE: &[Key] = &[
     required("name", Kind::Text(LINE_NAME)),
     required("tenant", Kind::Text(TENANT_NAME)),
-    required("capture", Kind::Text(PCM)),
+    optional("capture", Kind::Text(PCM)),
     optional("capture_agent", Kind::Text(PCM)),
     optional("playback", Kind::Text(PCM)),
+    optional("dahdi", Kind::Text(CHANNELS)),
+    optional("role", Kind::Choice(&["terminate", "station", "tap"])),
+    optional("audiosocket", Kind::Text(ADDRESS)),
+    optional("lines", Kind::Integer(1, 512)),
+    optional("channel", Kind::Table(CHANNEL)),
+    optional("watch", Kind::Table(WATCH)),
     optional("rate", Kind::Integer(8_000, 48_000)),
     optional("channels", Kind::Choice(&["mono", "stereo"])),
     optional("encoding", Kind::Choice(&["pcm16", "mulaw", "alaw"])),
     optional("period_ms", Kind::Integer(2, 1_000)),
     optional("buffer_ms", Kind::Integer(4, 5_000)),
-    required("trigger", Kind::Choice(&["always", "vox", "api"])),
+    required("trigger", Kind::Choice(&["always", "vox", "api", "hook"])),
     optional("rotate_s", Kind::Integer(1, WEEK_S)),
     optional("min_length_ms", Kind::Integer(0, 3_600_000)),
     optional("max_length_s", Kind::Integer(1, WEEK_S)),
@@ -160,6 +168,32 @@ const VOX: &[Key] = &[
     optional("attack_ms", Kind::Integer(20, 10_000)),
     optional("hang_ms", Kind::Integer(20, 600_000)),
 ];
+
+const CHANNEL: &[Key] = &[
+    optional("law", Kind::Choice(&["auto", "mulaw", "alaw"])),
+    optional("rx_gain_db", Kind::Number(-24.0, 24.0)),
+    optional("tx_gain_db", Kind::Number(-24.0, 24.0)),
+    optional("echo_taps", Kind::Integer(0, 1_024)),
+    optional("caller_id", Kind::Choice(&["off", "fsk", "dtmf"])),
+    optional("caller_id_wait_ms", Kind::Integer(0, 10_000)),
+    optional("hangup_tones", Kind::Bool),
+    optional("tone_zone", Kind::Text(ZONE)),
+    optional("ring_timeout_ms", Kind::Integer(1_000, 60_000)),
+    optional(
+        "tap",
+        Kind::Choice(&["auto", "mirror", "monitor", "parallel"]),
+    ),
+    optional("off_hook_volts", Kind::Integer(3, 60)),
+];
+
+const WATCH: &[Key] = &[
+    optional("silent_after_s", Kind::Integer(0, WEEK_S)),
+    optional("active_after_s", Kind::Integer(0, WEEK_S)),
+];
+
+const DAHDI: &[Key] = &[optional("folder", Kind::Path)];
+
+const AUDIOSOCKET: &[Key] = &[optional("allow", Kind::List(NETWORK))];
 
 const DAY_S: i64 = 24 * 3_600;
 const WEEK_S: i64 = 7 * DAY_S;
@@ -201,6 +235,14 @@ const PCM: Form = Form {
     fits: |text| {
         !text.trim().is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
     },
+};
+const CHANNELS: Form = Form {
+    wanted: "channel numbers from 1 to 1023 and ranges of them, such as \"1-15,17-31\"",
+    fits: |text| text.parse::<super::schema::ChannelList>().is_ok(),
+};
+const ZONE: Form = Form {
+    wanted: "a country's code in two small letters, such as \"us\"",
+    fits: |text| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_lowercase()),
 };
 const LINE_NAME: Form = Form {
     wanted: "1 to 64 letters, digits, '-' or '_'",

@@ -164,8 +164,9 @@ fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
         .build()
         .and_then(config::Config::try_deserialize::<Config>)
     {
-        Ok(config) => {
+        Ok(mut config) => {
             rules::check(&config, &places, &lines, problems);
+            config.lines = config.lines.iter().flat_map(schema::Line::expand).collect();
             Some(config)
         }
         Err(error) => {

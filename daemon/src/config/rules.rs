@@ -52,7 +52,7 @@ pub(super) fn check(
             let name = line.name.to_string();
             rules.blame(place, "line.name", Rule::LineTwice { name, other });
         }
-        rules.pcm(&mut captures, "capture", Some(&line.capture), table);
+        rules.pcm(&mut captures, "capture", line.capture.as_ref(), table);
         rules.pcm(
             &mut captures,
             "capture_agent",

@@ -38,6 +38,10 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// `[admin]`
     pub admin: Admin,
+    /// `[dahdi]`
+    pub dahdi: Dahdi,
+    /// `[audiosocket]`
+    pub audiosocket: AudioSocket,
     /// `[[line]]`, one table a line.
     #[serde(rename = "line")]
     pub lines: Vec<Line>,
@@ -313,11 +317,31 @@ pub struct Line {
     /// Whose recordings it makes.
     pub tenant: TenantName,
     /// An ALSA PCM to capture. With `channels = "stereo"` left is the caller, right the agent.
-    pub capture: String,
+    #[serde(default)]
+    pub capture: Option<String>,
     /// A second mono PCM: `capture` is then the caller's leg, this one the agent's.
     pub capture_agent: Option<String>,
     /// An ALSA PCM to play to.
     pub playback: Option<String>,
+    /// DAHDI channels, as numbers and ranges (`1-15,17-31`): one line each. A line that was made
+    /// of them has exactly one.
+    #[serde(default)]
+    pub dahdi: Option<ChannelList>,
+    /// What Callreel is on a DAHDI channel.
+    #[serde(default)]
+    pub role: Role,
+    /// Where a PBX connects to with AudioSocket.
+    #[serde(default)]
+    pub audiosocket: Option<SocketAddr>,
+    /// How many such lines there are: calls at once.
+    #[serde(default = "defaults::lines")]
+    pub lines: u32,
+    /// How a telephone line behaves.
+    #[serde(default)]
+    pub channel: Channel,
+    /// What is watched for.
+    #[serde(default)]
+    pub watch: Watch,
     /// Frames a second, 8000 to 48000.
     #[serde(default = "defaults::rate")]
     pub rate: SampleRate,
@@ -365,6 +389,133 @@ pub struct Line {
     pub to: Option<storage::ids::Number>,
 }
 
+/// Where a line's sound comes from and goes to.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// Sound cards: a PCM to capture, perhaps a second one, perhaps one to play to.
+    Alsa {
+        /// The only PCM, or the caller's.
+        capture: &'a str,
+        /// The agent's.
+        agent: Option<&'a str>,
+        /// To play to.
+        playback: Option<&'a str>,
+    },
+    /// A telephone channel.
+    Dahdi {
+        /// Its number.
+        channel: u32,
+        /// What Callreel is on it.
+        role: Role,
+    },
+    /// Whatever connects.
+    AudioSocket {
+        /// Where.
+        listen: SocketAddr,
+    },
+}
+
+impl Line {
+    /// Where its sound comes from.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        let channel = self.dahdi.as_ref().and_then(|list| list.0.first());
+        match (channel, self.audiosocket) {
+            (Some(channel), _) => Source::Dahdi {
+                channel: *channel,
+                role: self.role,
+            },
+            (None, Some(listen)) => Source::AudioSocket { listen },
+            (None, None) => Source::Alsa {
+                capture: self.capture.as_deref().unwrap_or_default(),
+                agent: self.capture_agent.as_deref(),
+                playback: self.playback.as_deref(),
+            },
+        }
+    }
+
+    /// Whether something can be played to it.
+    #[must_use]
+    pub fn plays(&self) -> bool {
+        match self.source() {
+            Source::Alsa { playback, .. } => playback.is_some(),
+            Source::Dahdi { role, .. } => role != Role::Tap,
+            Source::AudioSocket { .. } => true,
+        }
+    }
+
+    /// Whether its calls begin and end by signals of the line, not by voice or command alone.
+    #[must_use]
+    pub fn signals(&self) -> bool {
+        let can = !matches!(self.source(), Source::Alsa { .. });
+        can && matches!(self.trigger, Trigger::Hook | Trigger::Api)
+    }
+
+    /// The lines that a table stands for: one for each channel, or for each call at once. Where
+    /// there are several, their names end in `-` and the channel's number, or a count from 1.
+    #[must_use]
+    pub fn expand(&self) -> Vec<Self> {
+        let named = |number: u32| {
+            let name = format!("{}-{number}", self.name);
+            LineName::new(&name).unwrap_or_else(|_| self.name.clone())
+        };
+        match (&self.dahdi, self.audiosocket) {
+            (Some(list), _) if list.0.len() > 1 => list
+                .0
+                .iter()
+                .map(|number| Self {
+                    name: named(*number),
+                    dahdi: Some(ChannelList::one(*number)),
+                    ..self.clone()
+                })
+                .collect(),
+            (None, Some(_)) if self.lines > 1 => (1..=self.lines)
+                .map(|number| Self {
+                    name: named(number),
+                    lines: 1,
+                    ..self.clone()
+                })
+                .collect(),
+            _ => vec![self.clone()],
+        }
+    }
+}
+
+/// `[dahdi]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dahdi {
+    /// Where the driver's nodes are.
+    pub folder: PathBuf,
+}
+
+impl Default for Dahdi {
+    fn default() -> Self {
+        Self {
+            folder: "/dev/dahdi".into(),
+        }
+    }
+}
+
+/// `[audiosocket]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AudioSocket {
+    /// Networks that PBXs may connect from: the protocol has no password.
+    pub allow: Vec<ipnet::IpNet>,
+}
+
+impl Default for AudioSocket {
+    fn default() -> Self {
+        Self {
+            allow: ["127.0.0.0/8", "::1/128"]
+                .into_iter()
+                .filter_map(|network| network.parse().ok())
+                .collect(),
+        }
+    }
+}
+
 /// What starts and ends a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -375,6 +526,180 @@ pub enum Trigger {
     Vox,
     /// Commands start and stop it.
     Api,
+    /// The call: from off-hook to on-hook.
+    Hook,
+}
+
+/// What Callreel is on a DAHDI channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The end of an exchange's line (FXO): it rings, Callreel answers.
+    #[default]
+    Terminate,
+    /// The exchange of a telephone (FXS).
+    Station,
+    /// A listener on a channel that a PBX owns, or on a pair of wires.
+    Tap,
+}
+
+/// `[line.channel]`: how a telephone line behaves.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Channel {
+    /// The law of the wire; `auto` is what the span has.
+    pub law: Law,
+    /// Gain of what comes, in dB (-24 to 24).
+    pub rx_gain_db: f64,
+    /// Gain of what goes, in dB (-24 to 24).
+    pub tx_gain_db: f64,
+    /// The kernel's echo canceller: its taps (32 to 1024, a power of two), 0 for none.
+    pub echo_taps: u32,
+    /// How the caller's number comes.
+    pub caller_id: CallerIdKind,
+    /// How long after the first ring it is waited for.
+    pub caller_id_wait_ms: Millis,
+    /// Whether busy, congestion and dial tone end a call.
+    pub hangup_tones: bool,
+    /// Whose tones those are: a country's code in two letters (ISO 3166).
+    pub tone_zone: String,
+    /// No ring for this long: the caller gave up.
+    pub ring_timeout_ms: Millis,
+    /// How a tap listens.
+    pub tap: TapKind,
+    /// `parallel`: below this many volts the line is off hook.
+    pub off_hook_volts: u32,
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Self {
+            law: Law::Auto,
+            rx_gain_db: 0.0,
+            tx_gain_db: 0.0,
+            echo_taps: 128,
+            caller_id: CallerIdKind::Off,
+            caller_id_wait_ms: Millis(3_500),
+            hangup_tones: true,
+            tone_zone: "us".into(),
+            ring_timeout_ms: Millis(8_000),
+            tap: TapKind::Auto,
+            off_hook_volts: 20,
+        }
+    }
+}
+
+/// `[line.watch]`: a line that behaves oddly is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Watch {
+    /// No voice for so long is an alarm; 0 for none.
+    pub silent_after_s: u64,
+    /// Voice or a call for so long without a pause is an alarm; 0 for none.
+    pub active_after_s: u64,
+}
+
+/// The law of a wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Law {
+    /// The span's own.
+    #[default]
+    Auto,
+    /// µ-law.
+    Mulaw,
+    /// A-law.
+    Alaw,
+}
+
+/// How a caller's number comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallerIdKind {
+    /// It does not, or is not wanted.
+    #[default]
+    Off,
+    /// As FSK: Bell 202 or V.23, before or after the first ring.
+    Fsk,
+    /// As DTMF digits, before or after the first ring.
+    Dtmf,
+}
+
+/// How a tap listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TapKind {
+    /// By mirror if the kernel has it, otherwise by monitor.
+    #[default]
+    Auto,
+    /// `DAHDI_RXMIRROR` and `DAHDI_TXMIRROR`: a kernel built with `CONFIG_DAHDI_MIRROR`.
+    Mirror,
+    /// Pseudo channels in the conference modes `MONITOR` and `MONITORTX`: any kernel.
+    Monitor,
+    /// An FXO port of our own, in parallel to the wires; it never goes off hook.
+    Parallel,
+}
+
+/// Numbers of DAHDI channels, in the order they are written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ChannelList(Vec<u32>);
+
+/// Why a text is no list of channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("channels are numbers from 1 to 1023 and ranges of them, such as \"1-15,17-31\"")]
+pub struct NoChannels;
+
+impl ChannelList {
+    /// The highest number of a channel (`DAHDI_MAX_CHANNELS` is 1,024).
+    pub const HIGHEST: u32 = 1_023;
+
+    /// A list of one.
+    #[must_use]
+    pub fn one(number: u32) -> Self {
+        Self(vec![number])
+    }
+
+    /// The numbers.
+    #[must_use]
+    pub fn numbers(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for ChannelList {
+    type Err = NoChannels;
+
+    fn from_str(text: &str) -> Result<Self, NoChannels> {
+        let number = |text: &str| match text.trim().parse::<u32>() {
+            Ok(number @ 1..=Self::HIGHEST) => Ok(number),
+            _ => Err(NoChannels),
+        };
+        let mut numbers = Vec::new();
+        for part in text.split(',') {
+            let (first, last) = match part.split_once('-') {
+                Some((first, last)) => (number(first)?, number(last)?),
+                None => (number(part)?, number(part)?),
+            };
+            if first > last {
+                return Err(NoChannels);
+            }
+            for number in first..=last {
+                if numbers.contains(&number) {
+                    return Err(NoChannels);
+                }
+                numbers.push(number);
+            }
+        }
+        Ok(Self(numbers))
+    }
+}
+
+impl TryFrom<String> for ChannelList {
+    type Error = NoChannels;
+    fn try_from(text: String) -> Result<Self, NoChannels> {
+        text.parse()
+    }
 }
 
 /// Voice activity thresholds.
@@ -426,6 +751,9 @@ mod defaults {
     }
     pub(super) const fn max_length_s() -> u64 {
         4 * 3_600
+    }
+    pub(super) const fn lines() -> u32 {
+        1
     }
     pub(super) const fn pre_roll_ms() -> Millis {
         Millis(2_000)

@@ -105,7 +105,7 @@ impl LineLive {
 
     /// Whether the caller's digits are told and marked.
     pub(crate) fn tells_digits(&self) -> bool {
-        let plays = self.config.playback.is_some();
+        let plays = self.config.plays();
         self.config.digits.unwrap_or(plays)
     }
 
@@ -163,8 +163,8 @@ impl LineLive {
                 .map(|level| CentiDbfs(level.load(Ordering::Relaxed)))
                 .collect()
         };
-        let mut capture = vec![self.config.capture.clone()];
-        capture.extend(self.config.capture_agent.clone());
+        let pcms = [&self.config.capture, &self.config.capture_agent];
+        let capture = pcms.into_iter().flatten().cloned().collect();
         LineSnapshot {
             name: self.config.name.clone(),
             tenant: self.config.tenant.to_string(),

@@ -192,7 +192,7 @@ fn sources_of(line: &schema::Line) -> Vec<CaptureSource> {
         encoding: line.encoding,
         channels,
     };
-    let pcms = std::iter::once(&line.capture).chain(&line.capture_agent);
+    let pcms = line.capture.iter().chain(&line.capture_agent);
     pcms.map(|pcm| CaptureSource {
         label: format!("{} ({pcm})", line.name),
         opener: AlsaCapture::opener(pcm, format, line.period_ms, line.buffer_ms),

@@ -63,7 +63,7 @@ impl Rules {
         match self.trigger {
             Trigger::Always => true,
             Trigger::Vox => voice,
-            Trigger::Api => false,
+            Trigger::Api | Trigger::Hook => false,
         }
     }
 }
@@ -163,7 +163,7 @@ impl Progress {
     pub(crate) fn is_worth_keeping(&self, rules: &Rules) -> bool {
         let length = match rules.trigger {
             Trigger::Vox => self.voice_until.saturating_sub(self.pre_roll) + rules.attack,
-            Trigger::Always | Trigger::Api => self.frames,
+            Trigger::Always | Trigger::Api | Trigger::Hook => self.frames,
         };
         let any_sound = self.sound + self.pre_roll > Frames::ZERO;
         any_sound && length >= rules.shortest

@@ -336,7 +336,7 @@ const GAP_CAUSES: [GapCause; 6] = [
     GapCause::StorageBehind,
 ];
 
-const END_CAUSES: [EndCause; 10] = [
+const END_CAUSES: [EndCause; 11] = [
     EndCause::Silence,
     EndCause::Command,
     EndCause::MaxLength,
@@ -347,6 +347,7 @@ const END_CAUSES: [EndCause; 10] = [
     EndCause::DiskFull,
     EndCause::DiskError,
     EndCause::Imported,
+    EndCause::HungUp,
 ];
 
 fn gap_code(cause: GapCause) -> u8 {

@@ -153,11 +153,11 @@ impl Exchange {
             what,
         } = news;
         match what {
-            LineNews::CallBegan { parties } => self.call_began(line, uuid, &parties),
-            LineNews::CallEnded => {
-                let cause = HangupCause::default();
-                self.signal(uuid, Signal::HungUp { cause });
+            LineNews::CallBegan { parties, ringing } => {
+                self.call_began(line, uuid, &parties, ringing);
             }
+            LineNews::Answered => self.signal(uuid, Signal::Answered),
+            LineNews::CallEnded { cause } => self.signal(uuid, Signal::HungUp { cause }),
             LineNews::DeviceLost => self.signal(uuid, Signal::DeviceLost),
             LineNews::Digit { digit, duration_ms } => {
                 count(&self.counters.digits, 1);
@@ -259,7 +259,7 @@ impl Exchange {
         calls.all(|call| call.session.is_hung_up())
     }
 
-    fn call_began(&mut self, number: LineNumber, uuid: Uuid, parties: &Parties) {
+    fn call_began(&mut self, number: LineNumber, uuid: Uuid, parties: &Parties, ringing: bool) {
         let is_known = self.calls.contains_key(&uuid);
         let Some(line) = self.lines.get(number.0 as usize) else {
             return;
@@ -280,9 +280,14 @@ impl Exchange {
         let mut opened = self.open_session(number, uuid, caller_id, did);
         let now = self.clock.monotonic();
         if let Some(call) = self.calls.get_mut(&uuid) {
-            let answered = call.session.signal(now, Signal::Answered);
-            opened.events.extend(answered.events);
-            opened.actions.extend(answered.actions);
+            let signal = if ringing {
+                Signal::Ring
+            } else {
+                Signal::Answered
+            };
+            let more = call.session.signal(now, signal);
+            opened.events.extend(more.events);
+            opened.actions.extend(more.actions);
         }
         self.follow(uuid, opened, None);
         if self.is_stopping {

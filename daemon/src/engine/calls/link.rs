@@ -15,7 +15,7 @@ use storage::record::Recording;
 use uuid::Uuid;
 
 use crate::engine::line::Parties;
-use crate::engine::session::command::PauseMode;
+use crate::engine::session::command::{HangupCause, PauseMode};
 use crate::engine::session::plan::Digit;
 use crate::engine::session::signal::TakeId;
 
@@ -45,6 +45,21 @@ pub(crate) enum LineOrder {
     Detach {
         /// The call.
         session: Uuid,
+    },
+    /// Go off hook: take the call. [`LineNews::Answered`] or [`LineNews::CallEnded`] follows. Only
+    /// for lines that signal.
+    Answer {
+        /// The call.
+        session: Uuid,
+    },
+    /// Begin a call outwards, which [`LineOrder::Attach`] has named: ring the telephone, or seize
+    /// the line and dial. [`LineNews::Answered`] or [`LineNews::CallEnded`] follows. Only for lines
+    /// that signal.
+    Place {
+        /// The call.
+        session: Uuid,
+        /// What to dial.
+        number: Option<String>,
     },
     /// Record from now on, without look-back.
     Record {
@@ -95,13 +110,21 @@ pub(crate) struct News {
 /// What happened.
 #[derive(Debug)]
 pub(crate) enum LineNews {
-    /// A call has begun by itself (voice on a `vox` line); the line made its UUID.
+    /// A call has begun by itself (voice on a `vox` line, a ring, a telephone off hook); the line,
+    /// or whoever connected, made its UUID.
     CallBegan {
-        /// Numbers that the line is configured with.
+        /// Who calls whom: what the line heard, or is configured with.
         parties: Parties,
+        /// Whether it has still to be answered.
+        ringing: bool,
     },
-    /// A call that began by itself is over (silence).
-    CallEnded,
+    /// The call is answered.
+    Answered,
+    /// The call is over on the line's side (silence, on-hook, a tone, an alarm).
+    CallEnded {
+        /// Why.
+        cause: HangupCause,
+    },
     /// The line's device has been away for too long; the call is over.
     DeviceLost,
     /// The caller's key is over.

@@ -87,7 +87,7 @@ impl Core {
     ) {
         let format = self.format;
         if mask && self.hearing.is_none() {
-            let plays = self.live.config.playback.is_some();
+            let plays = self.live.config.plays();
             let hearing = Hearing::new(format, self.place, Millis::ZERO, plays);
             self.hearing = Some(Box::new(hearing));
         }

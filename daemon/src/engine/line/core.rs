@@ -25,6 +25,7 @@ use crate::engine::legs::Piece;
 use crate::engine::limits::{DEVICE_LOST_AFTER, METER_WINDOW};
 use crate::engine::live::LineLive;
 use crate::engine::preroll::PreRoll;
+use crate::engine::session::command::HangupCause;
 use crate::engine::session::plan::Digit;
 use crate::engine::session::signal::TakeId;
 use crate::engine::trigger::{Rules, Step};
@@ -76,7 +77,7 @@ impl Core {
         let format = live.format;
         let look_back = live.config.pre_roll_ms;
         let hears = live.tells_digits() || live.config.mask_digits;
-        let plays = live.config.playback.is_some();
+        let plays = live.config.plays();
         let hearing = || Box::new(Hearing::new(format, Frames::ZERO, look_back, plays));
         Self {
             rules: Rules::of(&live.config),
@@ -161,7 +162,8 @@ impl Core {
         self.take_sound(sound, lost, voice, to);
         self.place = end;
         if own_call_over {
-            self.call_over(EndCause::Silence, LineNews::CallEnded, to);
+            let cause = HangupCause::default();
+            self.call_over(EndCause::Silence, LineNews::CallEnded { cause }, to);
         }
     }
 
@@ -251,7 +253,9 @@ impl Core {
                 own: true,
                 quiet: false,
             }));
-            self.teller.tell(session, LineNews::CallBegan { parties });
+            let ringing = false;
+            self.teller
+                .tell(session, LineNews::CallBegan { parties, ringing });
         }
         !voice && self.call.as_ref().is_some_and(|call| call.own)
     }

@@ -17,6 +17,7 @@ impl Core {
         match order {
             LineOrder::Attach { session, parties } => self.attach(session, parties),
             LineOrder::Detach { session } => self.detach(session, to),
+            LineOrder::Answer { .. } | LineOrder::Place { .. } => {}
             LineOrder::Record {
                 session,
                 take,

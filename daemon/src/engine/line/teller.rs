@@ -118,7 +118,7 @@ mod tests {
         let (sender, receiver) = channel(1);
         drop(receiver);
         let mut teller = Teller::new(LineNumber(0), sender);
-        teller.tell(Uuid::nil(), LineNews::CallEnded);
+        teller.tell(Uuid::nil(), LineNews::Answered);
         assert!(teller.waiting.is_empty());
     }
 }

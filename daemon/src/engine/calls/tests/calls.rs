@@ -135,7 +135,13 @@ fn a_call_that_voice_began_and_its_own_recording() {
     );
     let end = TakeEnd::Failed("the disk is full".into());
     rig.news(VOX, uuid, LineNews::RecordingEnded { take, end });
-    rig.news(VOX, uuid, LineNews::CallEnded);
+    rig.news(
+        VOX,
+        uuid,
+        LineNews::CallEnded {
+            cause: HangupCause::default(),
+        },
+    );
     assert_eq!(
         rig.told(uuid),
         [
@@ -165,7 +171,13 @@ fn a_call_ends_once_whoever_ends_it() {
     rig.start(uuid, "hello", 5_000);
     rig.run_ms(100);
     rig.news(API, uuid, LineNews::DeviceLost);
-    rig.news(API, uuid, LineNews::CallEnded);
+    rig.news(
+        API,
+        uuid,
+        LineNews::CallEnded {
+            cause: HangupCause::default(),
+        },
+    );
     let bye = rig.command(uuid, hangup(), "bye").now();
     assert_eq!(bye, Err(Refused::Ended.into()));
     // The end of the sound is told by the player, and `call.hangup` after it.

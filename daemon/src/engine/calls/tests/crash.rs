@@ -131,7 +131,9 @@ impl World {
             }
             Step::Began => self.recordings_begin(),
             Step::Ended(how) => self.recording_ends(how),
-            Step::LineEnds => self.tell_both(|| LineNews::CallEnded),
+            Step::LineEnds => self.tell_both(|| LineNews::CallEnded {
+                cause: HangupCause::default(),
+            }),
             Step::DeviceLost => self.tell_both(|| LineNews::DeviceLost),
             Step::Run(ms) => self.rig.run_ms(ms),
             Step::Commit(count) => self.rig.disk.commit(count),

@@ -405,7 +405,14 @@ impl Rig {
     pub(super) fn voice(&mut self) -> Uuid {
         let session = Uuid::new_v4();
         let parties = Parties::default();
-        self.news(VOX, session, LineNews::CallBegan { parties });
+        self.news(
+            VOX,
+            session,
+            LineNews::CallBegan {
+                parties,
+                ringing: false,
+            },
+        );
         session
     }
 

@@ -5,7 +5,8 @@ use super::*;
 fn names(told: &[(Uuid, LineNews)]) -> Vec<&'static str> {
     let name = |news: &(Uuid, LineNews)| match &news.1 {
         LineNews::CallBegan { .. } => "call began",
-        LineNews::CallEnded => "call ended",
+        LineNews::CallEnded { .. } => "call ended",
+        LineNews::Answered => "answered",
         LineNews::DeviceLost => "device lost",
         LineNews::Digit { .. } => "digit",
         LineNews::RecordingBegan { .. } => "began",
@@ -27,7 +28,7 @@ fn voice_opens_a_call_with_its_recording_and_silence_ends_both() {
         let told = bench.told();
         assert_eq!(names(&told), ["call began", "began"]);
         let session = told[0].0;
-        let LineNews::CallBegan { parties } = &told[0].1 else {
+        let LineNews::CallBegan { parties, .. } = &told[0].1 else {
             panic!("{told:?}");
         };
         assert_eq!(parties.from, Some(Number::new("+1").unwrap()));
