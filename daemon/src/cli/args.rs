@@ -44,7 +44,7 @@ any. --json has every counter.
 
 EXAMPLE
   callreel lines
-  callreel lines --json | jq '.items[] | select(.channel.alarms != [])'";
+  callreel lines --json";
 
 /// Where help lists the options of every command.
 const COMMON: &str = "Options of every command";
