@@ -565,6 +565,8 @@ pub struct Channel {
     pub tone_zone: String,
     /// No ring for this long: the caller gave up.
     pub ring_timeout_ms: Millis,
+    /// The line answers by itself after so many rings (1 to 20); 0 for never.
+    pub answer_after_rings: u32,
     /// How a tap listens.
     pub tap: TapKind,
     /// `parallel`: below this many volts the line is off hook.
@@ -583,6 +585,7 @@ impl Default for Channel {
             hangup_tones: true,
             tone_zone: "us".into(),
             ring_timeout_ms: Millis(8_000),
+            answer_after_rings: 0,
             tap: TapKind::Auto,
             off_hook_volts: 20,
         }
