@@ -13,8 +13,9 @@ use storage::ids::TenantId;
 use storage::record::RecordingFacts;
 use uuid::Uuid;
 
+use super::telephony::ChannelFacts;
 use super::{CallSnapshot, LineSnapshot};
-use crate::config::schema::Line;
+use crate::config::schema::{Line, Source};
 
 const LEGS_MAX: usize = 2;
 
@@ -203,6 +204,23 @@ impl LineLive {
                 .as_ref()
                 .map_or(0, |device| device.underruns.load(Ordering::Relaxed)),
             session: *self.session.lock().unwrap_or_else(PoisonError::into_inner),
+            channel: self.channel(),
+            alarms: Vec::new(),
+        }
+    }
+
+    fn channel(&self) -> Option<ChannelFacts> {
+        match self.config.source() {
+            Source::Alsa { .. } => None,
+            Source::Dahdi { channel, role } => Some(ChannelFacts {
+                number: Some(channel),
+                role: Some(role),
+                ..ChannelFacts::default()
+            }),
+            Source::AudioSocket { listen } => Some(ChannelFacts {
+                listen: Some(listen),
+                ..ChannelFacts::default()
+            }),
         }
     }
 

@@ -27,6 +27,7 @@ pub mod session;
 mod signalling;
 pub(crate) mod sound_file;
 mod speakers;
+pub mod telephony;
 pub mod transcode;
 mod trigger;
 pub mod webhook;
@@ -46,6 +47,7 @@ use self::calls::link::{LineNumber, LineOrder};
 use self::heartbeat::Heartbeat;
 use self::live::LineLive;
 use self::recorder::{Command, Totals};
+use self::telephony::{ChannelFacts, ListenerFacts, SpanFacts};
 use crate::config::schema::Trigger;
 
 /// The only door to lines and calls. Cheap to clone.
@@ -117,6 +119,10 @@ pub struct LineSnapshot {
     pub playback_underruns: u64,
     /// The call on it.
     pub session: Option<uuid::Uuid>,
+    /// Its telephone channel or AudioSocket; none of a sound card.
+    pub channel: Option<ChannelFacts>,
+    /// What `[line.watch]` found: `silent`, `active`.
+    pub alarms: Vec<&'static str>,
 }
 
 /// A call in progress.
@@ -199,6 +205,18 @@ impl EngineHandle {
             .iter()
             .map(|line| line.snapshot())
             .collect()
+    }
+
+    /// Every span of telephone cards, as it was seen last.
+    #[must_use]
+    pub fn spans(&self) -> Vec<SpanFacts> {
+        Vec::new()
+    }
+
+    /// Every listener for AudioSocket connections.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerFacts> {
+        Vec::new()
     }
 
     /// Every call in progress.
