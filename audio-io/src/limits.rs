@@ -67,7 +67,7 @@ pub const OPEN_BACKOFF_MAX: Duration = Duration::from_millis(1_500);
 /// A device that ran this long starts its backoff anew.
 pub const OPEN_STEADY: Duration = Duration::from_secs(10);
 
-/// How often the sound devices' folder is looked at while a device is away.
+/// How often the devices' folders are looked at while a device is away.
 pub const HOTPLUG_EVERY: Duration = Duration::from_millis(500);
 
 /// Chunks of a WAV file that are read before it is refused.
@@ -146,6 +146,18 @@ pub const PLAYER_ORDERS_MAX: usize = 64;
 /// Playbacks that wait to be opened on one line; all but the last have been replaced. With more, a
 /// start is refused as `Busy`.
 pub const PLAYER_JOBS_MAX: usize = 8;
+
+/// Orders that wait for a channel. With more, an order is refused as `Busy`.
+pub const CHANNEL_ORDERS_MAX: usize = 32;
+
+/// Signals of a channel that wait for who follows its calls; further ones stay in the device.
+pub const CHANNEL_NOTICES_MAX: usize = 128;
+
+/// Orders and signals of one channel in one turn; what is left waits for the next.
+pub const CHANNEL_EVENTS_PER_TURN_MAX: u32 = 32;
+
+/// How often a channel's orders are looked for.
+pub const CHANNEL_ORDERS_EVERY: Duration = Duration::from_millis(10);
 
 const _: () = {
     assert!(MP3_FIRST_CHUNK_FRAMES.is_multiple_of(MP3_PADDING_PERIOD));

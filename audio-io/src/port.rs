@@ -2,6 +2,7 @@
 //! whatever it is. ALSA and the scripted double implement it; the real-time loops drive it.
 
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 
 use crate::block::GapCause;
 use crate::format::StreamFormat;
@@ -125,6 +126,12 @@ pub trait PortOpener<P: ?Sized>: Send {
     /// # Errors
     /// [`OpenError`] with the device's name and what to do.
     fn open(&mut self) -> Result<Box<P>, OpenError>;
+
+    /// The folder that nodes of such devices come and go in: while the device is away, a change
+    /// there is a reason to try again at once.
+    fn folder(&self) -> PathBuf {
+        "/dev/snd".into()
+    }
 }
 
 /// A device that could not be opened.

@@ -55,7 +55,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// Who talks to whom, as far as it is known when a recording begins.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parties {
     pub(crate) from: Option<Number>,
     pub(crate) to: Option<Number>,

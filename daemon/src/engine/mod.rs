@@ -24,6 +24,7 @@ mod preroll;
 pub mod prompts;
 mod recorder;
 pub mod session;
+mod signalling;
 pub(crate) mod sound_file;
 mod speakers;
 pub mod telephony;

@@ -1,0 +1,1 @@
+//! Scripted channels under a manual clock.
