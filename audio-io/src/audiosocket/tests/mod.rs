@@ -1,0 +1,4 @@
+//! The line at an AudioSocket, over real sockets.
+
+mod frames;
+mod inlets;
