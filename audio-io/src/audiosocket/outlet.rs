@@ -17,6 +17,9 @@ pub(super) const FRAME: Duration = Duration::from_millis(20);
 /// How far behind the clock it may be. Beyond that the frames between are not sent any more.
 const BEHIND_MAX: Duration = Duration::from_millis(100);
 
+/// Frames without a fault after which a peer counts as one that reads: a second.
+const RECOVERED: u32 = 50;
+
 /// One line's side of what goes.
 pub(super) struct Outlet {
     format: StreamFormat,
@@ -25,8 +28,9 @@ pub(super) struct Outlet {
     next: Duration,
     /// Samples of a frame.
     frame: usize,
-    /// Whether frames are being dropped because the peer does not read: it is told once.
-    late: bool,
+    /// Frames that must get through until dropping one is told again: a peer that hardly reads
+    /// lets one through now and then.
+    late: u32,
     /// Frames could not be made in time.
     dry: bool,
 }
@@ -50,7 +54,7 @@ impl Outlet {
             queue: Queue::new(samples(format.rate.frames_in(BUFFER))),
             next: next_multiple(now, FRAME),
             frame: format.rate.hertz() as usize / 50,
-            late: false,
+            late: 0,
             dry: false,
         }
     }
@@ -87,14 +91,17 @@ impl Outlet {
             let frame = self.queue.take(self.frame);
             let Some(peer) = peer else {
                 drop(frame);
-                self.late = false;
+                self.late = 0;
                 continue;
             };
             match peer.send(frame) {
-                Sent::Gone => self.late = false,
+                Sent::Gone => self.late = self.late.saturating_sub(1),
                 Sent::NotYet => {}
-                Sent::Late if std::mem::replace(&mut self.late, true) => {}
-                Sent::Late => told = Told::Late,
+                Sent::Late => {
+                    if std::mem::replace(&mut self.late, RECOVERED) == 0 {
+                        told = Told::Late;
+                    }
+                }
                 Sent::Broken => return Told::Broken,
             }
         }
