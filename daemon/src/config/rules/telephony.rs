@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use audio_io::dsp::supervision::{self, ZONES};
 use audio_io::format::Channels;
 
 use super::Rules;
@@ -107,6 +108,19 @@ impl Rules<'_> {
         if !allowed {
             let (key, rule) = ("channel.echo_taps", Rule::EchoTaps(taps));
             self.blame(table.place_of(key), "line.channel.echo_taps", rule);
+        }
+        let zone = &line.channel.tone_zone;
+        if supervision::zone(zone).is_none() {
+            let known: Vec<_> = ZONES
+                .iter()
+                .map(|zone| zone.code.to_ascii_lowercase())
+                .collect();
+            let rule = Rule::NoSuchZone {
+                zone: zone.clone(),
+                known: known.join(", "),
+            };
+            let place = table.place_of("channel.tone_zone");
+            self.blame(place, "line.channel.tone_zone", rule);
         }
         let place = table.place_of("dahdi");
         let numbers = line.dahdi.iter().flat_map(|list| list.numbers());
