@@ -76,6 +76,9 @@ pub(super) const PLAYED_NUDGE: Millis = Millis(6);
 /// later than it arrives it hears the caller: the echo must not come before what it is of.
 pub(super) const PLAYED_LEAD: Millis = Millis(10);
 
+/// Orders of a channel that its real-time thread has no room for; with more, the oldest is dropped.
+pub(super) const CHANNEL_ORDERS_WAITING: usize = 64;
+
 /// News of a line that wait for the exchange. With more, digits are lost, and said to be.
 pub(super) const LINE_NEWS_MAX: usize = 256;
 

@@ -123,6 +123,8 @@ pub struct LineSnapshot {
     pub channel: Option<ChannelFacts>,
     /// What `[line.watch]` found: `silent`, `active`.
     pub alarms: Vec<&'static str>,
+    /// Times that one of them was raised.
+    pub alarms_total: u64,
 }
 
 /// A call in progress.

@@ -47,7 +47,7 @@ use super::session::{Accepted, Refused, Snapshot};
 use super::webhook::{WebhookFigures, Webhooks};
 
 pub(crate) use exchange::RecordingUrl;
-pub(crate) use limits::NEWS;
+pub(crate) use limits::{ENDED_FOR, NEWS};
 pub use run::CallsError;
 pub(crate) use run::{Parts, start};
 
