@@ -14,6 +14,7 @@ pub mod capture;
 pub mod channel;
 pub mod clock;
 pub mod codec;
+pub mod dahdi;
 mod drive;
 pub mod dsp;
 pub mod fake;

@@ -155,6 +155,25 @@ pub enum OpenError {
         /// Which parameter, and what the device offers.
         what: String,
     },
+    /// A telephone channel cannot be used.
+    #[error(
+        "cannot {doing} DAHDI channel {channel}{}: {} ({}); {remedy}",
+        of_span(*span),
+        errno_name(*errno),
+        reason(*errno)
+    )]
+    Channel {
+        /// The channel's number.
+        channel: u32,
+        /// Its span, where that is known.
+        span: Option<u32>,
+        /// The error number.
+        errno: i32,
+        /// What was being done: a verb, and perhaps more, that "DAHDI channel" can follow.
+        doing: &'static str,
+        /// What somebody who reads this can do.
+        remedy: String,
+    },
 }
 
 impl OpenError {
@@ -163,7 +182,7 @@ impl OpenError {
     #[must_use]
     pub const fn errno(&self) -> i32 {
         match self {
-            Self::Device { errno, .. } => *errno,
+            Self::Device { errno, .. } | Self::Channel { errno, .. } => *errno,
             Self::Unsupported { .. } => libc::EINVAL,
         }
     }
@@ -171,6 +190,20 @@ impl OpenError {
 
 fn reason(errno: i32) -> &'static str {
     nix::errno::Errno::from_raw(errno).desc()
+}
+
+/// ` (span n)`, or nothing.
+fn of_span(span: Option<u32>) -> String {
+    span.map(|span| format!(" (span {span})"))
+        .unwrap_or_default()
+}
+
+/// The name that C knows an error number by.
+fn errno_name(errno: i32) -> String {
+    match nix::errno::Errno::from_raw(errno) {
+        nix::errno::Errno::UnknownErrno => format!("errno {errno}"),
+        known => format!("{known:?}"),
+    }
 }
 
 /// The library's words, set apart from ours.
