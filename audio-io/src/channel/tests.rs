@@ -1,1 +1,0 @@
-//! Scripted channels under a manual clock.
