@@ -163,6 +163,14 @@ pub enum Rule {
         /// `rate`
         rate: u32,
     },
+    /// A rate that the protocol has no kind for.
+    #[error(
+        "{rate} is no rate of AudioSocket; use 8000, 12000, 16000, 24000, 32000, 44100 or 48000"
+    )]
+    SocketRate {
+        /// `rate`
+        rate: u32,
+    },
     /// What comes from a channel is one leg.
     #[error(
         "\"stereo\" is for sound cards: one leg comes from here, and recordings have both legs \

@@ -20,6 +20,8 @@ const BLOCK_MAX: u64 = 8_192;
 const BLOCKS_MAX: u64 = 32;
 /// The most that all blocks of a channel hold, in bytes (`DAHDI_MAX_BUF_SPACE`).
 const SPACE_MAX: u64 = 32_768;
+/// Rates that AudioSocket has a kind of frame for, as far as a line can have them.
+const SOCKET_RATES: [u32; 7] = [8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000];
 /// The longest name of a line.
 const NAME_MAX: usize = 64;
 
@@ -149,6 +151,12 @@ impl Rules<'_> {
         taken: &mut Taken,
     ) {
         self.mono(line, table);
+        if !SOCKET_RATES.contains(&line.rate.hertz()) {
+            let rule = Rule::SocketRate {
+                rate: line.rate.hertz(),
+            };
+            self.blame(table.place_of("rate"), "line.rate", rule);
+        }
         if matches!(line.trigger, Trigger::Always | Trigger::Vox) {
             let place = table.place_of("trigger");
             self.blame(place, "line.trigger", Rule::CallsOnly);

@@ -102,6 +102,7 @@ fn keys_of_another_kind_of_line_are_refused() {
 #[test]
 fn channels_keep_to_what_the_driver_can() {
     each_is_refused(&[
+        (PBX, "rate = 11025", &[":6: line.rate", "11025", "44100"]),
         (TRUNK, "rate = 16000", &[":6: line.rate", "16000", "8000"]),
         (
             TRUNK,
