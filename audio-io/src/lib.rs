@@ -9,6 +9,7 @@
 //! ```
 
 pub mod alsa;
+pub mod audiosocket;
 pub mod block;
 pub mod capture;
 pub mod channel;
