@@ -61,6 +61,8 @@ pub struct SpanStatus {
     pub description: String,
     /// Its kind in a word: `E1`, `T1`, `FXO`, …
     pub kind: String,
+    /// Who made the card.
+    pub manufacturer: String,
     /// The card.
     pub device: String,
     /// Where the card is.
@@ -83,6 +85,8 @@ pub struct SpanStatus {
     pub e_bit_errors: u64,
     /// Frame alignment errors.
     pub frame_errors: u64,
+    /// Coding violations.
+    pub coding_violations: u64,
     /// Seconds with errors.
     pub errored_seconds: u64,
     /// Spans of the system.
@@ -98,6 +102,7 @@ impl From<&SpanInfo> for SpanStatus {
             name: words(&{ info.name }),
             description: words(&{ info.desc }),
             kind: words(&{ info.spantype }),
+            manufacturer: words(&{ info.manufacturer }),
             device: words(&{ info.devicetype }),
             location: words(&{ info.location }),
             alarms: { info.alarms }.cast_unsigned(),
@@ -109,6 +114,7 @@ impl From<&SpanInfo> for SpanStatus {
             crc4_errors: count(info.crc4count),
             e_bit_errors: count(info.ebitcount),
             frame_errors: count(info.fascount),
+            coding_violations: info.cvcount.into(),
             errored_seconds: info.errsec.into(),
             spans: usize::try_from(info.totalspans).unwrap_or_default(),
         }

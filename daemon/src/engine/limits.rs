@@ -76,6 +76,18 @@ pub(super) const PLAYED_NUDGE: Millis = Millis(6);
 /// later than it arrives it hears the caller: the echo must not come before what it is of.
 pub(super) const PLAYED_LEAD: Millis = Millis(10);
 
+/// Orders of a channel that its real-time thread has no room for; with more, the oldest is dropped.
+pub(super) const CHANNEL_ORDERS_WAITING: usize = 64;
+
+/// Changes of a tapped channel's hook that wait for its line; more are told later.
+pub(super) const TAP_HOOKS_MAX: usize = 64;
+
+/// How often the hooks of tapped channels are looked at, and what listeners told is heard.
+pub(super) const HOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often spans are looked at.
+pub(super) const SPANS_EVERY: Duration = Duration::from_secs(1);
+
 /// News of a line that wait for the exchange. With more, digits are lost, and said to be.
 pub(super) const LINE_NEWS_MAX: usize = 256;
 

@@ -12,7 +12,10 @@
 //! What is not here: how sound is read (`audio-io`), how it is written (`storage`), and every
 //! protocol (`http`, `control`).
 
+mod assemble;
 pub mod calls;
+mod captures;
+mod channels;
 pub mod fetch;
 mod heartbeat;
 mod legs;
@@ -26,6 +29,7 @@ mod recorder;
 pub mod session;
 mod signalling;
 pub(crate) mod sound_file;
+mod spans;
 mod speakers;
 pub mod telephony;
 pub mod transcode;
@@ -47,6 +51,7 @@ use self::calls::link::{LineNumber, LineOrder};
 use self::heartbeat::Heartbeat;
 use self::live::LineLive;
 use self::recorder::{Command, Totals};
+use self::spans::Seen;
 use self::telephony::{ChannelFacts, ListenerFacts, SpanFacts};
 use crate::config::schema::Trigger;
 
@@ -62,6 +67,7 @@ struct Inner {
     commands: mpsc::Sender<Command>,
     totals: Arc<Totals>,
     heartbeat: Arc<Heartbeat>,
+    seen: Arc<Seen>,
 }
 
 /// A line as it stands now.
@@ -123,6 +129,8 @@ pub struct LineSnapshot {
     pub channel: Option<ChannelFacts>,
     /// What `[line.watch]` found: `silent`, `active`.
     pub alarms: Vec<&'static str>,
+    /// Times that one of them was raised.
+    pub alarms_total: u64,
 }
 
 /// A call in progress.
@@ -210,13 +218,13 @@ impl EngineHandle {
     /// Every span of telephone cards, as it was seen last.
     #[must_use]
     pub fn spans(&self) -> Vec<SpanFacts> {
-        Vec::new()
+        self.inner.seen.spans()
     }
 
     /// Every listener for AudioSocket connections.
     #[must_use]
     pub fn listeners(&self) -> Vec<ListenerFacts> {
-        Vec::new()
+        self.inner.seen.listeners()
     }
 
     /// Every call in progress.

@@ -65,7 +65,7 @@ impl Slicer {
         } else if self.gain < 1.0 {
             slope <= 1.0 / SLOPE_MIN
         } else {
-            slope <= SLOPE_MAX && slope >= 1.0 / SLOPE_MAX
+            (1.0 / SLOPE_MAX..=SLOPE_MAX).contains(&slope)
         }
     }
 

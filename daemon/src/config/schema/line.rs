@@ -145,6 +145,16 @@ impl Line {
         }
     }
 
+    /// Whether a call can be made outwards by its signals.
+    #[must_use]
+    pub fn calls_out(&self) -> bool {
+        let owned = match self.source() {
+            Source::Dahdi { role, .. } => role != Role::Tap,
+            Source::Alsa { .. } | Source::AudioSocket { .. } => false,
+        };
+        owned && self.signals()
+    }
+
     /// Whether its calls begin and end by signals of the line, not by voice or command alone.
     #[must_use]
     pub fn signals(&self) -> bool {

@@ -154,11 +154,15 @@ impl Signalling {
         }
     }
 
-    /// How its channel signals; none before it was open.
-    pub(crate) const fn kind(&self) -> Option<HookKind> {
-        match self.state {
-            State::Away => None,
-            _ => Some(self.kind),
+    /// What it is doing, in a word.
+    pub(crate) const fn phase(&self) -> &'static str {
+        match &self.state {
+            State::Away => "away",
+            State::Idle => "idle",
+            State::Ringing(_) => "ringing",
+            State::Placing(_) => "dialling",
+            State::Talking(_) => "talking",
+            State::Releasing(_) => "releasing",
         }
     }
 
