@@ -25,6 +25,7 @@ mod shutdown;
 mod support;
 mod task_audio;
 mod task_auth;
+mod telephony;
 mod tidy;
 mod truncated;
 mod voice_log;
