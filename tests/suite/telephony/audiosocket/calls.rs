@@ -57,6 +57,9 @@ fn a_command_ends_the_call_at_the_pbx() {
     assert_eq!(hangup["by"], "command", "{hangup}");
     assert_eq!(peer.ended(), End::HungUp);
     call.settle();
+    wait::until("the line's hook", || {
+        (pbx.line(0)["channel"]["off_hook"] == false).then_some(())
+    });
     let (next, _peer) = pbx.call();
     assert_eq!(next.look()["state"], "answered");
 }
