@@ -44,6 +44,8 @@ pub struct PbxCall {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     rate: u32,
+    /// Whether its end is a reset: nothing is said at the end then.
+    resets: bool,
 }
 
 #[derive(Default)]
@@ -125,6 +127,7 @@ impl PbxCall {
             shared,
             threads: vec![listener],
             rate,
+            resets: false,
         }
     }
 
@@ -181,7 +184,8 @@ impl PbxCall {
     }
 
     /// Resets the connection, as a PBX that died.
-    pub fn reset(self) {
+    pub fn reset(mut self) {
+        self.resets = true;
         let linger = nix::libc::linger {
             l_onoff: 1,
             l_linger: 0,
@@ -285,7 +289,13 @@ impl Drop for PbxCall {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Release);
         self.lock().deaf = false;
-        let _closed = self.socket.shutdown(Shutdown::Both);
+        // Its own threads wake up either way; a reset is sent when the socket is closed.
+        let how = if self.resets {
+            Shutdown::Read
+        } else {
+            Shutdown::Both
+        };
+        let _closed = self.socket.shutdown(how);
         for thread in self.threads.drain(..) {
             let ended = thread.join();
             if !std::thread::panicking() {
