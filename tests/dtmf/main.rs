@@ -5,12 +5,15 @@
 //! cargo test -p callreel-tests --test dtmf -- --nocapture
 //! ```
 //!
+//! So are the receivers of caller ids.
+//!
 //! Nothing here measures time. The full hour of speech, and the cost, are `make bench ARGS=dtmf`.
 #![allow(
     clippy::print_stdout,
     reason = "the tables are what these tests are read for"
 )]
 
+mod caller_id;
 mod conditions;
 #[path = "../rigs/dtmf.rs"]
 mod rig;

@@ -55,6 +55,17 @@ pub(crate) fn add_noise(sound: &mut [f64], snr_db: f64, seed: u64) {
     }
 }
 
+/// The sound with white noise of this level in dBm.
+pub(crate) fn noisy(sound: &[i16], dbm: f64, seed: u64) -> Vec<i16> {
+    let rms = peak(dbm) / std::f64::consts::SQRT_2;
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let each = sound.iter().map(|sample| f64::from(*sample));
+    let each: Vec<f64> = each
+        .map(|sample| sample + rms * noise(&mut state))
+        .collect();
+    sampled(&each)
+}
+
 /// Adds tones, each of this level.
 pub(crate) fn add_tones(sound: &mut [f64], hertz: [f64; 2], dbm: f64) {
     for (at, sample) in sound.iter_mut().enumerate() {

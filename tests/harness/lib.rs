@@ -9,12 +9,14 @@
 //!
 //!  receiver.rs ◀── webhooks ──┐         ┌── duplex.rs: a caller who speaks and listens
 //!  prompts.rs  ◀── prompts ───┤ Daemon ─┤   dtmf.rs: keys, by sox and by spandsp
-//!  events.rs   ◀── SSE ───────┘         └── correlate.rs: where a known sound is heard
+//!  events.rs   ◀── SSE ───────┘         ├── correlate.rs: where a known sound is heard
+//!                                       └── audiosocket.rs: a PBX's end of AudioSocket
 //! ```
 //!
 //! A test that cannot go on panics with what it wanted and what it got.
 
 pub mod alsa;
+pub mod audiosocket;
 pub mod chromium;
 pub mod cli;
 pub mod correlate;

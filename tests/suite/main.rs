@@ -2,6 +2,7 @@
 //! module a subject. How to start and ask a daemon is the harness's business.
 
 mod alsa_loop;
+mod audiosocket_layer;
 mod browser;
 mod call_recording;
 mod calls;
@@ -24,6 +25,7 @@ mod shutdown;
 mod support;
 mod task_audio;
 mod task_auth;
+mod telephony;
 mod tidy;
 mod truncated;
 mod voice_log;

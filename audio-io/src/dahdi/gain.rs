@@ -58,8 +58,9 @@ mod tests {
                 for code in 0..=u8::MAX {
                     let wanted = (linear(code) * factor).clamp(-32_124.0, 32_124.0);
                     let got = linear(made[usize::from(code)]);
-                    // Half a step of the segment the result lies in, or of the smallest.
-                    let step = (wanted.abs() / 33.0).max(8.0);
+                    // Half a step of the segment the result lies in, or of the smallest, and what
+                    // whole numbers lack.
+                    let step = (wanted.abs() / 33.0).max(8.0) + 0.5;
                     assert!(
                         (got - wanted).abs() <= step,
                         "{law:?} {decibels} dB: {code}"

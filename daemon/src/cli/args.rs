@@ -371,7 +371,7 @@ pub struct Upkeep {
 /// `devices`
 #[derive(Debug, Subcommand)]
 pub enum DevicesCommand {
-    /// List PCMs with what they can do
+    /// List PCMs with what they can do, and telephone channels with what to write for them
     #[command(after_help = "EXAMPLE\n  callreel devices list --json")]
     List,
     /// Record from a PCM and tell level, rate, xruns and lost frames

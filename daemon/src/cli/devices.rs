@@ -1,12 +1,17 @@
-//! `devices`: what PCMs there are, recording from one, and playing to one. Needs no daemon.
+//! `devices`: what PCMs and telephone channels there are, recording from a PCM, and playing to one.
+//! Needs no daemon.
 
 mod play;
+mod telephony;
 mod test;
+
+use std::path::Path;
 
 use audio_io::alsa::hint::{self, Direction, PcmAbilities, PcmHint};
 use audio_io::port::{OpenError, Pacing};
 use serde::Serialize;
 
+use self::telephony::Cards;
 use super::args::DevicesCommand;
 use super::error::CliError;
 use super::output::{Output, or_dash, table};
@@ -72,39 +77,52 @@ struct Abilities {
     reason: Option<String>,
 }
 
-pub(super) async fn run(command: Option<DevicesCommand>, output: Output) -> Result<(), CliError> {
+pub(super) async fn run(
+    command: Option<DevicesCommand>,
+    output: Output,
+    dahdi: &Path,
+) -> Result<(), CliError> {
     match command {
-        None | Some(DevicesCommand::List) => list(output),
+        None | Some(DevicesCommand::List) => list(output, dahdi),
         Some(DevicesCommand::Test(wish)) => test::test(&wish, output).await,
         Some(DevicesCommand::Play(wish)) => play::play(&wish, output).await,
     }
 }
 
-fn list(output: Output) -> Result<(), CliError> {
+/// All that there is; `--json` prints it as it is.
+#[derive(Serialize)]
+struct Devices {
+    items: Vec<Device>,
+    #[serde(flatten)]
+    cards: Cards,
+}
+
+fn list(output: Output, dahdi: &Path) -> Result<(), CliError> {
     let hints = hint::list().map_err(DeviceError::Open)?;
     let mut items: Vec<Device> = hints.into_iter().map(device).collect();
     // What works comes first.
     items.sort_by_key(|device| !device.works());
-    let devices = crate::control::wire::Items { items };
-    output.show(&devices, |devices| {
-        if devices.items.is_empty() {
-            return "there are no PCMs; is alsa-lib's configuration installed?\n".into();
-        }
+    let cards = Cards::ask(dahdi);
+    output.show(&Devices { items, cards }, |devices| {
         let rows: Vec<_> = devices.items.iter().flat_map(rows).collect();
-        table(
-            [
-                "PCM",
-                "DIRECTION",
-                "RATES",
-                "ENCODINGS",
-                "CHANNELS",
-                "CLOCK",
-                "WHAT",
-            ],
-            &rows,
-        )
+        let pcms = if rows.is_empty() {
+            "there are no PCMs; is alsa-lib's configuration installed?\n".into()
+        } else {
+            table(HEADING, &rows)
+        };
+        pcms + &devices.cards.describe()
     })
 }
+
+const HEADING: [&str; 7] = [
+    "PCM",
+    "DIRECTION",
+    "RATES",
+    "ENCODINGS",
+    "CHANNELS",
+    "CLOCK",
+    "WHAT",
+];
 
 fn device(hint: PcmHint) -> Device {
     let ask = |direction| {

@@ -82,6 +82,14 @@ fn configured_socket(common: &Common) -> Result<PathBuf, CliError> {
     }
 }
 
+/// Where the driver's nodes are by the configuration, or by default where that cannot be used.
+fn configured_dahdi(common: &Common) -> PathBuf {
+    match config::load(&Origin::new(common.config.clone())) {
+        Ok(loaded) => loaded.config.dahdi.folder,
+        Err(_) => config::schema::Dahdi::default().folder,
+    }
+}
+
 /// Runs the program with these arguments, the first being its own name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
@@ -124,7 +132,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let Cli { common, command } = cli;
     // Devices need neither a daemon nor a valid configuration.
     if let Command::Devices { command } = command {
-        return runtime.block_on(devices::run(command, Output::new(common.json)));
+        let dahdi = configured_dahdi(&common);
+        let output = Output::new(common.json);
+        return runtime.block_on(devices::run(command, output, &dahdi));
     }
     let context = Context::new(common)?;
     runtime.block_on(async {

@@ -310,7 +310,9 @@ impl LineLive {
             ..facts
         };
         let Some(stats) = &self.channel else {
-            return Some(facts);
+            // A tap's hook is asked for, and is its call's.
+            let off_hook = facts.phase == Some("talking");
+            return Some(ChannelFacts { off_hook, ..facts });
         };
         Some(ChannelFacts {
             off_hook: stats.off_hook.load(Ordering::Relaxed) != 0,

@@ -22,6 +22,7 @@ const WATCHED: [&str; 2] = ["silent", "active"];
 
 pub(super) fn render(text: &mut Text, of: &Lines<'_>) {
     watched(text, of.lines);
+    watched_total(text, of.lines);
     if of.lines.iter().any(|line| line.channel.is_some()) {
         channels(text, of.lines);
         ring_to_answer(text, of.lines);
@@ -46,6 +47,18 @@ fn watched(text: &mut Text, lines: &[LineSnapshot]) {
             let labels = labelled(line, &format!(",kind=\"{kind}\""));
             text.sample(name, &labels, u64::from(line.alarms.contains(&kind)));
         }
+    }
+}
+
+fn watched_total(text: &mut Text, lines: &[LineSnapshot]) {
+    let name = "callreel_line_alarms_total";
+    text.head(
+        name,
+        "counter",
+        "Times that one of these alarms was raised.",
+    );
+    for line in lines {
+        text.sample(name, &labelled(line, ""), line.alarms_total);
     }
 }
 
@@ -285,7 +298,7 @@ pub(super) mod tests {
                 ..ChannelFacts::default()
             }),
             alarms: vec!["silent"],
-            alarms_total: 0,
+            alarms_total: 11,
         }
     }
 
@@ -318,6 +331,7 @@ pub(super) mod tests {
         for wanted in [
             format!("callreel_line_alarm{trunk},kind=\"silent\"}} 1"),
             format!("callreel_line_alarm{trunk},kind=\"active\"}} 0"),
+            format!("callreel_line_alarms_total{trunk}}} 11"),
             format!(
                 "callreel_channel_info{trunk},channel=\"17\",span=\"1\",role=\"terminate\",\
                  signalling=\"fxo\"}} 1"

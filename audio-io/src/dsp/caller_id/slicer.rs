@@ -65,7 +65,7 @@ impl Slicer {
         } else if self.gain < 1.0 {
             slope <= 1.0 / SLOPE_MIN
         } else {
-            slope <= SLOPE_MAX && slope >= 1.0 / SLOPE_MAX
+            (1.0 / SLOPE_MAX..=SLOPE_MAX).contains(&slope)
         }
     }
 
@@ -128,7 +128,7 @@ impl Slicer {
 /// How much of a bit's level is taken over.
 const LEARN: f32 = 0.05;
 
-/// How much stronger mark is at least for the slicer that expects that (2 dB), and at most for the
-/// one that expects none to be (4.5 dB).
-const SLOPE_MIN: f32 = 1.26;
-const SLOPE_MAX: f32 = 1.68;
+/// How much stronger mark is at least for the slicer that expects that (4 dB), and at most for the
+/// one that expects none to be (7 dB).
+const SLOPE_MIN: f32 = 1.58;
+const SLOPE_MAX: f32 = 2.24;

@@ -12,6 +12,7 @@
 
 mod cadence;
 mod detector;
+mod generator;
 mod probe;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod track;
 mod zones;
 
 pub use detector::{Heard, SupervisionDetector};
+pub use generator::play;
 pub use zones::{Pulse, Signal, Sound, ToneZone, ZONES, zone};
 
 /// What a tone says.

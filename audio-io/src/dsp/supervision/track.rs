@@ -64,7 +64,6 @@ pub(super) struct Track {
 struct Purity {
     windows: u32,
     good: u32,
-    power: f32,
     off_hertz: f32,
     weakest: f32,
     strongest: f32,
@@ -122,6 +121,9 @@ impl Track {
         let tonal = power >= self.floor.max(self.peak * ON_PART) && power >= hop.energy * ON_SHARE;
         self.tonal.rotate_left(1);
         self.tonal[WINDOW - 1] = tonal;
+        // The troughs of a swelling tone are part of it.
+        let swells = matches!(self.sound, Sound::Modulated(..));
+        let tonal = tonal || swells && self.tonal[WINDOW - 2];
         let change = self.segment(tonal, hop.energy);
         if self.is_on && self.is_inside() {
             let (power, off_hertz, good) = self.window();
@@ -155,7 +157,7 @@ impl Track {
             self.tone = Purity::default();
             Some(Change::Began)
         } else {
-            self.end_tone(length);
+            self.end_tone(length, energy);
             Some(Change::Ended)
         }
     }
@@ -166,7 +168,8 @@ impl Track {
         first && last && (before || self.tonal[WINDOW - 3])
     }
 
-    fn end_tone(&mut self, length: u32) {
+    #[allow(clippy::cast_precision_loss, reason = "hundreds of hops")]
+    fn end_tone(&mut self, length: u32, energy: f32) {
         if !self.tone.is_pure() {
             self.beats.clear();
             return;
@@ -177,7 +180,10 @@ impl Track {
         let beat = Beat {
             on_ms: length * HOP_MS,
             off_ms: None,
-            level_db: 10.0 * self.tone.mean_power().max(f32::MIN_POSITIVE).log10(),
+            level_db: 10.0
+                * (energy / length.max(1) as f32)
+                    .max(f32::MIN_POSITIVE)
+                    .log10(),
             off_hertz: self.tone.mean_off_hertz(),
         };
         let _ = self.beats.push(beat);
@@ -263,18 +269,12 @@ impl Purity {
         };
         self.strongest = self.strongest.max(power);
         self.good += 1;
-        self.power += power;
         self.off_hertz += off_hertz;
     }
 
     /// All windows but those at its edges, and one in ten.
     const fn is_pure(&self) -> bool {
         self.good >= WINDOWS_MIN && self.good + EDGES + self.windows / 10 >= self.windows
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "thousands")]
-    fn mean_power(&self) -> f32 {
-        self.power / self.good.max(1) as f32
     }
 
     #[allow(clippy::cast_precision_loss, reason = "thousands")]

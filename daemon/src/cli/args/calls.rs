@@ -34,16 +34,18 @@ pub enum CallsCommand {
         #[arg(long, value_name = "UUID")]
         session: Option<SessionName>,
     },
-    /// Open a call on a line whose trigger is "api"
+    /// Open a call on a line whose trigger is "api"; on telephone lines, "hook" too, call out: ring
+    /// a station, or seize the line and dial --did
     #[command(after_help = "EXAMPLE\n  callreel calls open front-desk\n  \
-                      callreel calls open front-desk --caller-id +15550100 --did +15550199")]
+                      callreel calls open front-desk --caller-id +15550100 --did +15550199\n  \
+                      callreel calls open trunk-1 --did 0301234567")]
     Open {
         /// The line
         line: LineName,
         /// Who calls
         #[arg(long, value_name = "NUMBER")]
         caller_id: Option<Number>,
-        /// Who is called
+        /// Who is called; what is dialled
         #[arg(long, value_name = "NUMBER")]
         did: Option<Number>,
     },

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use audio_io::dsp::supervision::{self, ZONES};
 use audio_io::format::Channels;
 
 use super::Rules;
@@ -107,6 +108,19 @@ impl Rules<'_> {
         if !allowed {
             let (key, rule) = ("channel.echo_taps", Rule::EchoTaps(taps));
             self.blame(table.place_of(key), "line.channel.echo_taps", rule);
+        }
+        let zone = &line.channel.tone_zone;
+        if supervision::zone(zone).is_none() {
+            let known: Vec<_> = ZONES
+                .iter()
+                .map(|zone| zone.code.to_ascii_lowercase())
+                .collect();
+            let rule = Rule::NoSuchZone {
+                zone: zone.clone(),
+                known: known.join(", "),
+            };
+            let place = table.place_of("channel.tone_zone");
+            self.blame(place, "line.channel.tone_zone", rule);
         }
         let place = table.place_of("dahdi");
         let numbers = line.dahdi.iter().flat_map(|list| list.numbers());
@@ -225,6 +239,9 @@ const SPOKEN_TO: &str = "telephone channels with role \"terminate\" or \"station
 const RUNG: &str =
     "telephone channels with role \"terminate\" and trigger \"hook\" or \"api\", which take calls";
 
+const HEARD: &str = "telephone channels with role \"terminate\" or \"tap\", and trigger \"hook\" or \
+     \"api\", which have calls";
+
 const BELONGINGS: &[Belonging] = &[
     only("capture_agent", SOUND_CARD, |line| line.capture.is_some()),
     only("playback", SOUND_CARD, |line| line.capture.is_some()),
@@ -236,11 +253,11 @@ const BELONGINGS: &[Belonging] = &[
     only("channel.rx_gain_db", CHANNEL, is_channel),
     only("channel.tx_gain_db", SPOKEN_TO, is_spoken_to),
     only("channel.echo_taps", SPOKEN_TO, is_spoken_to),
-    only("channel.caller_id", RUNG, is_rung),
+    only("channel.caller_id", HEARD, is_heard),
     only(
         "channel.caller_id_wait_ms",
         "lines with caller_id = \"fsk\" or \"dtmf\"",
-        |line| is_rung(line) && line.channel.caller_id != CallerIdKind::Off,
+        |line| is_heard(line) && line.channel.caller_id != CallerIdKind::Off,
     ),
     only("channel.hangup_tones", RUNG, is_rung),
     only("channel.tone_zone", RUNG, is_rung),
@@ -272,4 +289,9 @@ fn is_tap(line: &Line) -> bool {
 
 fn is_rung(line: &Line) -> bool {
     is_channel(line) && line.role == Role::Terminate && line.signals()
+}
+
+/// Calls of others come in on it, rung or listened to.
+fn is_heard(line: &Line) -> bool {
+    is_channel(line) && line.role != Role::Station && line.signals()
 }

@@ -169,6 +169,12 @@ impl ChannelList {
     /// The highest number of a channel (`DAHDI_MAX_CHANNELS` is 1,024).
     pub const HIGHEST: u32 = 1_023;
 
+    /// A list of these numbers, which are right.
+    #[must_use]
+    pub const fn of(numbers: Vec<u32>) -> Self {
+        Self(numbers)
+    }
+
     /// A list of one.
     #[must_use]
     pub fn one(number: u32) -> Self {

@@ -121,6 +121,11 @@ fn channels_keep_to_what_the_driver_can() {
         ),
         (
             TRUNK,
+            "[line.channel]\ntone_zone = 'xx'",
+            &[":7: line.channel.tone_zone", "'xx'", "us", "de"],
+        ),
+        (
+            TRUNK,
             "[line.channel]\necho_taps = 16",
             &[":7: line.channel.echo_taps", "32 to 1024"],
         ),

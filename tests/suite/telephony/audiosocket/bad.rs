@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use harness::audiosocket::{End, Peer};
+use harness::audiosocket::{End, PbxCall};
 use harness::{sound, wait};
 use uuid::Uuid;
 
@@ -24,7 +24,10 @@ fn more_calls_than_lines_are_turned_away() {
     let (first, peer) = pbx.call();
     let (second, _second_peer) = pbx.call();
     let third = pbx.connect(Uuid::new_v4());
-    assert!(matches!(third.wait_for_end(), End::Failed(_)), "an error is told first");
+    assert!(
+        matches!(third.ended(), End::Error(_)),
+        "an error is told first"
+    );
     pbx.wait_for_counted("busy", 1);
     assert!(pbx.daemon.log().contains("all lines"), "the log says why");
     peer.hang_up();
@@ -32,7 +35,14 @@ fn more_calls_than_lines_are_turned_away() {
     assert_eq!(second.look()["state"], "answered");
     let (fourth, _fourth_peer) = pbx.call();
     assert_eq!(fourth.look()["state"], "answered");
-    assert_eq!(pbx.receiver.accepted().iter().filter(|event| event.event == "call.new").count(), 3);
+    assert_eq!(
+        pbx.receiver
+            .accepted()
+            .iter()
+            .filter(|event| event.event == "call.new")
+            .count(),
+        3
+    );
 }
 
 /// Strangers to the protocol get no call and take no line.
@@ -46,15 +56,22 @@ fn peers_that_name_no_call_are_turned_away() {
     half.write_all(&[0x01, 0x00]).expect("sent");
     drop(half);
     pbx.wait_for_counted("unidentified", 2);
-    let nil = Peer::call(pbx.address, [0; 16], 8_000);
-    assert_ne!(nil.wait_for_end(), End::HungUp, "an error is told");
+    let nil = PbxCall::connect(pbx.address, [0; 16]);
+    assert!(matches!(nil.ended(), End::Error(_)), "an error is told");
     pbx.wait_for_counted("unidentified", 3);
     let silent = stranger(&pbx);
     pbx.wait_for_counted("unidentified", 4);
     drop(silent);
     let (call, _peer) = pbx.call();
     assert_eq!(call.look()["state"], "answered");
-    assert_eq!(pbx.receiver.accepted().iter().filter(|event| event.event == "call.new").count(), 1);
+    assert_eq!(
+        pbx.receiver
+            .accepted()
+            .iter()
+            .filter(|event| event.event == "call.new")
+            .count(),
+        1
+    );
 }
 
 /// A UUID that is in a call names no second one.
@@ -64,7 +81,7 @@ fn a_uuid_names_one_call() {
     let uuid = Uuid::new_v4();
     let (call, _peer) = pbx.call_named(uuid);
     let twin = pbx.connect(uuid);
-    assert_ne!(twin.wait_for_end(), End::HungUp, "an error is told");
+    assert!(matches!(twin.ended(), End::Error(_)), "an error is told");
     pbx.wait_for_counted("unidentified", 1);
     assert_eq!(call.look()["state"], "answered");
     assert_eq!(call.named("call.new").len(), 1);
@@ -76,14 +93,15 @@ fn garbage_in_mid_call_ends_that_call_only() {
     let pbx = Pbx::start("trigger = \"api\"\nlines = 2");
     let (good, good_peer) = pbx.call();
     let (bad, bad_peer) = pbx.call();
-    bad_peer.say(&sound::rustle(0.2, 8_000, 50));
+    bad_peer.say_all(&sound::rustle(0.2, 8_000, 50));
     // A frame that is cut off by the end of the connection.
-    bad_peer.send_raw(&[0x10, 0x01, 0x40, 0x00]);
+    bad_peer.mute(true);
+    bad_peer.send(&[0x10, 0x01, 0x40, 0x00]);
     drop(bad_peer);
     let hangup = bad.wait("call.hangup");
     assert_eq!(hangup["cause"], "NORMAL_TEMPORARY_FAILURE", "{hangup}");
     bad.settle();
-    good_peer.say(&sound::rustle(0.2, 8_000, 51));
+    good_peer.say_all(&sound::rustle(0.2, 8_000, 51));
     assert_eq!(good.look()["state"], "answered");
 }
 
@@ -92,9 +110,9 @@ fn garbage_in_mid_call_ends_that_call_only() {
 fn unknown_frames_are_passed_over() {
     let pbx = Pbx::start("trigger = \"api\"");
     let (call, peer) = pbx.call();
-    peer.send_raw(&[0x42, 0x00, 0x02, 1, 2]);
-    peer.send_raw(&[0x10, 0x00, 0x00]);
-    peer.press("5");
+    peer.send(&[0x42, 0x00, 0x02, 1, 2]);
+    peer.send(&[0x10, 0x00, 0x00]);
+    peer.press('5');
     wait::until("the key", || (!call.named("dtmf").is_empty()).then_some(()));
     assert_eq!(call.look()["state"], "answered");
 }
@@ -102,12 +120,18 @@ fn unknown_frames_are_passed_over() {
 /// Who is not in `[audiosocket] allow` gets no call: the connection closes without a word.
 #[test]
 fn only_allowed_networks_are_let_in() {
-    let pbx = Pbx::with("trigger = \"api\"", "[audiosocket]\nallow = [\"10.0.0.0/8\"]\n");
+    let pbx = Pbx::with(
+        "trigger = \"api\"",
+        "[audiosocket]\nallow = [\"10.0.0.0/8\"]\n",
+    );
     let uuid = Uuid::new_v4();
     let peer = pbx.connect(uuid);
-    assert_eq!(peer.wait_for_end(), End::Closed);
+    assert_eq!(peer.ended(), End::Closed);
     pbx.wait_for_counted("denied", 1);
     let call = Call::of(&pbx, uuid.to_string());
     assert!(call.events().is_empty());
-    assert!(pbx.daemon.log().contains("allow"), "the log says what to set");
+    assert!(
+        pbx.daemon.log().contains("allow"),
+        "the log says what to set"
+    );
 }

@@ -31,7 +31,10 @@ fn extension(text: &str, context: &str) -> (String, Vec<Step>) {
         if line.is_empty() || line.starts_with(';') {
             continue;
         }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             current = name;
             continue;
         }
@@ -113,7 +116,11 @@ fn value_of(expression: &str, variables: &HashMap<String, String>) -> String {
     let value = variables
         .get(name)
         .unwrap_or_else(|| panic!("no variable {name}"));
-    let mut number = || parts.next().map(|part| part.parse::<usize>().expect("a place"));
+    let mut number = || {
+        parts
+            .next()
+            .map(|part| part.parse::<usize>().expect("a place"))
+    };
     let (offset, length) = (number().unwrap_or(0), number().unwrap_or(value.len()));
     value[offset..].chars().take(length).collect()
 }
@@ -177,7 +184,10 @@ fn it_names_each_call_and_connects_where_the_line_listens() {
     assert_eq!(parsed.get_version_num(), 3, "made of a name, by MD5");
     assert_eq!(parsed.get_variant(), uuid::Variant::RFC4122);
     let line = shown_line(&text);
-    assert!(line.contains(&format!("audiosocket = \"{service}\"")), "{line}");
+    assert!(
+        line.contains(&format!("audiosocket = \"{service}\"")),
+        "{line}"
+    );
     let jump = steps.iter().find(|step| step.application == "GotoIf");
     let target = jump.and_then(|step| step.arguments.rsplit_once('?'));
     let label = target.map(|(_, label)| label);

@@ -1,6 +1,6 @@
 //! Keys that the caller presses: as frames of the protocol, as tones in the sound, and as both.
 
-use harness::audiosocket::Peer;
+use harness::audiosocket::PbxCall;
 use harness::{dtmf, sound, wait};
 use serde_json::{Value, json};
 
@@ -43,7 +43,9 @@ fn frames_of_the_protocol_are_keys() {
     let pbx = Pbx::start("trigger = \"api\"");
     let (call, peer) = pbx.call();
     let uid = ask(&pbx, &call);
-    peer.press("12#");
+    for key in "12#".chars() {
+        peer.press(key);
+    }
     let collected = collected(&call, &uid);
     assert_eq!(collected["digits"], "12", "{collected}");
     assert_eq!(collected["terminator"], "#", "{collected}");
@@ -58,7 +60,7 @@ fn tones_in_the_sound_are_keys() {
     let pbx = Pbx::start("trigger = \"api\"");
     let (call, peer) = pbx.call();
     let uid = ask(&pbx, &call);
-    peer.say(&dtmf::by_sox("579#", KEY_GAIN_DB, pbx.daemon.folder()));
+    peer.say_all(&dtmf::by_sox("579#", KEY_GAIN_DB, pbx.daemon.folder()));
     let collected = collected(&call, &uid);
     assert_eq!(collected["digits"], "579", "{collected}");
     assert_eq!(told(&call), "579#");
@@ -71,20 +73,24 @@ fn tones_in_the_sound_are_keys() {
 fn a_key_that_comes_both_ways_is_told_once() {
     let pbx = Pbx::start("trigger = \"api\"");
     let (call, peer) = pbx.call();
-    for key in ["4", "4", "7"] {
+    for key in "447".chars() {
         both_ways(&peer, key, &pbx);
     }
     assert_eq!(wait_for_keys(&call, 3), "447");
     // What was told twice would have been told by now.
-    peer.say(&vec![0; samples(1_500)]);
+    peer.say_all(&vec![0; samples(1_500)]);
     assert_eq!(told(&call), "447");
     let _ = call.hang_up();
     call.settle();
 }
 
 /// The PBX tells a key at its end, as it does, and leaves its tone in the sound.
-fn both_ways(peer: &Peer, key: &str, pbx: &Pbx) {
-    peer.say(&dtmf::by_sox(key, KEY_GAIN_DB, pbx.daemon.folder()));
+fn both_ways(peer: &PbxCall, key: char, pbx: &Pbx) {
+    peer.say_all(&dtmf::by_sox(
+        &key.to_string(),
+        KEY_GAIN_DB,
+        pbx.daemon.folder(),
+    ));
     peer.press(key);
-    peer.say(&vec![0; samples(500)]);
+    peer.say_all(&vec![0; samples(500)]);
 }

@@ -1,12 +1,12 @@
 //! Recordings of AudioSocket calls: both legs, measured; every rate; calls recorded by `hook`.
 
-use harness::audiosocket::Peer;
+use harness::audiosocket::PbxCall;
 use harness::sound::{self, leg};
 use harness::{correlate, wait};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::rig::Pbx;
+use super::rig::{Pbx, heard_when};
 use crate::calls::recording::fetch;
 use crate::calls::rig::{assert_near, ms, samples};
 use crate::support;
@@ -22,7 +22,7 @@ fn both_legs_are_recorded_side_by_side() {
     let uid = call.run("record/start", &json!({}));
     let _ = call.wait_for("recording.started", &uid);
     let _ = call.play(&[&url]);
-    peer.say(&said);
+    peer.say_all(&said);
     let _ = call.wait("playback.stopped");
     call.run("record/stop", &json!({}));
     let completed = call.wait_for("recording.completed", &uid);
@@ -49,7 +49,7 @@ fn hook_records_each_call_whole() {
         let (call, peer) = pbx.call();
         let started = call.wait("recording.started");
         let uid = support::word(&started, "command_uid");
-        peer.say(&said);
+        peer.say_all(&said);
         peer.hang_up();
         let completed = call.wait_for("recording.completed", &uid);
         let wav = fetch(&pbx, &completed);
@@ -73,30 +73,35 @@ fn tones_keep_their_pitch(peer_hz: u32, line_hz: u32) {
     let prompt = sound::tone(1_000.0, 0.3, 8_000, 2.0);
     let url = pbx.prompts.put_samples("tone.wav", &prompt);
     let uuid = Uuid::new_v4();
-    let peer = Peer::call(pbx.address, uuid.into_bytes(), peer_hz);
+    let peer = PbxCall::connect_at(pbx.address, uuid.into_bytes(), peer_hz);
     let call = pbx.call_of(uuid);
-    peer.say(&sound::tone(700.0, 0.3, peer_hz, 1.0));
+    peer.say_all(&sound::tone(700.0, 0.3, peer_hz, 1.0));
     let _ = call.play(&[&url]);
-    peer.say(&sound::tone(700.0, 0.3, peer_hz, 1.0));
+    peer.say_all(&sound::tone(700.0, 0.3, peer_hz, 1.0));
     let _ = call.wait("playback.stopped");
-    let heard = peer.wait_for_heard(|heard| {
+    let heard = heard_when(&peer, |heard| {
         sound::loud_part(heard, 0.05).len() > peer_hz as usize * 3 / 2
     });
     let middle = |samples: &[i16]| {
         let loud = sound::loud_part(samples, 0.05);
         loud[loud.len() / 4..loud.len() * 3 / 4].to_vec()
     };
-    let pitch = |samples: &[i16], rate| {
-        sound::frequency(&middle(samples), rate).unwrap_or_default()
-    };
+    let pitch =
+        |samples: &[i16], rate| sound::frequency(&middle(samples), rate).unwrap_or_default();
     let at_peer = pitch(&heard, peer_hz);
-    assert!((at_peer - 1_000.0).abs() < 5.0, "{peer_hz} on {line_hz}: {at_peer} Hz heard");
+    assert!(
+        (at_peer - 1_000.0).abs() < 5.0,
+        "{peer_hz} on {line_hz}: {at_peer} Hz heard"
+    );
     peer.hang_up();
     let uid = support::word(&call.wait("recording.started"), "command_uid");
     let wav = fetch(&pbx, &call.wait_for("recording.completed", &uid));
     assert_eq!(wav.rate, line_hz);
     let left = pitch(&leg(&wav.samples(), 0), line_hz);
-    assert!((left - 700.0).abs() < 5.0, "{peer_hz} on {line_hz}: {left} Hz recorded");
+    assert!(
+        (left - 700.0).abs() < 5.0,
+        "{peer_hz} on {line_hz}: {left} Hz recorded"
+    );
     call.settle();
 }
 
@@ -125,7 +130,7 @@ fn bursts_and_pauses_end_no_call() {
     wait::until("the burst", || {
         (support::number(&pbx.line(0), "frames") > 0).then_some(())
     });
-    peer.say(&said[samples(400)..]);
+    peer.say_all(&said[samples(400)..]);
     assert_eq!(call.look()["state"], "answered");
     peer.hang_up();
     let uid = support::word(&call.wait("recording.started"), "command_uid");

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 
-use harness::audiosocket::Peer;
+use harness::audiosocket::PbxCall;
 use harness::daemon::{Daemon, Setup};
-use harness::{ports, wait};
+use harness::{correlate, ports, wait};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -59,12 +59,12 @@ impl Pbx {
     }
 
     /// Connects in the name of a call, at 8 kHz.
-    pub(crate) fn connect(&self, uuid: Uuid) -> Peer {
-        Peer::call(self.address, uuid.into_bytes(), 8_000)
+    pub(crate) fn connect(&self, uuid: Uuid) -> PbxCall {
+        PbxCall::connect(self.address, uuid.into_bytes())
     }
 
     /// Hands a call over and waits until the application has heard of it.
-    pub(crate) fn call_named(&self, uuid: Uuid) -> (Call<'_>, Peer) {
+    pub(crate) fn call_named(&self, uuid: Uuid) -> (Call<'_>, PbxCall) {
         let peer = self.connect(uuid);
         (self.call_of(uuid), peer)
     }
@@ -77,7 +77,7 @@ impl Pbx {
     }
 
     /// Hands a call over that has a name of its own.
-    pub(crate) fn call(&self) -> (Call<'_>, Peer) {
+    pub(crate) fn call(&self) -> (Call<'_>, PbxCall) {
         self.call_named(Uuid::new_v4())
     }
 
@@ -93,8 +93,20 @@ impl Pbx {
 
     /// Waits until the listener has counted so many of a kind.
     pub(crate) fn wait_for_counted(&self, kind: &str, count: u64) {
-        wait::until(kind, || {
-            (self.listener()[kind] == count).then_some(())
-        });
+        wait::until(kind, || (self.listener()[kind] == count).then_some(()));
     }
+}
+
+/// Waits until the sound that the PBX hears is as wanted, and gives it.
+pub(crate) fn heard_when(peer: &PbxCall, wanted: impl Fn(&[i16]) -> bool) -> Vec<i16> {
+    wait::until("what the PBX hears", || {
+        let heard = peer.heard();
+        wanted(&heard).then_some(heard)
+    })
+}
+
+/// Whether something was heard, and then nothing for so many samples.
+pub(crate) fn is_over(heard: &[i16], quiet: usize) -> bool {
+    let runs = correlate::loud_runs(heard, quiet);
+    runs.last().is_some_and(|run| heard.len() > run.end + quiet)
 }

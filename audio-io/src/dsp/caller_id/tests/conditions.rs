@@ -208,7 +208,10 @@ fn short_messages_and_reasons_are_received() {
     ] {
         for bytes in [sdmf(DATE, &caller), mdmf(DATE, &caller)] {
             let leg = padded(fsk(rate, &FskParams::default(), &bytes));
-            assert_eq!(heard(CallerIdMode::Fsk, rate, &leg), [caller.clone()]);
+            assert_eq!(
+                heard(CallerIdMode::Fsk, rate, &leg),
+                std::slice::from_ref(&caller)
+            );
         }
     }
 }

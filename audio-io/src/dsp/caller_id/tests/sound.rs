@@ -1,5 +1,7 @@
 //! What lines add to sound.
 
+use crate::dsp::dtmf::FULL_SCALE_DBM0;
+
 /// Noise whose values are known.
 pub(super) struct Noise(u64);
 
@@ -23,7 +25,7 @@ impl Noise {
 
 /// A sine's amplitude by its level, in units of a sample.
 pub(super) fn amplitude(dbm: f64) -> f64 {
-    10_f64.powf((dbm - 3.14) / 20.0) * 32_767.0
+    10_f64.powf((dbm - FULL_SCALE_DBM0) / 20.0) * 32_767.0
 }
 
 /// Adds noise of a level.

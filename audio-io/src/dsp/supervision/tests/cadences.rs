@@ -104,3 +104,22 @@ fn pulses_with_speech_between_are_no_cadence() {
     }
     assert_eq!(heard(zone, 8_000, &sound), []);
 }
+
+#[test]
+fn what_is_played_is_heard() {
+    use super::super::play;
+    use crate::units::Millis;
+    for zone in ZONES {
+        for (expected, signal) in signals(zone) {
+            if zone.code == "AU" && expected == Supervision::Congestion {
+                continue;
+            }
+            let leg = play(SampleRate::TELEPHONE, signal, -13.0, Millis(14_000));
+            let told: Vec<_> = all_heard(zone, 8_000, &leg)
+                .iter()
+                .map(|heard| heard.what)
+                .collect();
+            assert_eq!(told, [expected], "{} {signal:?}", zone.code);
+        }
+    }
+}

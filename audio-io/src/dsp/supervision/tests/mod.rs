@@ -7,6 +7,7 @@ mod talk_off;
 use std::f64::consts::TAU;
 
 use super::{Heard, Pulse, Signal, Sound, Supervision, SupervisionDetector, ToneZone, ZONES, zone};
+use crate::dsp::dtmf::FULL_SCALE_DBM0;
 use crate::units::SampleRate;
 
 /// How a tone is made.
@@ -32,6 +33,11 @@ const PLAIN: Made = Made {
 
 impl Made {
     /// A signal for so many seconds.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "seconds of samples"
+    )]
     fn signal(self, signal: Signal, seconds: f64) -> Vec<f64> {
         let length = (seconds * f64::from(self.hertz)) as usize;
         let period: f64 = signal.cadence.iter().map(|pulse| self.span(*pulse).1).sum();
@@ -77,7 +83,7 @@ impl Made {
 }
 
 fn amplitude(dbm: f64) -> f64 {
-    10_f64.powf((dbm - 3.14) / 20.0) * 32_767.0
+    10_f64.powf((dbm - FULL_SCALE_DBM0) / 20.0) * 32_767.0
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "clamped to 16 bits")]

@@ -9,19 +9,26 @@ use crate::dsp::dtmf::{Digit, DigitPlayer, PlayParams};
 use crate::units::Millis;
 
 #[test]
-fn speech_and_music_end_no_call_in_any_zone() {
+fn speech_and_music_end_no_call() {
     for folder in [SPEECH, MUSIC] {
         let mut sound = Vec::new();
         sounds_in(Path::new(folder), &mut sound);
         if sound.is_empty() {
             println!("{folder} is not installed ('make setup'): not listened to");
         }
-        for zone in ZONES {
-            let told = all_heard(zone, 8_000, &sound);
-            assert_eq!(told, [], "{folder}, {}", zone.code);
+        sound.truncate(MINUTES * 60 * 8_000);
+        for code in FAMILIES {
+            let told = all_heard(zone(code).unwrap(), 8_000, &sound);
+            assert_eq!(told, [], "{folder}, {code}");
         }
     }
 }
+
+/// Zones that have between them all sounds and nearly all cadences there are.
+const FAMILIES: [&str; 6] = ["US", "GB", "ES", "CN", "FR", "AU"];
+
+/// Minutes of each.
+const MINUTES: usize = 8;
 
 #[test]
 fn digits_are_no_tones() {
