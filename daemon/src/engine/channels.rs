@@ -20,6 +20,7 @@ use ipnet::IpNet;
 
 use super::limits::{DEVICES_PER_THREAD_MAX, PLAYED_TAP};
 use super::open::{EngineOpenError, LineToOpen};
+use super::roles::RoleOpener;
 use super::spans::SpanOf;
 use crate::config::schema::{Config, Law, Line, Role, Source, TapKind, Trigger};
 
@@ -178,7 +179,17 @@ fn opener_of(
                 let (opener, probe) = DahdiChannel::opener_with_probe(options);
                 return Some((group, opener, Some(probe)));
             }
-            Some((group, DahdiChannel::opener(options), None))
+            let inner = DahdiChannel::opener(options);
+            if !line.signals() {
+                return Some((group, inner, None));
+            }
+            let opener = RoleOpener {
+                inner,
+                folder: folder.to_path_buf(),
+                number: channel,
+                role,
+            };
+            Some((group, Box::new(opener), None))
         }
     }
 }

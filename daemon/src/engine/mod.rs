@@ -26,6 +26,7 @@ mod open;
 mod preroll;
 pub mod prompts;
 mod recorder;
+mod roles;
 pub mod session;
 mod signalling;
 pub(crate) mod sound_file;

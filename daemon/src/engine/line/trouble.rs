@@ -36,7 +36,11 @@ impl Core {
             log::info!(line = name; "line {name}: no alarm any more");
         } else {
             let words = alarm_words(alarms).join(", ");
-            log::warn!(line = name; "line {name}: alarm: {words}; it has no calls until it is over");
+            let calls = match signals.heeds_calls() {
+                true => "; it has no calls until it is over",
+                false => "",
+            };
+            log::warn!(line = name; "line {name}: alarm: {words}{calls}");
         }
     }
 }
