@@ -10,6 +10,7 @@
 //!  receiver.rs ◀── webhooks ──┐         ┌── duplex.rs: a caller who speaks and listens
 //!  prompts.rs  ◀── prompts ───┤ Daemon ─┤   dtmf.rs: keys, by sox and by spandsp
 //!  events.rs   ◀── SSE ───────┘         └── correlate.rs: where a known sound is heard
+//!  dahdi/: a double of the telephony cards' driver, by FUSE
 //! ```
 //!
 //! A test that cannot go on panics with what it wanted and what it got.
@@ -18,6 +19,7 @@ pub mod alsa;
 pub mod chromium;
 pub mod cli;
 pub mod correlate;
+pub mod dahdi;
 pub mod daemon;
 pub mod dtmf;
 pub mod duplex;

@@ -11,6 +11,7 @@ mod conditionals;
 mod config;
 mod conversions;
 mod crash;
+mod dahdi_layer;
 mod disk;
 mod families;
 mod import;
