@@ -62,6 +62,15 @@ configure_spans() {
     }
 }
 
+# again SPAN: configures the channels of a span that was made anew; the others are left alone.
+again() {
+    sed -i '/^dynamic=/d' /etc/dahdi/system.conf
+    dahdi_cfg -S "$1" >>"$work/dahdi_cfg.log" 2>&1 || {
+        cat "$work/dahdi_cfg.log"
+        fail "dahdi_cfg -S $1"
+    }
+}
+
 unload_spans() {
     [ -e /sys/module/dahdi ] || return 0
     dahdi_cfg -s >/dev/null 2>&1
@@ -142,7 +151,7 @@ api() {
         -H 'Content-Type: application/json' -d "$3" "http://127.0.0.1:8080$2"
 }
 
-# command UUID NAME BODY: gives a session a command; it must be taken.
+# command_session UUID NAME BODY: gives a session a command; it must be taken.
 command_session() {
     local answer
     answer=$(api POST "/api/v1/sessions/$1/commands/$2" "$3")
@@ -164,10 +173,45 @@ seen() {
 # field NAME: a field of the event found last.
 field() { jq -r ".$1" <<<"$found"; }
 
+# call_of LINE: waits for the line's next call; its session is $call, the event is $found.
+call_of() {
+    calls=$((${calls:-0} + 1))
+    until_true "${2:-15}" call_seen "$1" $calls || fail "call $calls did not come"
+    say "event: $found"
+    call=$(field session_uuid)
+}
+
+call_seen() {
+    found=$(jq -c "select(.event == \"call.new\" and .line == \"$1\")" "$out/events.jsonl" 2>/dev/null |
+        sed -n "$2p")
+    [ -n "$found" ]
+}
+
+# call_event FILTER SECONDS: an event of $call.
+call_event() { event ".session_uuid == \"$call\" and ($1)" "${2:-10}"; }
+
+# answer: by the application.
+answer() {
+    command_session "$call" answer '{}'
+    call_event '.event == "call.answered"'
+}
+
+# play URL: in $call, to its end.
+play() {
+    command_session "$call" playback/start "{\"urls\":[\"$1\"]}"
+    call_event '.event == "playback.stopped" and .reason == "completed"' 20
+}
+
+# line_error NAME: why it does not run, in words.
+line_error() {
+    "${callreel[@]}" --json lines |
+        jq -r --arg name "$1" '.items[] | select(.name == $name) | .error // ""'
+}
+
 # prompt FILE: adds a sound to the library; prints its URL for playbacks.
 prompt() {
     local id
-    id=$("${callreel[@]}" --json prompt add --tenant acme --name "$(basename "$1")" "$1" | jq -r '.id')
+    id=$("${callreel[@]}" --json prompt add --tenant acme --name "$(basename "$1")" "$1" | jq -r '.prompt_id')
     printf 'http://prompts.localhost/%s\n' "$id"
 }
 
@@ -235,7 +279,7 @@ tidy_up() {
     if [ -n "$daemon" ]; then "${callreel[@]}" lines >"$out/lines.txt" 2>&1; fi
     for one in "${ends[@]}"; do kill -KILL "$one" 2>/dev/null; done
     if [ -n "$daemon" ]; then kill -TERM "$daemon" && until_true 15 ended "$daemon"; fi
-    if [ -n "$daemon$watcher" ]; then kill -KILL $daemon $watcher 2>/dev/null; fi
+    for one in $daemon $watcher; do kill -KILL "$one" 2>/dev/null; done
     unload_spans || { say "the modules cannot be unloaded" && rc=1; }
     rm -rf "$work" /var/lib/callreel
     exit $rc

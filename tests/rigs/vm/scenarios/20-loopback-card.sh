@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # run by guest/scenario.sh
 # ALSA's loopback card as a line in both directions: a call is opened by command, a prompt is heard
 # at the far end, keys are collected, and the recording has both legs.
-limit=60
+limit=90
 
 drive() {
     modprobe snd-aloop pcm_substreams=2
@@ -14,28 +14,28 @@ playback = "hw:Loopback,1,0"
 trigger = "api"
 TOML
     start_daemon
-    arecord -q -D hw:Loopback,0,0 -f S16_LE -r 8000 -c 1 -d 40 "$out/heard.wav" &
-    local ear=$! mouth uuid url
-    aplay -q -D hw:Loopback,0,0 "$sounds/keys.wav" &
-    mouth=$!
     wait_lines front-desk
+    local ear url
     url=$(prompt "$sounds/melody.wav")
-    uuid=$(api POST /api/v1/sessions '{"line":"front-desk"}' | jq -r .session_uuid)
-    command_session "$uuid" answer '{}'
-    event '.event == "call.answered"'
-    command_session "$uuid" record/start '{}'
-    event '.event == "recording.started"'
-    command_session "$uuid" playback/start "{\"urls\":[\"$url\"]}"
-    event '.event == "playback.stopped" and .reason == "completed"'
-    command_session "$uuid" play_and_get_digits \
+    arecord -q -D hw:Loopback,0,0 -f S16_LE -r 8000 -c 1 "$out/heard.wav" &
+    ear=$!
+    call=$(api POST /api/v1/sessions '{"line":"front-desk"}' | jq -r .session_uuid)
+    answer
+    command_session "$call" record/start '{}'
+    call_event '.event == "recording.started"'
+    play "$url"
+    command_session "$call" play_and_get_digits \
         "{\"prompt_files\":[\"$url\"],\"min_digits\":4,\"max_digits\":6,\"timeout\":15000,\"terminators\":\"#\"}"
-    event '.event == "digits.collected"' 30
-    command_session "$uuid" record/stop '{}'
-    event '.event == "recording.completed"'
-    command_session "$uuid" hangup '{}'
-    event '.event == "call.hangup"'
-    kill -INT $ear $mouth 2>/dev/null || true
-    wait $ear $mouth || true
+    # Not before the prompt was heard: a key would cut it short.
+    sleep 4
+    aplay -q -D hw:Loopback,0,0 "$sounds/keys.wav"
+    call_event '.event == "digits.collected"' 20
+    command_session "$call" record/stop '{}'
+    call_event '.event == "recording.completed"'
+    command_session "$call" hangup '{}'
+    call_event '.event == "call.hangup"'
+    kill -INT $ear
+    wait $ear || true
     keep_recordings
     stop_daemon
     modprobe -r snd-aloop

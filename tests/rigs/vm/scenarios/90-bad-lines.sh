@@ -1,0 +1,56 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # run by guest/scenario.sh
+# Lines that cannot be: a channel that does not exist, one that another process owns, one with the
+# wrong signalling. Each says channel, reason and remedy; the good one works.
+limit=80
+
+drive() {
+    spans analogue
+    configure <<'TOML'
+[[line]]
+name = "good"
+tenant = "acme"
+dahdi = "25"
+trigger = "hook"
+
+[[line]]
+name = "missing"
+tenant = "acme"
+dahdi = "999"
+trigger = "hook"
+
+[[line]]
+name = "owned"
+tenant = "acme"
+dahdi = "26"
+trigger = "hook"
+
+[[line]]
+name = "wrong"
+tenant = "acme"
+dahdi = "3"
+role = "terminate"
+trigger = "hook"
+TOML
+    far pbx 26 hold
+    start_daemon
+    wait_lines good
+    sleep 1
+    local name
+    for name in missing owned wrong; do line_error $name >"$out/$name.error"; done
+    far exchange 1 "sleep 500; ring; wait offhook 20; offhook; sleep 2000; onhook; sleep 2500"
+    call_of good
+    answer
+    call_event '.event == "call.hangup"' 15
+    far_done exchange
+    # Its owner lets go of the channel; the line comes up by itself.
+    far_stop pbx
+    wait_lines good owned
+}
+
+judge() {
+    grep -q 999 missing.error && grep -q ENXIO missing.error && grep -q dahdi_cfg missing.error
+    grep -q 26 owned.error && grep -q EBUSY owned.error && grep -q tap owned.error
+    grep -qw 3 wrong.error && grep -qi station wrong.error
+    grep -qi 'span' owned.error
+    grep -qi 'span' wrong.error
+}
