@@ -73,31 +73,11 @@ drive() {
     done
 }
 
-# judged NAME: did the scenario go through, and is what it left as it should be?
-judged() {
-    local out=$run/share/out/$1 rc
-    rc=$(cat "$out/rc" 2>/dev/null || echo "none: the virtual machine stopped")
-    if [ "$rc" != 0 ]; then
-        say "ended with code $rc"
-        return 1
-    fi
-    # In a shell of its own: the file defines judge.
-    (
-        set -euo pipefail
-        # shellcheck disable=SC2317 # judge calls it
-        measure() { "$rig/measure.py" "$@"; }
-        cd "$out"
-        # shellcheck source=/dev/null
-        . "$rig/scenarios/$1.sh"
-        judge
-    )
-}
-
 report() {
     local name passed=0 failed=0
     stage "What they left"
     for name in "$@"; do
-        if judged "$name" >"$run/share/out/$name/judged" 2>&1; then
+        if "$rig/judge.sh" "$name" "$run/share/out/$name" >"$run/share/out/$name/judged" 2>&1; then
             passed=$((passed + 1))
             say "ok      $name"
         else

@@ -79,14 +79,15 @@ unload_spans() {
 
 # ---- the daemon -----------------------------------------------------------------------------------
 
-# configure <<TOML: the daemon's configuration: what all have in common, then the scenario's.
+# configure <<TOML: the daemon's configuration: what all have in common, then the scenario's. Lines
+# have long buffers, since an emulated machine pauses now and then.
 configure() {
     {
         printf '[storage]\ndata_dir = "/var/lib/callreel"\n'
         printf '[http]\nlisten = ["127.0.0.1:8080"]\nworkers = 1\npage = false\n'
         printf '[control]\nsocket = "%s/control.sock"\n' "$work"
         printf '[log]\nlevel = "debug"\n'
-        cat
+        sed 's/^\[\[line\]\]$/&\nbuffer_ms = 500/'
     } >"$work/callreel.toml"
     "$bin/callreeld" --check --config "$work/callreel.toml" || fail "the configuration"
 }

@@ -23,10 +23,11 @@ void channel_tell(const struct channel *channel, const char *what, const char *d
     fflush(stdout);
 }
 
-/* Two blocks ahead: what is written later follows what is read, block for block. */
+/* So far ahead that an emulated machine may pause; what is written later follows what is read, block
+ * for block. */
 static void get_ahead(const struct channel *channel) {
     int16_t silence[BLOCK] = {0};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < AHEAD; i++)
         if (write(channel->fd, silence, sizeof silence) < 0 && errno != ELAST && errno != EAGAIN)
             failed(channel->number, "write");
 }
@@ -40,7 +41,7 @@ struct channel channel_open(const char *folder, int number) {
     if (ioctl(channel.fd, DAHDI_SPECIFY, &number)) failed(number, "DAHDI_SPECIFY");
     struct dahdi_bufferinfo buffers = {
         .txbufpolicy = DAHDI_POLICY_IMMEDIATE, .rxbufpolicy = DAHDI_POLICY_IMMEDIATE,
-        .numbufs = 8, .bufsize = BLOCK, .readbufs = -1, .writebufs = -1};
+        .numbufs = 32, .bufsize = BLOCK, .readbufs = -1, .writebufs = -1};
     if (ioctl(channel.fd, DAHDI_SET_BUFINFO, &buffers)) failed(number, "DAHDI_SET_BUFINFO");
     int linear = 1;
     if (ioctl(channel.fd, DAHDI_SETLINEAR, &linear)) failed(number, "DAHDI_SETLINEAR");

@@ -3,7 +3,8 @@
 #define CHANNEL_H
 #include "sound.h"
 
-enum { EVENTS_MAX = 256 };
+/* AHEAD: blocks that wait in the driver. */
+enum { EVENTS_MAX = 256, AHEAD = 10 };
 
 struct channel {
     int fd, number;

@@ -51,20 +51,22 @@ static struct source tone(const char *text, long samples) {
     return source_of_tone(first, second, -12, samples);
 }
 
+static void rest(struct channel *channel, double length) {
+    for (double end = seconds() + length; !told_to_end && seconds() < end;) channel_turn(channel);
+}
+
+/* Plays until the driver has it all on the wire. */
 static void play(struct channel *channel, struct source source) {
     source_close(&channel->now);
     channel->now = source;
     while (!told_to_end && !channel->gone && !source_over(&channel->now)) channel_turn(channel);
-}
-
-static void rest(struct channel *channel, double length) {
-    for (double end = seconds() + length; !told_to_end && seconds() < end;) channel_turn(channel);
+    rest(channel, (double)AHEAD * BLOCK / RATE);
 }
 
 static void busy(struct channel *channel, double ms) {
     for (double end = seconds() + ms / 1000; !told_to_end && seconds() < end;) {
         play(channel, tone("480+620", RATE / 2));
-        rest(channel, 0.5);
+        rest(channel, 0.5 - (double)AHEAD * BLOCK / RATE);
     }
 }
 

@@ -42,7 +42,7 @@ TOML
 }
 
 judge() {
-    jq -e 'select(.event == "digits.collected") | .status == "success" and .digits == "2468"' events.jsonl
+    told '.event == "digits.collected" and .status == "success" and .digits == "2468"'
     measure melody heard.wav 0 500 900 1300 1700 500 900 1300 1700
     measure digits front-desk-1.wav 0 '2468#'
     measure melody front-desk-1.wav 1 500 900 1300 1700 500 900 1300 1700

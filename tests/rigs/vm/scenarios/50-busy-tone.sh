@@ -37,6 +37,6 @@ TOML
 }
 
 judge() {
-    jq -es '[.[] | select(.event == "call.hangup") | .cause] == ["USER_BUSY", "NORMAL_CLEARING"]' events.jsonl
+    causes USER_BUSY NORMAL_CLEARING
     measure tone trunk-1.wav 0 800 2.5
 }

@@ -45,7 +45,7 @@ judge() {
     # What the parties heard of each other is as if nobody listened.
     measure tone exchange.wav 0 700 4.5
     measure tone pbx.wav 0 1000 4.5
-    jq -es '[.[] | select(.event == "call.hangup") | .cause] == ["NORMAL_CLEARING"]' events.jsonl
+    causes NORMAL_CLEARING
     judge_mirror
 }
 
@@ -54,6 +54,6 @@ judge_mirror() {
         grep -q CONFIG_DAHDI_MIRROR mirror.error
         grep -q monitor mirror.error
     else
-        test ! -s mirror.error || [ -z "$(cat mirror.error)" ]
+        [ -z "$(cat mirror.error)" ]
     fi
 }

@@ -36,8 +36,7 @@ TOML
 }
 
 judge() {
-    jq -es '[.[] | select(.event == "call.hangup") | .cause] ==
-        ["NETWORK_OUT_OF_ORDER", "NORMAL_CLEARING"]' events.jsonl
+    causes NETWORK_OUT_OF_ORDER NORMAL_CLEARING
     measure tone trunk-1.wav 0 900 3
     measure tone trunk-2.wav 0 950 3
     grep -qi 'red' in-alarm.txt

@@ -45,7 +45,7 @@ TOML
 }
 
 judge() {
-    jq -es '[.[] | select(.event == "call.hangup") | .cause] == ["DEVICE_LOST", "NORMAL_CLEARING"]' events.jsonl
+    causes DEVICE_LOST NORMAL_CLEARING
     measure tone trunk-1.wav 0 900 3
     measure tone trunk-2.wav 0 950 3
 }

@@ -48,9 +48,14 @@ TOML
 }
 
 judge() {
-    grep -q 999 missing.error && grep -q ENXIO missing.error && grep -q dahdi_cfg missing.error
-    grep -q 26 owned.error && grep -q EBUSY owned.error && grep -q tap owned.error
-    grep -qw 3 wrong.error && grep -qi station wrong.error
-    grep -qi 'span' owned.error
-    grep -qi 'span' wrong.error
+    says missing 999 ENXIO dahdi_cfg
+    says owned 26 EBUSY tap span
+    says wrong 3 station span
+}
+
+# says NAME WORD...: each of them in the error of this line.
+says() {
+    local name=$1 word
+    shift
+    for word in "$@"; do grep -qiw -- "$word" "$name.error"; done
 }
