@@ -48,29 +48,31 @@ limit_of() {
     printf '%s\n' "$sum"
 }
 
-# drive NAME...: runs them in the virtual machine. One that takes the machine down with it does not
-# keep the others from being run: they get a new one.
+# drive NAME...: runs them in the virtual machine. One that takes the machine down with it, or leaves
+# it so that the next would suffer, does not keep the others from being run: they get a new one.
 drive() {
-    local left=("$@") rc name stopped started
+    local left=("$@") rc last started
     while [ ${#left[@]} -gt 0 ]; do
         printf '%s\n' "${left[@]}" >"$run/share/list"
         started=$SECONDS rc=0
         "$rig/boot.sh" "$image" "$run/share" "$run/console" "$(limit_of "${left[@]}")" || rc=$?
         cat "$run/console" >>"$run/console.all"
-        say "  the virtual machine ran for $((SECONDS - started)) s"
+        last=$(tr -d '\r' <"$run/console" | sed -n 's/^CALLREEL-VM scenario //p' | tail -n 1)
+        say "  a machine ran for $((SECONDS - started)) s${last:+, the last scenario was $last}"
         if [ $rc -eq 0 ]; then return 0; fi
-        stopped=$(tr -d '\r' <"$run/console" | sed -n 's/^CALLREEL-VM scenario //p' | tail -n 1)
-        warn "the virtual machine stopped (code $rc) ${stopped:+in scenario $stopped}; its console:"
-        tail -n 15 "$run/console" >&2
-        [ -n "$stopped" ] || die "it did not come up; all it said is in $run/console"
-        printf 'took the virtual machine down\n' >>"$run/share/out/$stopped/log"
-        rm -f "$run/share/out/$stopped/rc"
-        # What comes after the one that stopped it.
-        for name in "${left[@]}"; do
-            left=("${left[@]:1}")
-            if [ "$name" = "$stopped" ]; then break; fi
-        done
+        if [ $rc -ne 10 ]; then stopped $rc "$last"; fi
+        while [ "${left[0]}" != "$last" ]; do left=("${left[@]:1}"); done
+        left=("${left[@]:1}")
     done
+}
+
+# stopped CODE LAST: the machine went down in this scenario.
+stopped() {
+    warn "the virtual machine stopped (code $1) ${2:+in scenario $2}; its console:"
+    tail -n 15 "$run/console" >&2
+    [ -n "$2" ] || die "it did not come up; all it said is in $run/console"
+    printf 'took the virtual machine down\n' >>"$run/share/out/$2/log"
+    rm -f "$run/share/out/$2/rc"
 }
 
 report() {

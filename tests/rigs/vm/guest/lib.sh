@@ -65,16 +65,34 @@ configure_spans() {
 # again SPAN: configures the channels of a span that was made anew; the others are left alone.
 again() {
     sed -i '/^dynamic=/d' /etc/dahdi/system.conf
-    dahdi_cfg -S "$1" >>"$work/dahdi_cfg.log" 2>&1 || {
+    local last=$(($1 * 24))
+    dahdi_cfg -S "$1" -C "$((last - 23))-$last" >>"$work/dahdi_cfg.log" 2>&1 || {
         cat "$work/dahdi_cfg.log"
-        fail "dahdi_cfg -S $1"
+        fail "dahdi_cfg for span $1"
     }
 }
 
+# take_away SPAN, put_back SPAN: the driver's channels of span 1 or 2 vanish under whoever has them
+# open, as when a card is unplugged; and are there again.
+take_away() { echo 1 >"/sys/bus/dahdi_devices/devices/dynamic:loc:$(($1 - 1))/unassign_span"; }
+put_back() {
+    echo "1:$1:$((($1 - 1) * 24 + 1))" >"/sys/bus/dahdi_devices/devices/dynamic:loc:$(($1 - 1))/assign_span"
+    again "$1"
+}
+
+# cut_cable SPAN, splice_cable SPAN: the cable of span 1 or 2 is cut, so the other one goes into red alarm; and
+# is whole again. Nobody may have channels of the span open.
+cut_cable() { "$bin/span" destroy "1:$(($1 - 1))" 24; }
+splice_cable() {
+    "$bin/span" create "1:$(($1 - 1))" 24
+    again "$1"
+}
+
+# The driver counts users of channels that vanished for ever; run.sh then asks for a new machine.
 unload_spans() {
     [ -e /sys/module/dahdi ] || return 0
     dahdi_cfg -s >/dev/null 2>&1
-    until_true 5 rmmod dahdi_dynamic_loc dahdi_dynamic dahdi_echocan_mg2 dahdi 2>/dev/null
+    until_true 3 rmmod dahdi_dynamic_loc dahdi_dynamic dahdi_echocan_mg2 dahdi 2>/dev/null
 }
 
 # ---- the daemon -----------------------------------------------------------------------------------
@@ -281,7 +299,7 @@ tidy_up() {
     for one in "${ends[@]}"; do kill -KILL "$one" 2>/dev/null; done
     if [ -n "$daemon" ]; then kill -TERM "$daemon" && until_true 15 ended "$daemon"; fi
     for one in $daemon $watcher; do kill -KILL "$one" 2>/dev/null; done
-    unload_spans || { say "the modules cannot be unloaded" && rc=1; }
+    unload_spans || say "the driver's modules cannot be unloaded"
     rm -rf "$work" /var/lib/callreel
     exit $rc
 }

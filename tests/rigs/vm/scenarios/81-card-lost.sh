@@ -22,19 +22,18 @@ trigger = "hook"
 TOML
     start_daemon
     wait_lines trunk desk
-    far exchange 1 "sleep 500; ring; wait offhook 20; offhook; hum 900; wait alarm 30; sleep 500; onhook"
+    far exchange 1 "sleep 500; ring; wait offhook 20; offhook; hum 900; hold"
     call_of trunk
     answer
     sleep 4
     say "the card is taken away"
-    "$bin/span" destroy 1:1 24
+    take_away 2
     call_event '.event == "call.hangup"' 20
     until_true 10 lines_are lost trunk || fail "the line is not told to be lost"
     lines_are running desk || fail "the other span's line does not run"
-    far_done exchange
+    far_stop exchange
     say "the card is back"
-    "$bin/span" create 1:1 24
-    again 2
+    put_back 2
     wait_lines trunk desk
     far exchange-2 1 "sleep 500; ring; wait offhook 20; offhook; hum 950; sleep 4000; hush; sleep 300; onhook; sleep 2500"
     call_of trunk 20
