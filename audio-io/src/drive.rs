@@ -39,8 +39,14 @@ pub(crate) trait Pump: Send + 'static {
     /// Takes a port that was just opened. `polled` says whether its descriptors are watched.
     fn attach(&mut self, port: &mut Self::Port, polled: bool, now: Duration);
 
-    /// Moves what can be moved.
-    fn turn(&mut self, port: &mut Self::Port, scratch: &mut [u8], now: Duration) -> Turn;
+    /// Moves what can be moved. `events` is what [`Pump::ready`] said; 0 when only time has come.
+    fn turn(
+        &mut self,
+        port: &mut Self::Port,
+        events: i16,
+        scratch: &mut [u8],
+        now: Duration,
+    ) -> Turn;
 
     /// Keeps the stream's time while there is no port.
     fn absent(&mut self, now: Duration);
@@ -272,7 +278,7 @@ impl<U: Pump> Loop<U> {
             0
         };
         let turn = if events != 0 || now >= slot.pump.due() {
-            slot.pump.turn(port, &mut self.scratch, now)
+            slot.pump.turn(port, events, &mut self.scratch, now)
         } else {
             Turn::Idle
         };

@@ -9,11 +9,13 @@
 //! ```
 
 pub mod alsa;
+pub mod audiosocket;
 pub mod block;
 pub mod capture;
 pub mod channel;
 pub mod clock;
 pub mod codec;
+pub mod dahdi;
 mod drive;
 pub mod dsp;
 pub mod fake;

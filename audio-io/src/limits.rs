@@ -67,7 +67,7 @@ pub const OPEN_BACKOFF_MAX: Duration = Duration::from_millis(1_500);
 /// A device that ran this long starts its backoff anew.
 pub const OPEN_STEADY: Duration = Duration::from_secs(10);
 
-/// How often the sound devices' folder is looked at while a device is away.
+/// How often the devices' folders are looked at while a device is away.
 pub const HOTPLUG_EVERY: Duration = Duration::from_millis(500);
 
 /// Chunks of a WAV file that are read before it is refused.
@@ -147,6 +147,55 @@ pub const PLAYER_ORDERS_MAX: usize = 64;
 /// start is refused as `Busy`.
 pub const PLAYER_JOBS_MAX: usize = 8;
 
+/// Orders that wait for a channel. With more, an order is refused as `Busy`.
+pub const CHANNEL_ORDERS_MAX: usize = 32;
+
+/// Signals of a channel that wait for who follows its calls; further ones stay in the device.
+pub const CHANNEL_NOTICES_MAX: usize = 128;
+
+/// Orders and signals of one channel in one turn; what is left waits for the next.
+pub const CHANNEL_EVENTS_PER_TURN_MAX: u32 = 32;
+
+/// How often a channel's orders are looked for.
+pub const CHANNEL_ORDERS_EVERY: Duration = Duration::from_millis(10);
+
+/// Connections to an AudioSocket that have not said their UUID yet. Others are turned away.
+pub const AUDIOSOCKET_UNNAMED_MAX: usize = 64;
+
+/// How long a connection may take to say its UUID.
+pub const AUDIOSOCKET_NAME_WITHIN: Duration = Duration::from_secs(5);
+
+/// Connections that are over and wait for their peers to notice; more are closed at once.
+pub const AUDIOSOCKET_LINGERING_MAX: usize = 128;
+
+/// How long they wait.
+pub const AUDIOSOCKET_LINGER: Duration = Duration::from_secs(1);
+
+/// What is told of an AudioSocket's connections and waits to be read; more is dropped.
+pub const AUDIOSOCKET_NEWS_MAX: usize = 256;
+
+/// A connection from which nothing came for this long is given up.
+pub const AUDIOSOCKET_SILENT_MAX: Duration = Duration::from_secs(60);
+
+/// How late sound of a connection may be before silence stands in for it. What comes later than
+/// that is dropped, as far as its time is over.
+pub const AUDIOSOCKET_LATE_MAX: Millis = Millis(160);
+
+/// How far sound of a connection may come before its time; the oldest of what goes beyond is
+/// dropped.
+pub const AUDIOSOCKET_EARLY_MAX: Millis = Millis(100);
+
+/// Bytes taken from a connection at once.
+pub const AUDIOSOCKET_READ_BYTES: usize = 8 * 1_024;
+
+/// The kernel's buffer for what goes to a peer: more than that waits only for one that does not
+/// read, which hears it late.
+pub const AUDIOSOCKET_SEND_BYTES: usize = 32 * 1_024;
+
+/// How long a line rests between two connections, so that an order for the first never meets the
+/// second.
+pub const AUDIOSOCKET_REST: Duration = Duration::from_millis(500);
+
 const _: () = {
     assert!(MP3_FIRST_CHUNK_FRAMES.is_multiple_of(MP3_PADDING_PERIOD));
     assert!(MP3_CHUNK_FRAMES.is_multiple_of(MP3_PADDING_PERIOD));
@@ -164,5 +213,9 @@ const _: () = {
         "a read holds whole frames of every format"
     );
     assert!(ABSENT_GAP_EVERY.as_millis() < STALL_MIN.as_millis());
+    assert!(
+        (AUDIOSOCKET_LATE_MAX.0 as u128) + 2 * 20 < STALL_MIN.as_millis(),
+        "silence comes before the stream counts as stalled"
+    );
     assert!(OPEN_BACKOFF_MIN.as_millis() < OPEN_BACKOFF_MAX.as_millis());
 };

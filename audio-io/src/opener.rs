@@ -9,6 +9,7 @@
 //! ```
 //! Both queues hold one entry a device, and no device ever has two on the way, so neither is full.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, SystemTime};
@@ -17,9 +18,6 @@ use crate::clock::Clock;
 use crate::limits::{HOTPLUG_EVERY, OPEN_BACKOFF_MAX, OPEN_BACKOFF_MIN, OPEN_STEADY, SLEEP_MAX};
 use crate::port::{OpenError, PortOpener};
 use crate::rt::Waker;
-
-/// Where udev makes and removes the nodes of sound cards.
-const DEVICE_FOLDER: &str = "/dev/snd";
 
 /// A port that is to be closed, and its device opened anew.
 pub(crate) struct Retired<P: ?Sized> {
@@ -76,7 +74,7 @@ pub(crate) struct Opener<P: ?Sized> {
 impl<P: ?Sized + Send> Opener<P> {
     /// Works until the real-time thread is gone.
     pub(crate) fn run(mut self) {
-        let mut folder = folder_changed_at();
+        let mut folders = Folders::of(&self.devices);
         loop {
             if !self.open_due() {
                 return;
@@ -86,9 +84,7 @@ impl<P: ?Sized + Send> Opener<P> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            let now = folder_changed_at();
-            if now != folder {
-                folder = now;
+            if folders.changed() {
                 self.hurry();
             }
         }
@@ -166,8 +162,38 @@ impl<P: ?Sized + Send> Opener<P> {
     }
 }
 
-fn folder_changed_at() -> Option<SystemTime> {
-    std::fs::metadata(DEVICE_FOLDER)
+/// The folders that udev makes and removes the devices' nodes in.
+struct Folders(Vec<(PathBuf, Option<SystemTime>)>);
+
+impl Folders {
+    fn of<P: ?Sized>(devices: &[Device<P>]) -> Self {
+        let mut paths: Vec<_> = devices
+            .iter()
+            .map(|device| device.opener.folder())
+            .collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let known = |path: PathBuf| {
+            let at = changed_at(&path);
+            (path, at)
+        };
+        Self(paths.into_iter().map(known).collect())
+    }
+
+    /// Whether one of them has changed since this was asked last.
+    fn changed(&mut self) -> bool {
+        let mut changed = false;
+        for (path, known) in &mut self.0 {
+            let now = changed_at(path);
+            changed |= now != *known;
+            *known = now;
+        }
+        changed
+    }
+}
+
+fn changed_at(folder: &Path) -> Option<SystemTime> {
+    std::fs::metadata(folder)
         .and_then(|facts| facts.modified())
         .ok()
 }

@@ -2,6 +2,7 @@
 //! whatever it is. ALSA and the scripted double implement it; the real-time loops drive it.
 
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 
 use crate::block::GapCause;
 use crate::format::StreamFormat;
@@ -125,6 +126,12 @@ pub trait PortOpener<P: ?Sized>: Send {
     /// # Errors
     /// [`OpenError`] with the device's name and what to do.
     fn open(&mut self) -> Result<Box<P>, OpenError>;
+
+    /// The folder that nodes of such devices come and go in: while the device is away, a change
+    /// there is a reason to try again at once.
+    fn folder(&self) -> PathBuf {
+        "/dev/snd".into()
+    }
 }
 
 /// A device that could not be opened.
@@ -148,6 +155,25 @@ pub enum OpenError {
         /// Which parameter, and what the device offers.
         what: String,
     },
+    /// A telephone channel cannot be used.
+    #[error(
+        "cannot {doing} DAHDI channel {channel}{}: {} ({}); {remedy}",
+        of_span(*span),
+        errno_name(*errno),
+        reason(*errno)
+    )]
+    Channel {
+        /// The channel's number.
+        channel: u32,
+        /// Its span, where that is known.
+        span: Option<u32>,
+        /// The error number.
+        errno: i32,
+        /// What was being done: a verb, and perhaps more, that "DAHDI channel" can follow.
+        doing: &'static str,
+        /// What somebody who reads this can do.
+        remedy: String,
+    },
 }
 
 impl OpenError {
@@ -156,7 +182,7 @@ impl OpenError {
     #[must_use]
     pub const fn errno(&self) -> i32 {
         match self {
-            Self::Device { errno, .. } => *errno,
+            Self::Device { errno, .. } | Self::Channel { errno, .. } => *errno,
             Self::Unsupported { .. } => libc::EINVAL,
         }
     }
@@ -164,6 +190,20 @@ impl OpenError {
 
 fn reason(errno: i32) -> &'static str {
     nix::errno::Errno::from_raw(errno).desc()
+}
+
+/// ` (span n)`, or nothing.
+fn of_span(span: Option<u32>) -> String {
+    span.map(|span| format!(" (span {span})"))
+        .unwrap_or_default()
+}
+
+/// The name that C knows an error number by.
+fn errno_name(errno: i32) -> String {
+    match nix::errno::Errno::from_raw(errno) {
+        nix::errno::Errno::UnknownErrno => format!("errno {errno}"),
+        known => format!("{known:?}"),
+    }
 }
 
 /// The library's words, set apart from ours.

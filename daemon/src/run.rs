@@ -90,7 +90,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
     let mut engine = Engine::start(
         lines,
-        &config.realtime,
+        &config,
         storage.clone(),
         seed,
         io,

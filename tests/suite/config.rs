@@ -50,7 +50,15 @@ channels = 'quad'                            => 6 line.channels stereo
 encoding = 'mp3'                             => 6 line.encoding mulaw
 pre_roll_ms = 10001                          => 6 pre_roll_ms 10000
 channels = 'stereo'|capture_agent = 'hw:1'   => 7 capture_agent
-[line.vox]|stop_dbfs = -10.0                 => 7 stop_dbfs start_dbfs";
+[line.vox]|stop_dbfs = -10.0                 => 7 stop_dbfs start_dbfs
+dahdi = '1-15'                               => 6 line.dahdi capture audiosocket
+audiosocket = '127.0.0.1:9092'               => 6 line.audiosocket capture
+role = 'tap'                                 => 6 line.role dahdi
+role = 'spy'                                 => 6 line.role terminate station tap
+lines = 2                                    => 6 line.lines audiosocket
+[line.channel]|law = 'alaw'                  => 7 line.channel.law dahdi
+[line.channel]|caller_id = 'pulse'           => 7 line.channel.caller_id fsk dtmf
+[line.watch]|silent_after_s = -1             => 7 line.watch.silent_after_s 604800";
 
 /// The text of a file, the line of its mistake, and words that the message must hold.
 type Bad = (String, usize, Vec<String>);
@@ -85,6 +93,20 @@ fn bad() -> Vec<Bad> {
     ));
     let never = LINE.replace("\"api\"", "\"never\"");
     all.push((never, 5, words(&["line.trigger", "always", "vox"])));
+    let hook = LINE.replace("\"api\"", "\"hook\"");
+    all.push((hook, 5, words(&["line.trigger", "sound card"])));
+    let channels = |list: &str| LINE.replace("capture = \"hw:0\"", &format!("dahdi = '{list}'"));
+    all.push((channels("31-17"), 4, words(&["line.dahdi", "1-15,17-31"])));
+    let again = format!(
+        "{}{}",
+        channels("1-4"),
+        channels("4").replace("\"a\"", "\"b\"")
+    );
+    all.push((
+        again,
+        9,
+        words(&["line.dahdi", "channel 4", "one line only", ":4;"]),
+    ));
     assert!(all.len() > 20, "the tables are read whole");
     all
 }
@@ -155,6 +177,27 @@ fn a_good_configuration_passes() {
     assert!(!output.stdout.contains("panicked"));
     let output = run_with(daemon.config(), "CALLREEL__LOG__LEVEL", "warn");
     assert_eq!(output.code, 0, "{}", output.stderr);
+}
+
+/// Ranges of channels and groups of connections are told as one line each, whole.
+#[test]
+fn groups_of_lines_are_counted_out() {
+    let (output, _) = check_text(
+        "[[line]]\nname = 'e1'\ntenant = 't'\ndahdi = '1-15,17-31'\ntrigger = 'hook'\n\
+         [[line]]\nname = 'pbx'\ntenant = 't'\naudiosocket = '127.0.0.1:9092'\nlines = 8\n\
+         trigger = 'api'\n",
+    );
+    let output = output.success();
+    for wanted in [
+        "line: e1-1 … e1-31 (30 lines) of tenant t: DAHDI channels 1-15,17-31, terminate, hook",
+        "line: pbx-1 … pbx-8 (8 lines) of tenant t: AudioSocket 127.0.0.1:9092, api",
+    ] {
+        assert!(
+            output.stdout.lines().any(|line| line == wanted),
+            "{}",
+            output.stdout
+        );
+    }
 }
 
 /// The check starts nothing and makes nothing.

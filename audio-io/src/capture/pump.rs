@@ -322,7 +322,8 @@ impl StreamPump {
         }
     }
 
-    fn gone(&mut self, errno: i32, now: Duration) -> Turn {
+    /// Goes on without its port.
+    pub(crate) fn gone(&mut self, errno: i32, now: Duration) -> Turn {
         self.present = None;
         self.resuming = None;
         self.skip = Frames::ZERO;
@@ -373,6 +374,7 @@ impl Pump for StreamPump {
     fn turn(
         &mut self,
         port: &mut (dyn CapturePort + 'static),
+        _events: i16,
         scratch: &mut [u8],
         now: Duration,
     ) -> Turn {

@@ -144,3 +144,22 @@ pub enum ChannelOrder {
     /// Play a tone of the tone zone (`DAHDI_TONE_*`), or stop with -1.
     Tone(i32),
 }
+
+impl ChannelOrder {
+    /// The order without what it holds.
+    #[must_use]
+    pub const fn refused(&self) -> RefusedOrder {
+        match self {
+            Self::OffHook => RefusedOrder::OffHook,
+            Self::OnHook => RefusedOrder::OnHook,
+            Self::Ring => RefusedOrder::Ring,
+            Self::Dial(_) => RefusedOrder::Dial,
+            Self::Flash
+            | Self::Wink
+            | Self::RingOff
+            | Self::StopDial
+            | Self::EchoCancel(_)
+            | Self::Tone(_) => RefusedOrder::Other,
+        }
+    }
+}

@@ -12,6 +12,7 @@
 
 mod event;
 mod port;
+mod pump;
 mod thread;
 
 pub use event::{ChannelEvent, ChannelNotice, ChannelOrder, DialString, HookKind, RefusedOrder};
@@ -19,3 +20,6 @@ pub use port::ChannelPort;
 pub use thread::{
     ChannelControl, ChannelSource, ChannelStats, ChannelStream, ChannelThread, OrderError,
 };
+
+#[cfg(test)]
+mod tests;

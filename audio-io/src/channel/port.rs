@@ -26,6 +26,10 @@ pub trait ChannelPort: Send {
     fn playback(&mut self) -> Option<&mut dyn PlaybackPort>;
 
     /// The next signal, if one waits. The first after opening is [`ChannelEvent::Opened`].
+    /// [`ChannelEvent::Gone`] closes the port.
+    ///
+    /// It is asked at every turn: a port whose descriptors tell of signals looks at the device
+    /// only when [`Self::ready`] saw that.
     fn event(&mut self) -> Option<ChannelEvent>;
 
     /// Carries out an order.

@@ -13,7 +13,7 @@
 //! samples to the bit as those of a run from the start.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler, WindowFunction};
+use rubato::{Fft, FixedSync, Resampler, ResamplerConstructionError, WindowFunction};
 
 use super::pcm::{DecodeError, PcmFormat, PcmSource};
 use crate::limits::RESAMPLE_BLOCK_MIN;
@@ -148,22 +148,8 @@ impl Filter {
     fn new(from: PcmFormat, to: SampleRate) -> Result<Self, DecodeError> {
         let refused = |_| DecodeError::Unsupported("this pair of sample rates");
         let (rate_in, rate_out) = (from.rate.hertz() as usize, to.hertz() as usize);
-        let unit = rate_in / gcd(rate_in, rate_out);
-        let wanted = RESAMPLE_BLOCK_MIN * rate_in / rate_in.min(rate_out);
-        // An even number of units, so that the filter's delay is a whole number of frames.
-        let units = wanted.div_ceil(2 * unit) * 2;
-        let window = WindowFunction::BlackmanHarris2;
         let channels = from.channels.count();
-        let fft = Fft::new_custom(
-            rate_in,
-            rate_out,
-            units * unit,
-            1,
-            channels,
-            window,
-            FixedSync::Both,
-        )
-        .map_err(refused)?;
+        let fft = filter(rate_in, rate_out, channels).map_err(refused)?;
         let (block_in, block_out) = (fft.input_frames_next(), fft.output_frames_next());
         Ok(Self {
             fft,
@@ -246,6 +232,33 @@ impl Filter {
     }
 }
 
+/// A filter between two rates, whose blocks are at least [`RESAMPLE_BLOCK_MIN`] frames of the
+/// slower one.
+///
+/// # Errors
+/// If none can be made for them (none such is known).
+pub(crate) fn filter(
+    rate_in: usize,
+    rate_out: usize,
+    channels: usize,
+) -> Result<Fft<f32>, ResamplerConstructionError> {
+    let unit = rate_in / gcd(rate_in, rate_out);
+    let wanted = RESAMPLE_BLOCK_MIN * rate_in / rate_in.min(rate_out);
+    // An even number of units, so that the filter's delay is a whole number of frames.
+    let units = wanted.div_ceil(2 * unit) * 2;
+    let window = WindowFunction::BlackmanHarris2;
+    let size = units * unit;
+    Fft::new_custom(
+        rate_in,
+        rate_out,
+        size,
+        1,
+        channels,
+        window,
+        FixedSync::Both,
+    )
+}
+
 const fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -254,7 +267,7 @@ const fn gcd(a: usize, b: usize) -> usize {
     clippy::cast_possible_truncation,
     reason = "clamped to the range of a sample before the conversion"
 )]
-fn to_sample(value: f32) -> i16 {
+pub(crate) fn to_sample(value: f32) -> i16 {
     value.round().clamp(-32_768.0, 32_767.0) as i16
 }
 

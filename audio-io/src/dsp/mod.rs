@@ -1,9 +1,11 @@
 //! Measurements of sound: levels, voice, peaks, and test tones. Pure functions on slices; none of
 //! them waits, locks or reads a clock.
 
+pub mod caller_id;
 pub mod dtmf;
 pub mod level;
 pub mod peaks;
+pub mod supervision;
 pub mod tone;
 pub mod vad;
 

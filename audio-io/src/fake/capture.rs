@@ -90,6 +90,13 @@ impl FakeLine {
         self
     }
 
+    /// Throws its script away, and acts by this one from now on.
+    pub fn act(&self, script: impl IntoIterator<Item = Act>) {
+        let mut state = self.lock();
+        state.script = script.into_iter().collect();
+        state.until = None;
+    }
+
     /// Opens the line.
     #[must_use]
     pub fn opener(&self) -> Box<dyn PortOpener<dyn CapturePort>> {

@@ -3,12 +3,14 @@
 //! chance: frame *n* of a line always sounds the same and is always there at the same moment.
 
 mod capture;
+mod channel;
 mod playback;
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
 pub use capture::{Act, FakeLine};
+pub use channel::FakeChannel;
 pub use playback::FakeSpeaker;
 
 use crate::codec::g711::put_sample;

@@ -40,6 +40,7 @@ pub use order::{Broken, Feed, Move, Order, Piece, Program, Sounding};
 pub use place::{Place, Take};
 pub use pump::PlayerPump;
 pub use reel::{Playlist, SoundFile, StoredSound};
+pub(crate) use thread::Workers;
 pub use thread::{PlayerLine, PlayerStream, PlayerThread};
 pub use worker::PlayerWorker;
 

@@ -105,7 +105,7 @@ impl PlayerPump {
     }
 
     /// Whom to wake when the ring has room or another place is wanted.
-    pub(super) fn wakes(&mut self, worker: Thread) {
+    pub(crate) fn wakes(&mut self, worker: Thread) {
         self.worker = Some(worker);
     }
 
@@ -288,7 +288,8 @@ impl PlayerPump {
         self.paced = Frames::ZERO;
     }
 
-    fn gone(&mut self, errno: i32, now: Duration) -> Turn {
+    /// Goes on without its port.
+    pub(crate) fn gone(&mut self, errno: i32, now: Duration) -> Turn {
         self.present = None;
         self.restart_pace(now);
         let errno = errno.unsigned_abs();
@@ -340,6 +341,7 @@ impl Pump for PlayerPump {
     fn turn(
         &mut self,
         port: &mut (dyn PlaybackPort + 'static),
+        _events: i16,
         _scratch: &mut [u8],
         now: Duration,
     ) -> Turn {

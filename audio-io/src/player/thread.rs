@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 
 use super::control::PlayerControl;
 use super::event::PlayerEvent;
@@ -46,9 +46,9 @@ pub struct PlayerStream {
 /// Running players. Dropping it ends all playbacks ([`super::EndReason::Closed`]) and joins all
 /// threads; who listens to the events should go on until then.
 pub struct PlayerThread {
+    // Workers end first: what they begin after the pumps are gone would have no end.
+    workers: Workers,
     driver: Option<Driver>,
-    stop: Arc<AtomicBool>,
-    workers: Vec<JoinHandle<()>>,
 }
 
 impl PlayerThread {
@@ -67,9 +67,8 @@ impl PlayerThread {
         clock: Arc<dyn Clock>,
     ) -> io::Result<(Self, Vec<PlayerStream>)> {
         let mut threads = Self {
+            workers: Workers::default(),
             driver: None,
-            stop: Arc::default(),
-            workers: Vec::with_capacity(lines.len()),
         };
         let mut pumps = Vec::with_capacity(lines.len());
         let mut devices = Vec::with_capacity(lines.len());
@@ -84,7 +83,7 @@ impl PlayerThread {
             let player = Player::new(line, format, events, tapped, clock.monotonic());
             let mut pump = player.pump;
             let device = pump.device_stats();
-            let worker = threads.work(name, line, player.worker)?;
+            let worker = threads.workers.start(name, line, player.worker)?;
             pump.wakes(worker);
             pumps.push(pump);
             let report = Arc::clone(&device) as Arc<dyn OpenReport>;
@@ -97,21 +96,6 @@ impl PlayerThread {
         }
         threads.driver = Some(Driver::spawn(name, pumps, devices, options, clock)?);
         Ok((threads, streams))
-    }
-
-    fn work(
-        &mut self,
-        name: &str,
-        line: u32,
-        worker: PlayerWorker,
-    ) -> io::Result<std::thread::Thread> {
-        let stop = Arc::clone(&self.stop);
-        let thread = std::thread::Builder::new()
-            .name(format!("{name}-{line}"))
-            .spawn(move || worker.run(&|| stop.load(Ordering::Acquire)))?;
-        let handle = thread.thread().clone();
-        self.workers.push(thread);
-        Ok(handle)
     }
 
     /// What the scheduler granted.
@@ -133,15 +117,40 @@ impl PlayerThread {
     }
 }
 
-impl Drop for PlayerThread {
+/// The running workers of some lines. Dropping it stops and joins them.
+#[derive(Default)]
+pub(crate) struct Workers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts a line's worker; says which thread is to be woken.
+    pub(crate) fn start(
+        &mut self,
+        name: &str,
+        line: u32,
+        worker: PlayerWorker,
+    ) -> io::Result<Thread> {
+        let stop = Arc::clone(&self.stop);
+        let thread = std::thread::Builder::new()
+            .name(format!("{name}-{line}"))
+            .spawn(move || worker.run(&|| stop.load(Ordering::Acquire)))?;
+        let handle = thread.thread().clone();
+        self.threads.push(thread);
+        Ok(handle)
+    }
+}
+
+impl Drop for Workers {
     fn drop(&mut self) {
-        // Workers first: what they begin after the pumps are gone would have no end.
         self.stop.store(true, Ordering::Release);
-        for worker in self.workers.drain(..) {
+        for worker in &self.threads {
             worker.thread().unpark();
+        }
+        for worker in self.threads.drain(..) {
             // A thread that panicked has said so on standard error; there is nothing to add.
             let _ended = worker.join();
         }
-        drop(self.driver.take());
     }
 }

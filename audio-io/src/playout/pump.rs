@@ -258,6 +258,7 @@ impl Pump for PlayoutPump {
     fn turn(
         &mut self,
         port: &mut (dyn PlaybackPort + 'static),
+        _events: i16,
         _scratch: &mut [u8],
         now: Duration,
     ) -> Turn {

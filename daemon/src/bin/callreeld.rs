@@ -85,8 +85,8 @@ fn verdict(loaded: &Loaded) -> Exit {
     for file in &loaded.files {
         text.push_str(&format!("read: {}\n", file.display()));
     }
-    for line in &loaded.config.lines {
-        text.push_str(&format!("line: {} of tenant {}\n", line.name, line.tenant));
+    for table in &loaded.tables {
+        text.push_str(&format!("line: {}\n", table.described()));
     }
     match write(&text) {
         Ok(()) => Exit::Ok,

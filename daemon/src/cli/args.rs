@@ -30,6 +30,22 @@ const EXIT_CODES: &str = "EXIT CODES
 EXAMPLE
   callreel status";
 
+const LINES_HELP: &str = "COLUMNS
+  SOURCE   a PCM (> the PCM it plays to), a DAHDI channel with its span and role, or where a PBX
+           connects to
+  HOOK     of telephone lines: on-hook, off-hook, or what the call is doing
+  ALARMS   of the channel or its span (red, yellow, blue, …), and of [line.watch] (silent, active)
+  LEVEL    caller's leg first
+  LOST     frames that the device lost: gaps in recordings
+  ERROR    why there is no sound, and what to do
+
+Below stand the spans of telephone cards and where AudioSocket connections are taken, if there are
+any. --json has every counter.
+
+EXAMPLE
+  callreel lines
+  callreel lines --json";
+
 /// Where help lists the options of every command.
 const COMMON: &str = "Options of every command";
 
@@ -65,8 +81,8 @@ pub enum Command {
     /// Show how the daemon is doing
     #[command(after_help = "EXAMPLE\n  callreel status --json")]
     Status,
-    /// List lines: device state, levels, losses, what they play to and their session
-    #[command(after_help = "EXAMPLE\n  callreel lines")]
+    /// List lines: what they are, how they stand, alarms, levels, losses; spans of telephone cards
+    #[command(after_help = LINES_HELP)]
     Lines,
     /// List calls, watch their events live, and control them by hand
     #[command(

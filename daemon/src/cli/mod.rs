@@ -16,6 +16,7 @@ pub mod devices;
 pub mod error;
 pub mod exit;
 mod import;
+mod lines;
 pub mod output;
 mod partial;
 mod password;
@@ -129,7 +130,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     runtime.block_on(async {
         match command {
             Command::Status => status::status(&context).await,
-            Command::Lines => status::lines(&context).await,
+            Command::Lines => lines::lines(&context).await,
             Command::Calls { command, list } => match command {
                 Some(command) => calls::run(&context, command).await,
                 None => calls::list(&context, list).await,

@@ -1,9 +1,9 @@
-//! `status`, `lines` and `reload`.
+//! `status` and `reload`.
 
 use super::Context;
 use super::error::CliError;
-use super::output::{length, or_dash, printable, size, table};
-use crate::control::wire::{Items, Line, Reloaded, Status, WebhookTotals};
+use super::output::{length, printable, size};
+use crate::control::wire::{Reloaded, Status, WebhookTotals};
 
 pub(super) async fn status(context: &Context) -> Result<(), CliError> {
     let status: Status = context.client.get("/status").await?;
@@ -37,8 +37,8 @@ fn describe(status: &Status) -> String {
         (
             "lines",
             format!(
-                "{} running, {} lost, of {}",
-                status.lines.running, status.lines.lost, status.lines.total
+                "{} running, {} lost, {} with an alarm, of {}",
+                status.lines.running, status.lines.lost, status.lines.alarms, status.lines.total
             ),
         ),
         (
@@ -92,64 +92,6 @@ fn webhooks(totals: &WebhookTotals) -> String {
          applications{stopped}",
         totals.waiting, totals.dead, totals.delivered, totals.failed, totals.applications
     )
-}
-
-pub(super) async fn lines(context: &Context) -> Result<(), CliError> {
-    let lines: Items<Line> = context.client.get("/lines").await?;
-    context.output.show(&lines, |lines| {
-        if lines.items.is_empty() {
-            return "no lines are configured; add [[line]] tables to the configuration\n".into();
-        }
-        let rows: Vec<_> = lines.items.iter().map(line_row).collect();
-        let heading = [
-            "LINE",
-            "TENANT",
-            "TRIGGER",
-            "FORMAT",
-            "STATE",
-            "LEVEL",
-            "LOST",
-            "RECORDING",
-            "SESSION",
-            "PLAYS_TO",
-            "ERROR",
-        ];
-        table(heading, &rows)
-    })
-}
-
-fn line_row(line: &Line) -> [String; 11] {
-    let channels = if line.format.channels == 2 {
-        "stereo"
-    } else {
-        "mono"
-    };
-    let levels: Vec<_> = line
-        .rms_dbfs
-        .iter()
-        .map(|level| format!("{level:.1}"))
-        .collect();
-    [
-        line.name.clone(),
-        line.tenant.clone(),
-        line.trigger.clone(),
-        format!(
-            "{} {channels} {}",
-            line.format.encoding, line.format.rate_hz
-        ),
-        line.state.clone(),
-        if levels.is_empty() {
-            "-".into()
-        } else {
-            format!("{} dBFS", levels.join("/"))
-        },
-        line.lost_frames.to_string(),
-        or_dash(line.recid.as_deref()),
-        line.session_uuid
-            .map_or_else(|| "-".to_owned(), super::calls::short),
-        or_dash(line.playback.as_deref()),
-        or_dash(line.error.as_deref()),
-    ]
 }
 
 pub(super) async fn reload(context: &Context) -> Result<(), CliError> {

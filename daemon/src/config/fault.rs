@@ -127,6 +127,119 @@ pub enum Rule {
         /// The other use.
         other: Place,
     },
+    /// No sound at all.
+    #[error(
+        "is missing, and so are dahdi and audiosocket: a line is a sound card (capture), telephone \
+         channels (dahdi) or connections of a PBX (audiosocket); give one of the three"
+    )]
+    NoSource,
+    /// Sound from two places.
+    #[error("contradicts {first}: a line has one of capture, dahdi and audiosocket; remove one")]
+    TwoSources {
+        /// The other key.
+        first: &'static str,
+    },
+    /// A key of another kind of line.
+    #[error("is only for {to}; remove it")]
+    BelongsTo {
+        /// Which kind, in words.
+        to: &'static str,
+    },
+    /// A sound card has no hook.
+    #[error(
+        "\"hook\" needs call signals, and a sound card has none; use \"always\", \"vox\" or \
+         \"api\""
+    )]
+    HookOfSoundCard,
+    /// A connection is a call.
+    #[error(
+        "a connection is a call from its beginning to its end: use \"hook\" to record every call, \
+         or \"api\" to record by command"
+    )]
+    CallsOnly,
+    /// A telephone channel has one rate.
+    #[error("{rate} is not the rate of a telephone channel, which is 8000; remove it")]
+    ChannelRate {
+        /// `rate`
+        rate: u32,
+    },
+    /// A rate that the protocol has no kind for.
+    #[error(
+        "{rate} is no rate of AudioSocket; use 8000, 12000, 16000, 24000, 32000, 44100 or 48000"
+    )]
+    SocketRate {
+        /// `rate`
+        rate: u32,
+    },
+    /// What comes from a channel is one leg.
+    #[error(
+        "\"stereo\" is for sound cards: one leg comes from here, and recordings have both legs \
+         without it; remove it"
+    )]
+    ChannelIsMono,
+    /// An echo canceller of a strange length.
+    #[error("{0} is not a power of two from 32 to 1024; 0 switches the echo canceller off")]
+    EchoTaps(u32),
+    /// No country's tones.
+    #[error("there is no tone zone '{zone}'; known: {known}")]
+    NoSuchZone {
+        /// `tone_zone`
+        zone: String,
+        /// All that there are.
+        known: String,
+    },
+    /// A block that the driver refuses.
+    #[error("{period} is above {most}, the longest block of a telephone channel")]
+    BlockTooLong {
+        /// `period_ms`
+        period: u64,
+        /// The most.
+        most: u64,
+    },
+    /// More buffer than the driver has.
+    #[error(
+        "{buffer} is above {most}, the most that a telephone channel can hold with period_ms = \
+         {period} (32 blocks and 4096 ms); raise that or lower this"
+    )]
+    TooManyBlocks {
+        /// `buffer_ms`
+        buffer: u64,
+        /// `period_ms`
+        period: u64,
+        /// The most.
+        most: u64,
+    },
+    /// Two lines on one channel.
+    #[error("channel {channel} is also used at {other}; a channel can be one line only")]
+    ChannelTwice {
+        /// The channel.
+        channel: u32,
+        /// The other use.
+        other: Place,
+    },
+    /// Two listeners at one address.
+    #[error("{address} is listened on at {other} already; give each its own port")]
+    AddressTaken {
+        /// The other address.
+        address: std::net::SocketAddr,
+        /// Where it stands.
+        other: Place,
+    },
+    /// A name that has no room for a number.
+    #[error(
+        "numbered, the name '{name}' is longer than 64 characters, the most of a line's name; \
+         shorten it"
+    )]
+    NameTooLong {
+        /// The longest name.
+        name: String,
+    },
+    /// Too many lines, ranges counted out.
+    #[error("with this table there are more than {most} lines, the most there may be")]
+    TooManyLines {
+        /// The most.
+        most: usize,
+    },
     /// A stereo capture and a second PCM.
     #[error(
         "contradicts channels = \"stereo\": either one stereo PCM holds both legs, or two mono \

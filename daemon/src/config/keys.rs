@@ -179,6 +179,7 @@ const CHANNEL: &[Key] = &[
     optional("hangup_tones", Kind::Bool),
     optional("tone_zone", Kind::Text(ZONE)),
     optional("ring_timeout_ms", Kind::Integer(1_000, 60_000)),
+    optional("answer_after_rings", Kind::Integer(0, 20)),
     optional(
         "tap",
         Kind::Choice(&["auto", "mirror", "monitor", "parallel"]),

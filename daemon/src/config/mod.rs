@@ -65,6 +65,8 @@ impl Origin {
 pub struct Loaded {
     /// The values in force. All paths in it are absolute.
     pub config: Config,
+    /// Its lines as the tables stand, before ranges of channels became lines of their own.
+    pub tables: Vec<schema::Line>,
     /// The files they came from, in the order of reading; empty when only defaults hold.
     pub files: Vec<PathBuf>,
     /// Where to read them again.
@@ -86,7 +88,7 @@ pub fn load(origin: &Origin) -> Result<Loaded, LoadError> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `access`,
-    /// `convert`, `fetch`, `speech`, `line`.
+    /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `dahdi`, `audiosocket`, `line`.
     pub sections: Vec<&'static str>,
 }
 
@@ -108,6 +110,8 @@ impl Changes {
             ("speech", differs(&old.speech, &new.speech)),
             ("webhooks", differs(&old.webhooks, &new.webhooks)),
             ("admin", differs(&old.admin, &new.admin)),
+            ("dahdi", differs(&old.dahdi, &new.dahdi)),
+            ("audiosocket", differs(&old.audiosocket, &new.audiosocket)),
             ("line", differs(&old.lines, &new.lines)),
         ];
         let changed = sections.into_iter().filter(|(_, differs)| *differs);
@@ -138,8 +142,9 @@ fn load_with(
     layers.push(layer::from_environment(environment, &mut problems));
     let config = merge(&layers, &mut problems);
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded {
+        Some((config, tables)) if problems.is_empty() => Ok(Loaded {
             config,
+            tables,
             files,
             origin: origin.clone(),
         }),
@@ -147,8 +152,9 @@ fn load_with(
     }
 }
 
-/// Merges layers whose single values are in order, and applies the rules between them.
-fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
+/// Merges layers whose single values are in order, and applies the rules between them. Gives the
+/// configuration, and its lines as their tables stand.
+fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<(Config, Vec<schema::Line>)> {
     let mut places = BTreeMap::new();
     let mut lines: Vec<LineTable> = Vec::new();
     let mut builder = config::Config::builder();
@@ -166,8 +172,11 @@ fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
     {
         Ok(mut config) => {
             rules::check(&config, &places, &lines, problems);
-            config.lines = config.lines.iter().flat_map(schema::Line::expand).collect();
-            Some(config)
+            let tables = std::mem::take(&mut config.lines);
+            if problems.is_empty() {
+                config.lines = tables.iter().flat_map(schema::Line::expand).collect();
+            }
+            Some((config, tables))
         }
         Err(error) => {
             // With a problem known already, this is its echo.

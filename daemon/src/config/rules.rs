@@ -12,6 +12,8 @@ use super::fault::{Fault, Place, Problem, Rule};
 use super::layer::LineTable;
 use super::schema::{Access, Admin, Config, Http, Line, Speech};
 
+mod telephony;
+
 /// alsa-lib's PCM that is no device: any number of lines may use it.
 const NULL_PCM: &str = "null";
 
@@ -45,11 +47,17 @@ pub(super) fn check(
     let mut names = HashMap::new();
     let mut captures = HashMap::new();
     let mut playbacks = HashMap::new();
+    let mut taken = rules.taken_by_http(&config.http);
     for (line, table) in config.lines.iter().zip(lines) {
+        rules.source(line, table, &mut taken);
         rules.line(line, table, config.realtime.ring_ms);
         let place = table.place_of("name");
-        if let Some(other) = names.insert(line.name.clone(), place.clone()) {
-            let name = line.name.to_string();
+        let taken = line.expand().into_iter().find_map(|line| {
+            let other = names.insert(line.name.clone(), place.clone())?;
+            Some((line.name, other))
+        });
+        if let Some((name, other)) = taken {
+            let name = name.to_string();
             rules.blame(place, "line.name", Rule::LineTwice { name, other });
         }
         rules.pcm(&mut captures, "capture", line.capture.as_ref(), table);

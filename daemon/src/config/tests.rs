@@ -9,6 +9,7 @@ use super::schema::{Config, StorageIo, Trigger};
 use super::*;
 
 mod bad;
+mod telephony;
 
 const REFERENCE: &str = include_str!("../../../packaging/callreel.toml");
 
@@ -19,6 +20,10 @@ fn load_text(text: &str) -> Result<Config, String> {
 }
 
 fn load_files(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Config, String> {
+    load_all(files, environment).map(|loaded| loaded.config)
+}
+
+fn load_all(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Loaded, String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::create_dir(folder.path().join("conf.d")).expect("conf.d");
     for (name, text) in files {
@@ -29,9 +34,7 @@ fn load_files(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Co
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let base = format!("{}/", folder.path().display());
-    load_with(&origin, environment)
-        .map(|loaded| loaded.config)
-        .map_err(|error| error.to_string().replace(&base, ""))
+    load_with(&origin, environment).map_err(|error| error.to_string().replace(&base, ""))
 }
 
 #[test]
@@ -129,7 +132,7 @@ fn all_problems_of_all_layers_are_told_at_once() {
     for part in [
         "callreel.toml:2: http.workers",
         "callreel.toml:3: http.port",
-        "conf.d/10-line.toml:1: line.capture: is missing",
+        "conf.d/10-line.toml:1: line.tenant: is missing",
         "conf.d/30-line.toml:2: line.name: 'a' is also the name of the line at conf.d/20",
         "environment variable CALLREEL__LOG__LEVEL: log.level",
         "environment variable CALLREEL__NO__SUCH: no.such: unknown key",
@@ -236,12 +239,14 @@ fn the_reference_file_shows_every_key_with_its_default() {
     let mut problems = Vec::new();
     let layer = layer::from_toml(Path::new("ref"), &text, Path::new("/"), &mut problems);
     assert!(problems.is_empty(), "{problems:?}");
-    let line = &layer.lines[0];
     let mut missing = Vec::new();
     let mut look = |path: &str| {
-        let within_line = path
-            .strip_prefix("line.")
-            .map(|rest| line.places.contains_key(rest));
+        let within_line = path.strip_prefix("line.").map(|rest| {
+            layer
+                .lines
+                .iter()
+                .any(|line| line.places.contains_key(rest))
+        });
         if !within_line.unwrap_or_else(|| layer.places.contains_key(path)) {
             missing.push(path.to_owned());
         }
@@ -252,7 +257,9 @@ fn the_reference_file_shows_every_key_with_its_default() {
         "the reference file does not show {missing:?}"
     );
     let shown = "rate period_ms buffer_ms rotate_s min_length_ms max_length_s pre_roll_ms channels \
-                 encoding start_dbfs stop_dbfs attack_ms hang_ms";
+                 encoding start_dbfs stop_dbfs attack_ms hang_ms law rx_gain_db tx_gain_db \
+                 echo_taps caller_id_wait_ms hangup_tones tone_zone ring_timeout_ms \
+                 answer_after_rings off_hook_volts silent_after_s active_after_s";
     let keep = |row: &&str| {
         !shown
             .split_whitespace()
@@ -324,7 +331,11 @@ fn the_table_of_keys_and_the_schema_name_the_same_keys() {
         ("speech", "[speech]\nzz = 1"),
         ("webhooks", "[webhooks]\nzz = 1"),
         ("admin", "[admin]\nzz = 1"),
+        ("dahdi", "[dahdi]\nzz = 1"),
+        ("audiosocket", "[audiosocket]\nzz = 1"),
         ("line", "[[line]]\nzz = 1"),
+        ("line.channel", "[[line]]\n[line.channel]\nzz = 1"),
+        ("line.watch", "[[line]]\n[line.watch]\nzz = 1"),
         ("line.vox", "[[line]]\n[line.vox]\nzz = 1"),
     ];
     for (path, text) in tables {
@@ -355,8 +366,12 @@ fn changes_are_told_by_section() {
     new.convert.workers = 2;
     new.fetch.allow = vec!["10.0.0.0/8".parse().unwrap()];
     new.speech.voice = "es".into();
+    new.dahdi.folder = "/dev/other".into();
+    new.audiosocket.allow.clear();
     let sections = Changes::between(&old, &new).sections;
-    assert_eq!(sections, ["access", "convert", "fetch", "speech"]);
+    let telephony = ["dahdi", "audiosocket"];
+    assert_eq!(sections[..4], ["access", "convert", "fetch", "speech"]);
+    assert_eq!(sections[4..], telephony);
 }
 
 #[test]

@@ -227,7 +227,7 @@ impl From<OpenCallError> for Refusal {
     fn from(error: OpenCallError) -> Self {
         let (code, hint) = match error {
             OpenCallError::NoLine(_) => (ErrorCode::NotFound, "; 'callreel lines' lists them"),
-            OpenCallError::NotApi(_) => (ErrorCode::Conflict, ""),
+            OpenCallError::NotApi(_) | OpenCallError::InwardOnly(_) => (ErrorCode::Conflict, ""),
             OpenCallError::Busy { .. } => {
                 (ErrorCode::Conflict, "; 'callreel calls hangup' ends it")
             }

@@ -13,7 +13,7 @@ use storage::record::{
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::wire;
+use super::{telephony, wire};
 use crate::engine::{CallSnapshot, EngineTotals, LineSnapshot};
 use crate::logging::rfc3339;
 
@@ -57,6 +57,8 @@ pub(super) fn line(line: LineSnapshot) -> wire::Line {
         recid: line.recording.map(|id| id.to_string()),
         playback: line.playback,
         session_uuid: line.session,
+        channel: line.channel.map(telephony::channel),
+        alarms: telephony::owned(&line.alarms),
     }
 }
 

@@ -6,6 +6,8 @@ use super::recordings::{self, Wanted};
 use super::serve::{Desk, blocking};
 use super::wire::{Items, LineCounts, StartRecording, Status, StopRecording};
 use super::{calls, tenants, webhooks};
+use crate::engine::LineSnapshot;
+use crate::engine::telephony::ChannelFacts;
 use crate::logging::rfc3339;
 
 pub(super) async fn status(desk: &Desk) -> Result<Answer, Refusal> {
@@ -48,12 +50,18 @@ pub(super) async fn status(desk: &Desk) -> Result<Answer, Refusal> {
             total: lines.len(),
             running: in_state("running"),
             lost: in_state("lost"),
+            alarms: lines.iter().filter(|line| has_alarm(line)).count(),
         },
         calls: app.engine.calls().len(),
         sessions: calls::counts(desk),
         webhooks,
         totals: convert::totals(app.engine.totals()),
     })
+}
+
+fn has_alarm(line: &LineSnapshot) -> bool {
+    let of_channel = |channel: &ChannelFacts| !channel.alarms.is_empty();
+    !line.alarms.is_empty() || line.channel.as_ref().is_some_and(of_channel)
 }
 
 pub(super) fn lines(desk: &Desk) -> Result<Answer, Refusal> {

@@ -24,6 +24,7 @@ mod recordings;
 mod route;
 mod serve;
 mod socket;
+mod telephony;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;

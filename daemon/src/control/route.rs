@@ -16,6 +16,7 @@ use crate::engine::session::command::CommandKind;
 pub(super) enum Route {
     Status,
     Lines,
+    Spans,
     Calls,
     OpenCall,
     Call(Uuid),
@@ -80,6 +81,7 @@ impl Route {
         let choices: Vec<(Method, Self)> = match parts.as_slice() {
             ["status"] => vec![(Method::GET, Self::Status)],
             ["lines"] => vec![(Method::GET, Self::Lines)],
+            ["spans"] => vec![(Method::GET, Self::Spans)],
             ["calls", ..] => Self::of_calls(&parts)?,
             ["apps" | "webhooks", ..] => Self::of_applications(&parts)?,
             ["tenants"] => vec![

@@ -25,8 +25,8 @@ use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
 use super::{
-    ReloadHook, calls, events, import, jobs, keys, lines, prompts, recordings, tenants, users,
-    webhooks,
+    ReloadHook, calls, events, import, jobs, keys, lines, prompts, recordings, telephony, tenants,
+    users, webhooks,
 };
 use crate::app::App;
 use crate::http::wire::session_commands::COMMAND_BODY_BYTES;
@@ -172,6 +172,7 @@ async fn dispatch(
     match route {
         Route::Status => lines::status(&desk).await,
         Route::Lines => lines::lines(&desk),
+        Route::Spans => telephony::spans(&desk),
         Route::Calls => calls::list(&desk, query).await,
         Route::OpenCall => calls::open(&desk, body(request).await?).await,
         Route::Call(uuid) => calls::show(&desk, uuid).await,

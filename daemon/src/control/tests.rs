@@ -67,11 +67,10 @@ impl Rig {
         };
         let opened = StorageHandle::open(options, clock.clone());
         let (storage, seed, _) = opened.expect("a store");
-        let realtime = &config.realtime;
         let lines = lines.iter().map(|line| line_of(line, &storage)).collect();
         let (news, _) = tokio::sync::mpsc::channel(1);
         let time = clock.clone();
-        let engine = Engine::start(lines, realtime, storage.clone(), seed, io, time, news);
+        let engine = Engine::start(lines, &config, storage.clone(), seed, io, time, news);
         let engine = engine.expect("an engine");
         let fetcher = crate::engine::fetch::Fetcher::new(config.fetch.clone());
         let app = App {

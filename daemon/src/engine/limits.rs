@@ -76,6 +76,18 @@ pub(super) const PLAYED_NUDGE: Millis = Millis(6);
 /// later than it arrives it hears the caller: the echo must not come before what it is of.
 pub(super) const PLAYED_LEAD: Millis = Millis(10);
 
+/// Orders of a channel that its real-time thread has no room for; with more, the oldest is dropped.
+pub(super) const CHANNEL_ORDERS_WAITING: usize = 64;
+
+/// Changes of a tapped channel's hook that wait for its line; more are told later.
+pub(super) const TAP_HOOKS_MAX: usize = 64;
+
+/// How often the hooks of tapped channels are looked at, and what listeners told is heard.
+pub(super) const HOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often spans are looked at.
+pub(super) const SPANS_EVERY: Duration = Duration::from_secs(1);
+
 /// News of a line that wait for the exchange. With more, digits are lost, and said to be.
 pub(super) const LINE_NEWS_MAX: usize = 256;
 
@@ -88,6 +100,41 @@ const _: () = assert!(
     MASK_DELAY.0 >= 500 + 2 * 40 + DIGIT_KNOWN_AFTER.0,
     "a joined pause (MaskGuard) has not gone out when the next digit is known"
 );
+
+/// How long a caller's number is remembered that came before its ring, or after the last one.
+pub(super) const CALLER_ID_KEPT: Duration = Duration::from_secs(10);
+
+/// The rest of a telephone line on hook before it is seized again: the driver's disconnect takes
+/// 0.8 s, and the exchange must see it.
+pub(super) const REST: Duration = Duration::from_secs(1);
+
+/// When an on-hook that the driver refused is tried again, and how often.
+pub(super) const ON_HOOK_RETRY: Duration = Duration::from_secs(1);
+/// See [`ON_HOOK_RETRY`].
+pub(super) const ON_HOOK_TRIES: u32 = 3;
+
+/// A reversal of the battery so soon after an answer belongs to it.
+pub(super) const REVERSAL_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a telephone is rung, or the far end of a trunk is waited for: `NO_ANSWER`.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long dial tone is waited for before a number is dialled all the same.
+pub(super) const DIAL_TONE_WITHIN: Duration = Duration::from_secs(3);
+
+/// The pause before a number is dialled where dial tone is not heard.
+pub(super) const DIAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long dialling takes at most, and each key of it; after that it counts as done.
+pub(super) const DIAL_WITHIN: Duration = Duration::from_secs(2);
+/// See [`DIAL_WITHIN`]. A pause of the number takes half a second.
+pub(super) const DIAL_EACH: Duration = Duration::from_millis(600);
+
+/// A ring so soon after we seized a line was there before: glare.
+pub(super) const GLARE_WITHIN: Duration = Duration::from_secs(2);
+
+/// A tone so soon after dialling says how the call went; a later one that somebody hung up.
+pub(super) const OUTCOME_WITHIN: Duration = Duration::from_secs(60);
 
 /// The recorder or a capture thread that made no progress for this long is stuck: the watchdog is
 /// no longer fed and `/readyz` says so.

@@ -8,15 +8,21 @@
 
 mod begin;
 mod core;
+mod ears;
 mod hearing;
 mod mask;
+mod names;
+mod odd;
 mod orders;
 mod pace;
 mod played;
+mod presses;
+mod signalled;
 mod take;
 mod teller;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +36,10 @@ use storage::ids::{Number, RecordingId};
 use storage::record::{EndCause, RecordingFacts};
 use storage::recorder::{BeginError, Recorder};
 
+pub(crate) use self::names::PeerNames;
+pub(crate) use self::odd::Odd;
 pub(crate) use self::played::Played;
+pub(crate) use self::signalled::{TapHook, Wires};
 pub(crate) use self::teller::Teller;
 
 use super::calls::link::{LineOrder, TakeEnd};
@@ -42,6 +51,7 @@ use super::recorder::Totals;
 use self::begin::Wish;
 use self::core::Core;
 use self::pace::Pace;
+use self::signalled::Signals;
 
 /// What a line needs of its surroundings while it works.
 pub(crate) struct Surroundings<'a> {
@@ -55,7 +65,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// Who talks to whom, as far as it is known when a recording begins.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parties {
     pub(crate) from: Option<Number>,
     pub(crate) to: Option<Number>,
@@ -97,6 +107,14 @@ impl Line {
         Self { inputs, core }
     }
 
+    /// The line of a channel with signals.
+    pub(crate) fn with_signals(mut self, wires: Wires) -> Self {
+        let live = self.core.live.clone();
+        let signals = Signals::new(&live.config, &live, wires);
+        self.core.signals = Some(Box::new(signals));
+        self
+    }
+
     pub(crate) fn live(&self) -> &LineLive {
         &self.core.live
     }
@@ -116,12 +134,27 @@ impl Line {
         self.core.has_call()
     }
 
+    /// Whether it should be drained between ticks: there is a call on it, or its channel has
+    /// signalled something.
+    pub(crate) fn is_urgent(&mut self) -> bool {
+        let signals = self.core.signals.as_mut();
+        self.core.call.is_some() || signals.is_some_and(|signals| signals.is_waiting())
+    }
+
+    /// Whether its channel may signal something.
+    pub(crate) const fn has_signals(&self) -> bool {
+        self.core.signals.is_some()
+    }
+
     /// Takes everything the devices brought since the last call.
     pub(crate) fn drain(&mut self, to: &mut Surroundings<'_>) {
         let core = &mut self.core;
         match &mut self.inputs {
             Inputs::One(stream) => loop {
                 core.set_backlog(stream.blocks.len());
+                if let Some(at) = stream.blocks.peek().map(|block| block.position) {
+                    core.heed_until(at, to);
+                }
                 if stream
                     .blocks
                     .pop_with(|block| core.block(block, to))
@@ -224,10 +257,12 @@ impl Duplex {
         };
         played.absorb();
         pace.pass(to.now);
-        while let Some(frames) = caller.blocks.peek().map(length) {
+        let next = |block: &Block| (block.position, length(block));
+        while let Some((place, frames)) = caller.blocks.peek().map(next) {
             if frames > pace.due() {
                 break;
             }
+            core.heed_until(place, to);
             let waiting = pace.due().0 / frames.0.max(1);
             let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
             core.set_backlog(caller.blocks.len().min(waiting));

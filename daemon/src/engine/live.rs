@@ -2,19 +2,22 @@
 //! anyone reads, without a lock on the recorder's path.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audio_io::capture::{CaptureStats, DeviceState};
+use audio_io::channel::ChannelStats;
 use audio_io::format::StreamFormat;
 use audio_io::playout::PlayoutStats;
 use audio_io::port::OpenError;
-use audio_io::units::{CentiDbfs, Frames};
+use audio_io::units::{CentiDbfs, Frames, Millis};
 use storage::ids::TenantId;
 use storage::record::RecordingFacts;
 use uuid::Uuid;
 
+use super::line::Odd;
+use super::telephony::{ChannelFacts, RingToAnswer, alarm_words};
 use super::{CallSnapshot, LineSnapshot};
-use crate::config::schema::Line;
+use crate::config::schema::{Line, Source};
 
 const LEGS_MAX: usize = 2;
 
@@ -37,6 +40,21 @@ pub(crate) struct LineLive {
     slipped: AtomicU64,
     open: Mutex<Option<RecordingFacts>>,
     session: Mutex<Option<Uuid>>,
+    channel: Option<Arc<ChannelStats>>,
+    /// Its span's number; 0 while that is not known.
+    span: AtomicU32,
+    shown: Mutex<Shown>,
+    silent: AtomicBool,
+    active: AtomicBool,
+    odd_total: AtomicU64,
+}
+
+/// What a telephone line shows of its calls.
+#[derive(Debug, Default)]
+struct Shown {
+    signalling: Option<&'static str>,
+    phase: Option<&'static str>,
+    ring_to_answer: RingToAnswer,
 }
 
 impl LineLive {
@@ -62,7 +80,68 @@ impl LineLive {
             slipped: AtomicU64::new(0),
             open: Mutex::new(None),
             session: Mutex::new(None),
+            channel: None,
+            span: AtomicU32::new(0),
+            shown: Mutex::default(),
+            silent: AtomicBool::new(false),
+            active: AtomicBool::new(false),
+            odd_total: AtomicU64::new(0),
         }
+    }
+
+    /// The line of a telephone channel.
+    pub(crate) fn with_channel(mut self, stats: Arc<ChannelStats>) -> Self {
+        self.channel = Some(stats);
+        self
+    }
+
+    /// The number of its DAHDI channel.
+    pub(crate) fn channel_number(&self) -> Option<u32> {
+        match self.config.source() {
+            Source::Dahdi { channel, .. } => Some(channel),
+            Source::Alsa { .. } | Source::AudioSocket { .. } => None,
+        }
+    }
+
+    pub(crate) fn set_span(&self, number: u32) {
+        self.span.store(number, Ordering::Relaxed);
+    }
+
+    pub(crate) fn span(&self) -> Option<u32> {
+        Some(self.span.load(Ordering::Relaxed)).filter(|span| *span > 0)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_signalling(&self, word: &'static str) {
+        self.shown().signalling = Some(word);
+    }
+
+    pub(crate) fn set_phase(&self, phase: &'static str) {
+        self.shown().phase = Some(phase);
+    }
+
+    pub(crate) fn add_ring_to_answer(&self, length: Millis) {
+        self.shown().ring_to_answer.add(length.0);
+    }
+
+    /// Shows what is odd about the line, and counts what was not odd before.
+    pub(crate) fn set_odd(&self, odd: Odd, before: Odd) {
+        let raised = |is: bool, was: bool| u64::from(is && !was);
+        let raised = raised(odd.silent, before.silent) + raised(odd.active, before.active);
+        self.odd_total.fetch_add(raised, Ordering::Relaxed);
+        self.silent.store(odd.silent, Ordering::Relaxed);
+        self.active.store(odd.active, Ordering::Relaxed);
+    }
+
+    fn alarms(&self) -> Vec<&'static str> {
+        let flags = [(&self.silent, "silent"), (&self.active, "active")];
+        let raised = flags
+            .into_iter()
+            .filter(|(flag, _)| flag.load(Ordering::Relaxed));
+        raised.map(|(_, word)| word).collect()
     }
 
     pub(crate) fn set_level(&self, leg: usize, rms: CentiDbfs, peak: CentiDbfs) {
@@ -203,7 +282,45 @@ impl LineLive {
                 .as_ref()
                 .map_or(0, |device| device.underruns.load(Ordering::Relaxed)),
             session: *self.session.lock().unwrap_or_else(PoisonError::into_inner),
+            channel: self.channel(),
+            alarms: self.alarms(),
+            alarms_total: self.odd_total.load(Ordering::Relaxed),
         }
+    }
+
+    fn channel(&self) -> Option<ChannelFacts> {
+        let facts = match self.config.source() {
+            Source::Alsa { .. } => return None,
+            Source::Dahdi { channel, role } => ChannelFacts {
+                number: Some(channel),
+                role: Some(role),
+                ..ChannelFacts::default()
+            },
+            Source::AudioSocket { listen } => ChannelFacts {
+                listen: Some(listen),
+                ..ChannelFacts::default()
+            },
+        };
+        let shown = self.shown();
+        let facts = ChannelFacts {
+            span: self.span(),
+            signalling: shown.signalling,
+            phase: shown.phase,
+            ring_to_answer: shown.ring_to_answer,
+            ..facts
+        };
+        let Some(stats) = &self.channel else {
+            return Some(facts);
+        };
+        Some(ChannelFacts {
+            off_hook: stats.off_hook.load(Ordering::Relaxed) != 0,
+            alarms: alarm_words(stats.alarm_bits.load(Ordering::Relaxed)),
+            events: stats.events.load(Ordering::Relaxed),
+            alarms_total: stats.alarms.load(Ordering::Relaxed),
+            slips: stats.slips.load(Ordering::Relaxed),
+            refused: stats.refused.load(Ordering::Relaxed),
+            ..facts
+        })
     }
 
     /// The call in progress, if there is one.

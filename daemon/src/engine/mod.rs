@@ -12,7 +12,10 @@
 //! What is not here: how sound is read (`audio-io`), how it is written (`storage`), and every
 //! protocol (`http`, `control`).
 
+mod assemble;
 pub mod calls;
+mod captures;
+mod channels;
 pub mod fetch;
 mod heartbeat;
 mod legs;
@@ -24,8 +27,11 @@ mod preroll;
 pub mod prompts;
 mod recorder;
 pub mod session;
+mod signalling;
 pub(crate) mod sound_file;
+mod spans;
 mod speakers;
+pub mod telephony;
 pub mod transcode;
 mod trigger;
 pub mod webhook;
@@ -45,6 +51,8 @@ use self::calls::link::{LineNumber, LineOrder};
 use self::heartbeat::Heartbeat;
 use self::live::LineLive;
 use self::recorder::{Command, Totals};
+use self::spans::Seen;
+use self::telephony::{ChannelFacts, ListenerFacts, SpanFacts};
 use crate::config::schema::Trigger;
 
 /// The only door to lines and calls. Cheap to clone.
@@ -59,6 +67,7 @@ struct Inner {
     commands: mpsc::Sender<Command>,
     totals: Arc<Totals>,
     heartbeat: Arc<Heartbeat>,
+    seen: Arc<Seen>,
 }
 
 /// A line as it stands now.
@@ -116,6 +125,12 @@ pub struct LineSnapshot {
     pub playback_underruns: u64,
     /// The call on it.
     pub session: Option<uuid::Uuid>,
+    /// Its telephone channel or AudioSocket; none of a sound card.
+    pub channel: Option<ChannelFacts>,
+    /// What `[line.watch]` found: `silent`, `active`.
+    pub alarms: Vec<&'static str>,
+    /// Times that one of them was raised.
+    pub alarms_total: u64,
 }
 
 /// A call in progress.
@@ -198,6 +213,18 @@ impl EngineHandle {
             .iter()
             .map(|line| line.snapshot())
             .collect()
+    }
+
+    /// Every span of telephone cards, as it was seen last.
+    #[must_use]
+    pub fn spans(&self) -> Vec<SpanFacts> {
+        self.inner.seen.spans()
+    }
+
+    /// Every listener for AudioSocket connections.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerFacts> {
+        self.inner.seen.listeners()
     }
 
     /// Every call in progress.

@@ -1,35 +1,48 @@
 //! Starting and stopping the engine: devices, threads, and the handle that everyone else holds.
-//! What plays is opened in `speakers.rs`.
+//! What is opened for a line is in `captures.rs`, `channels.rs` and `speakers.rs`; how it becomes
+//! one, in `assemble.rs`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use audio_io::alsa::AlsaCapture;
-use audio_io::capture::{CaptureSource, CaptureStream, CaptureThread, RealtimeOptions};
+use audio_io::capture::RealtimeOptions;
 use audio_io::clock::Clock;
-use audio_io::format::{Channels, StreamFormat};
+use audio_io::player::PlayerEvent;
 use storage::handle::{IoChoice, RecorderSeed, StorageHandle};
 use storage::ids::TenantId;
 use tokio::sync::mpsc;
 
-use super::calls::link::{LineNumber, News, Players};
+use super::assemble::{Assembly, Opened};
+use super::calls::link::{News, Players};
+use super::captures::Captures;
+use super::channels::Channels;
 use super::heartbeat::Heartbeat;
-use super::legs::Pairing;
-use super::limits::{COMMANDS_MAX, DEVICES_PER_THREAD_MAX};
-use super::line::{Duplex, Inputs, Line, Played, Teller};
-use super::live::LineLive;
+use super::limits::{COMMANDS_MAX, PLAYER_EVENTS_MAX};
+use super::line::Line;
 use super::recorder::{Command, Parts, Totals, record};
-use super::speakers::{Speaker, Speakers};
+use super::spans::{Lookout, Seen, SpanOf, Views};
+use super::speakers::Speakers;
+use super::telephony::ListenerFacts;
 use super::{EngineHandle, Inner};
 use crate::config::schema;
 
 /// The running engine: its real-time threads and the recorder thread.
 pub struct Engine {
     handle: EngineHandle,
-    /// Stops before the recorder does, so that the last blocks are still drained.
-    captures: Vec<CaptureThread>,
+    /// Stop before the recorder does, so that the last blocks are still drained.
+    devices: Devices,
     recorder: Option<JoinHandle<()>>,
+    players: Players,
+    lookout: Lookout,
+}
+
+/// Everything that sound comes from and goes to.
+struct Devices {
+    captures: Captures,
+    channels: Channels,
     speakers: Speakers,
 }
 
@@ -40,10 +53,25 @@ pub enum EngineOpenError {
     #[error("cannot start thread {name}: {source}")]
     Thread {
         /// The thread's name.
-        name: &'static str,
+        name: String,
         /// Why.
         source: std::io::Error,
     },
+    /// An address for AudioSocket cannot be had.
+    #[error("cannot listen on {address} for AudioSocket (`audiosocket` of a [[line]]): {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl EngineOpenError {
+    pub(super) fn thread(name: &str, source: std::io::Error) -> Self {
+        let name = name.to_owned();
+        Self::Thread { name, source }
+    }
 }
 
 /// A line with its tenant looked up.
@@ -59,37 +87,37 @@ impl Engine {
     /// What happens in calls goes to `news`; nothing here waits for its receiver.
     ///
     /// # Errors
-    /// [`EngineOpenError`] when the system refuses a thread.
+    /// [`EngineOpenError`] when the system refuses a thread, or an address that is listened at.
     pub(crate) fn start(
         lines: Vec<LineToOpen>,
-        realtime: &schema::Realtime,
+        config: &schema::Config,
         storage: StorageHandle,
         seed: RecorderSeed,
         io: IoChoice,
         clock: Arc<dyn Clock>,
         news: mpsc::Sender<News>,
     ) -> Result<Self, EngineOpenError> {
-        let options = RealtimeOptions {
-            priority: (realtime.priority > 0).then_some(realtime.priority),
-            lock_memory: realtime.lock_memory,
-            ring_ms: realtime.ring_ms,
+        let (events, told) = sync_channel(PLAYER_EVENTS_MAX);
+        let (mut devices, opened) = Devices::open(&lines, config, &events, &clock)?;
+        let Assembly {
+            lines,
+            controls,
+            taps,
+        } = Assembly::of(lines, opened, &news);
+        let views = Views {
+            folder: config.dahdi.folder.clone(),
+            taps,
+            lines: lines
+                .iter()
+                .map(Line::shared)
+                .filter(|line| line.channel_number().is_some())
+                .collect(),
+            listeners: devices.take_listeners(),
         };
-        let (captures, mut streams) = capture_all(&lines, &options, &clock)?;
-        let (speakers, opened) = Speakers::open(&lines, &options, &clock)?;
-        let lines: Vec<Line> = (0..)
-            .map(LineNumber)
-            .zip(lines.into_iter().zip(opened))
-            .filter_map(|(number, (line, speaker))| {
-                let teller = Teller::new(number, news.clone());
-                assemble(line, &mut streams, speaker, teller)
-            })
-            .collect();
-        let wakeups: Vec<Arc<AtomicU64>> = captures
-            .iter()
-            .map(CaptureThread::wakeup_counter)
-            .chain(speakers.wakeup_counters())
-            .collect();
-        let heartbeat = Arc::new(Heartbeat::new(clock.clone(), wakeups));
+        let seen = Arc::new(Seen::default());
+        let lookout = Lookout::start(views, seen.clone())
+            .map_err(|source| EngineOpenError::thread("telephony", source))?;
+        let heartbeat = Arc::new(Heartbeat::new(clock.clone(), devices.wakeup_counters()));
         let totals = Arc::new(Totals::default());
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let handle = EngineHandle {
@@ -99,6 +127,7 @@ impl Engine {
                 commands,
                 totals: totals.clone(),
                 heartbeat: heartbeat.clone(),
+                seen,
             }),
         };
         let parts = Parts {
@@ -112,9 +141,13 @@ impl Engine {
         let recorder = spawn_recorder(seed, io, parts)?;
         Ok(Self {
             handle,
-            captures,
+            devices,
             recorder: Some(recorder),
-            speakers,
+            players: Players {
+                controls,
+                events: told,
+            },
+            lookout,
         })
     }
 
@@ -126,7 +159,11 @@ impl Engine {
 
     /// The players of all lines; once. Later there are none.
     pub(crate) fn take_players(&mut self) -> Players {
-        self.speakers.take_players()
+        let nothing = Players {
+            controls: Vec::new(),
+            events: silent(),
+        };
+        std::mem::replace(&mut self.players, nothing)
     }
 
     /// Ends and seals every open recording, then stops all threads. Who listens to what players
@@ -139,9 +176,81 @@ impl Engine {
         {
             log::error!("the recorder thread died; what it had open is repaired at the next start");
         }
-        drop(self.speakers);
-        drop(self.captures);
+        drop(self.lookout);
+        drop(self.devices);
     }
+}
+
+impl Devices {
+    /// Opens everything, and sorts it by lines.
+    fn open(
+        lines: &[LineToOpen],
+        config: &schema::Config,
+        events: &SyncSender<PlayerEvent>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(Self, Vec<Opened>), EngineOpenError> {
+        let realtime = &config.realtime;
+        let options = &RealtimeOptions {
+            priority: (realtime.priority > 0).then_some(realtime.priority),
+            lock_memory: realtime.lock_memory,
+            ring_ms: realtime.ring_ms,
+        };
+        let folder = &config.dahdi.folder;
+        let has_channels = lines.iter().any(|line| line.config.dahdi.is_some());
+        let span_of = &SpanOf::ask(folder, has_channels);
+        let (captures, legs) = Captures::open(lines, folder, span_of, options, clock)?;
+        let (channels, opened) = Channels::open(lines, config, span_of, events, options, clock)?;
+        let (speakers, players) = Speakers::open(lines, events, options, clock)?;
+        let by_line = legs.into_iter().zip(opened).zip(players);
+        let opened = by_line.map(|((legs, channel), speaker)| Opened {
+            legs,
+            channel,
+            speaker,
+        });
+        let opened = opened.collect();
+        let devices = Self {
+            captures,
+            channels,
+            speakers,
+        };
+        Ok((devices, opened))
+    }
+
+    fn wakeup_counters(&self) -> Vec<Arc<AtomicU64>> {
+        self.captures
+            .wakeup_counters()
+            .chain(self.channels.wakeup_counters())
+            .chain(self.speakers.wakeup_counters())
+            .collect()
+    }
+
+    /// What listeners tell, and what is known of them.
+    fn take_listeners(
+        &mut self,
+    ) -> Vec<(
+        ListenerFacts,
+        Receiver<audio_io::audiosocket::ListenerEvent>,
+    )> {
+        let listeners = self.channels.listeners.iter_mut();
+        listeners
+            .filter_map(|(listener, lines)| {
+                let facts = ListenerFacts {
+                    listen: listener.address(),
+                    lines: *lines,
+                    calls: 0,
+                    busy: 0,
+                    denied: 0,
+                    unidentified: 0,
+                };
+                Some((facts, listener.take_events()?))
+            })
+            .collect()
+    }
+}
+
+/// Events of nobody.
+fn silent() -> Receiver<PlayerEvent> {
+    sync_channel(1).1
 }
 
 fn spawn_recorder(
@@ -158,91 +267,5 @@ fn spawn_recorder(
     std::thread::Builder::new()
         .name(name.into())
         .spawn(run)
-        .map_err(|source| EngineOpenError::Thread { name, source })
-}
-
-/// One source a device, all lines in order; legs of one line follow each other.
-fn capture_all(
-    lines: &[LineToOpen],
-    options: &RealtimeOptions,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Vec<CaptureThread>, std::vec::IntoIter<CaptureStream>), EngineOpenError> {
-    let mut sources: Vec<CaptureSource> = lines
-        .iter()
-        .flat_map(|line| sources_of(&line.config))
-        .collect();
-    let (mut threads, mut streams) = (Vec::new(), Vec::new());
-    while !sources.is_empty() {
-        let rest = sources.split_off(sources.len().min(DEVICES_PER_THREAD_MAX));
-        let name = "capture";
-        let (thread, opened) = CaptureThread::spawn(name, sources, options.clone(), clock.clone())
-            .map_err(|source| EngineOpenError::Thread { name, source })?;
-        threads.push(thread);
-        streams.extend(opened);
-        sources = rest;
-    }
-    Ok((threads, streams.into_iter()))
-}
-
-fn sources_of(line: &schema::Line) -> Vec<CaptureSource> {
-    let two = line.capture_agent.is_some();
-    let channels = if two { Channels::Mono } else { line.channels };
-    let format = StreamFormat {
-        rate: line.rate,
-        encoding: line.encoding,
-        channels,
-    };
-    let pcms = line.capture.iter().chain(&line.capture_agent);
-    pcms.map(|pcm| CaptureSource {
-        label: format!("{} ({pcm})", line.name),
-        opener: AlsaCapture::opener(pcm, format, line.period_ms, line.buffer_ms),
-        format,
-    })
-    .collect()
-}
-
-/// Joins a line with its streams; `None` only if a stream is missing, which `capture_all` rules
-/// out.
-fn assemble(
-    line: LineToOpen,
-    streams: &mut std::vec::IntoIter<CaptureStream>,
-    speaker: Option<Speaker>,
-    teller: Teller,
-) -> Option<Line> {
-    let LineToOpen { config, tenant } = line;
-    let first = streams.next()?;
-    let second = if config.capture_agent.is_some() {
-        Some(streams.next()?)
-    } else {
-        None
-    };
-    let devices = std::iter::once(&first)
-        .chain(&second)
-        .map(|stream| stream.stats.clone());
-    let devices = devices.collect();
-    let channels = if second.is_some() || speaker.is_some() {
-        Channels::Stereo
-    } else {
-        config.channels
-    };
-    let format = StreamFormat {
-        rate: config.rate,
-        encoding: config.encoding,
-        channels,
-    };
-    let device = speaker.as_ref().map(|speaker| speaker.device.clone());
-    let live = Arc::new(LineLive::new(config, tenant, format, devices, device));
-    let inputs = match (second, speaker) {
-        (None, None) => Inputs::One(first),
-        (Some(second), _) => {
-            let pairing = Pairing::new(format.rate, format.encoding);
-            Inputs::Two(Box::new((first, second, pairing)))
-        }
-        (None, Some(speaker)) => {
-            let Speaker { control, tap, .. } = speaker;
-            let played = Played::new(format.rate, tap, control, first.stats.clone());
-            Inputs::Duplex(Box::new(Duplex::new(first, played)))
-        }
-    };
-    Some(Line::new(live, inputs, teller))
+        .map_err(|source| EngineOpenError::thread(name, source))
 }

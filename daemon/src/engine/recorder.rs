@@ -1,6 +1,7 @@
 //! The recorder thread: on each tick it drains every line's rings, obeys commands, starts what
 //! I/O is due and passes on what became of recordings. It waits for nothing but its next tick.
-//! Lines with a call are drained between ticks too, so that digits are told at once.
+//! Lines with a call, or whose channel has signalled something, are drained between ticks too, so
+//! that digits, rings and hang-ups are told at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -147,7 +148,8 @@ impl Run {
         let mut between = tokio::time::interval(CALL_TICK);
         between.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let calls = self.lines.iter().any(Line::has_call);
+            let signals = |line: &Line| line.has_call() || line.has_signals();
+            let often = self.lines.iter().any(signals);
             tokio::select! {
                 biased;
                 _ = ticks.tick() => {}
@@ -164,8 +166,8 @@ impl Run {
                     }
                     Some(Command::Shutdown) | None => return,
                 },
-                _ = between.tick(), if calls => {
-                    self.drain(Line::has_call);
+                _ = between.tick(), if often => {
+                    self.drain(Line::is_urgent);
                     continue;
                 }
             }
@@ -176,10 +178,12 @@ impl Run {
         }
     }
 
-    fn drain(&mut self, which: impl Fn(&Line) -> bool) {
+    fn drain(&mut self, which: impl Fn(&mut Line) -> bool) {
         let (lines, mut surroundings) = self.parts();
-        for line in lines.iter_mut().filter(|line| which(line)) {
-            line.drain(&mut surroundings);
+        for line in lines {
+            if which(line) {
+                line.drain(&mut surroundings);
+            }
         }
     }
 

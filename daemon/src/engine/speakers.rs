@@ -1,8 +1,9 @@
-//! The players of all lines that have `playback`, and the real-time threads that run them.
+//! The players of lines that play to sound cards, and the real-time threads that run them. Those
+//! of telephone lines run with their channels.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 
 use audio_io::alsa::AlsaPlayback;
 use audio_io::capture::RealtimeOptions;
@@ -14,15 +15,13 @@ use audio_io::player::{
 use audio_io::playout::PlayoutStats;
 use audio_io::ring::BlockConsumer;
 
-use super::calls::link::Players;
-use super::limits::{DEVICES_PER_THREAD_MAX, PLAYED_TAP, PLAYER_EVENTS_MAX};
+use super::limits::{DEVICES_PER_THREAD_MAX, PLAYED_TAP};
 use super::open::{EngineOpenError, LineToOpen};
 use crate::config::schema;
 
 /// Running players.
 pub(super) struct Speakers {
     threads: Vec<PlayerThread>,
-    players: Players,
 }
 
 /// What a line needs of its player.
@@ -33,14 +32,30 @@ pub(super) struct Speaker {
     pub(super) device: Arc<PlayoutStats>,
 }
 
+impl Speaker {
+    pub(super) fn of(stream: PlayerStream) -> Option<Self> {
+        let PlayerStream {
+            control,
+            tap,
+            device,
+        } = stream;
+        Some(Self {
+            control,
+            tap: tap?,
+            device,
+        })
+    }
+}
+
 impl Speakers {
-    /// Starts a player for each line that plays. What the lines need comes in their order.
+    /// Starts a player for each line that plays to a sound card. What the lines need comes in
+    /// their order.
     pub(super) fn open(
         lines: &[LineToOpen],
+        events: &SyncSender<PlayerEvent>,
         options: &RealtimeOptions,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Self, Vec<Option<Speaker>>), EngineOpenError> {
-        let (sender, events) = sync_channel(PLAYER_EVENTS_MAX);
         let mut wanted: Vec<PlayerLine> = (0..)
             .zip(lines)
             .filter_map(|(number, line)| player_line(number, &line.config))
@@ -48,41 +63,20 @@ impl Speakers {
         let (mut threads, mut streams) = (Vec::new(), Vec::new());
         while !wanted.is_empty() {
             let rest = wanted.split_off(wanted.len().min(DEVICES_PER_THREAD_MAX));
-            let (thread, opened) = spawn(wanted, &sender, options, clock)?;
+            let (thread, opened) = spawn(wanted, events, options, clock)?;
             threads.push(thread);
             streams.extend(opened);
             wanted = rest;
         }
         let mut streams = streams.into_iter();
-        let speakers: Vec<Option<Speaker>> = lines
+        let speakers = lines
             .iter()
             .map(|line| {
                 line.config.playback.as_ref()?;
-                let PlayerStream {
-                    control,
-                    tap,
-                    device,
-                } = streams.next()?;
-                Some(Speaker {
-                    control,
-                    tap: tap?,
-                    device,
-                })
+                Speaker::of(streams.next()?)
             })
             .collect();
-        let control = |speaker: &Option<Speaker>| Some(speaker.as_ref()?.control.clone());
-        let controls = speakers.iter().map(control).collect();
-        let players = Players { controls, events };
-        Ok((Self { threads, players }, speakers))
-    }
-
-    /// The players; once.
-    pub(super) fn take_players(&mut self) -> Players {
-        let nothing = Players {
-            controls: Vec::new(),
-            events: silent(),
-        };
-        std::mem::replace(&mut self.players, nothing)
+        Ok((Self { threads }, speakers))
     }
 
     /// Counters that grow while the threads live.
@@ -99,7 +93,7 @@ fn spawn(
 ) -> Result<(PlayerThread, Vec<PlayerStream>), EngineOpenError> {
     let name = "player";
     PlayerThread::spawn(name, lines, events, options.clone(), clock.clone())
-        .map_err(|source| EngineOpenError::Thread { name, source })
+        .map_err(|source| EngineOpenError::thread(name, source))
 }
 
 fn player_line(number: u32, line: &schema::Line) -> Option<PlayerLine> {
@@ -115,9 +109,4 @@ fn player_line(number: u32, line: &schema::Line) -> Option<PlayerLine> {
         format,
         tapped: Some(PLAYED_TAP),
     })
-}
-
-/// Events of nobody.
-fn silent() -> Receiver<PlayerEvent> {
-    sync_channel(1).1
 }

@@ -58,13 +58,20 @@ impl Rules {
         matches!(self.trigger, Trigger::Vox)
     }
 
-    /// Whether sound that arrives while nothing is recorded begins a recording.
-    pub(crate) const fn begins(&self, voice: bool) -> bool {
+    /// Whether sound that arrives while nothing is recorded begins a recording, given whether
+    /// there is voice, and a call that is answered.
+    pub(crate) const fn begins(&self, voice: bool, answered: bool) -> bool {
         match self.trigger {
             Trigger::Always => true,
             Trigger::Vox => voice,
-            Trigger::Api | Trigger::Hook => false,
+            Trigger::Hook => answered,
+            Trigger::Api => false,
         }
+    }
+
+    /// Whether it is the call that is recorded, from its answer to its end.
+    pub(crate) const fn records_calls(&self) -> bool {
+        matches!(self.trigger, Trigger::Hook)
     }
 }
 
@@ -188,10 +195,12 @@ mod tests {
 
     #[test]
     fn only_the_right_event_begins_a_recording() {
-        assert!(rules(Trigger::Always).begins(false));
-        assert!(rules(Trigger::Vox).begins(true));
-        assert!(!rules(Trigger::Vox).begins(false));
-        assert!(!rules(Trigger::Api).begins(true));
+        assert!(rules(Trigger::Always).begins(false, false));
+        assert!(rules(Trigger::Vox).begins(true, false));
+        assert!(!rules(Trigger::Vox).begins(false, true));
+        assert!(rules(Trigger::Hook).begins(false, true));
+        assert!(!rules(Trigger::Hook).begins(true, false));
+        assert!(!rules(Trigger::Api).begins(true, true));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use http::{Response, StatusCode};
 use super::body::Payload;
 use super::error::Problem;
 use super::metrics_calls::{self, CallMetrics};
+use super::metrics_telephony::Lines;
 use super::metrics_text::{self, Conversions};
 use super::service::Call;
 
@@ -74,8 +75,14 @@ pub(super) async fn metrics(call: &Call<'_>) -> Result<Response<Payload>, Proble
         kept_bytes,
         kept_files,
     };
+    let (lines, spans) = (site.engine.lines(), site.engine.spans());
+    let lines = Lines {
+        lines: &lines,
+        spans: &spans,
+        listeners: &site.engine.listeners(),
+    };
     let text = metrics_text::render(
-        &site.engine.lines(),
+        &lines,
         site.engine.totals(),
         &figures,
         &conversions,

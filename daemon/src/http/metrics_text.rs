@@ -7,12 +7,13 @@ use storage::handle::{Latency, StorageMetrics};
 
 use super::metrics::{Group, HttpMetrics};
 use super::metrics_calls::{self, CallMetrics};
+use super::metrics_telephony::{self, Lines};
 use crate::engine::transcode::TranscodeMetrics;
 use crate::engine::{EngineTotals, LineSnapshot};
 
 /// Renders everything there is to count.
 pub(super) fn render(
-    lines: &[LineSnapshot],
+    lines: &Lines<'_>,
     totals: EngineTotals,
     store: &StorageMetrics,
     conversions: &Conversions,
@@ -21,13 +22,14 @@ pub(super) fn render(
     connections: usize,
 ) -> String {
     let mut text = Text(String::with_capacity(16 * 1_024));
-    render_lines(&mut text, lines);
+    render_lines(&mut text, lines.lines);
+    metrics_telephony::render(&mut text, lines);
     render_recordings(&mut text, totals, store);
     render_store(&mut text, store);
     render_conversions(&mut text, conversions);
     metrics_calls::render(&mut text, calls);
     render_http(&mut text, http, connections);
-    text.0
+    text.into_string()
 }
 
 /// What there is to tell of recordings in other formats.
@@ -313,21 +315,24 @@ fn get(counter: &AtomicU64) -> u64 {
 }
 
 /// Label values escape backslash, quote and newline.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('\n', "\\n")
 }
 
 /// Text as it grows.
+#[derive(Debug, Default)]
 pub(super) struct Text(String);
 
 impl Text {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
+    /// What is told of a figure before its samples.
+    pub(super) fn head(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: &str, value: impl Display) {
+    /// One value.
+    pub(super) fn sample(&mut self, name: &str, labels: &str, value: impl Display) {
         let _ = writeln!(self.0, "{name}{labels} {value}");
     }
 
@@ -337,18 +342,36 @@ impl Text {
         self.sample(name, "", value);
     }
 
-    /// Buckets are cumulative on the wire.
     fn histogram(&mut self, name: &str, help: &str, latency: &Latency) {
+        let buckets = Latency::BOUNDS.iter().zip(latency.buckets);
+        self.buckets(name, help, buckets, latency.count, latency.sum_seconds);
+    }
+
+    /// A histogram: counts by upper bound, how many there are, and their sum. Buckets are
+    /// cumulative on the wire.
+    pub(super) fn buckets<'a, B: Display + 'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        buckets: impl Iterator<Item = (&'a B, u64)>,
+        total: u64,
+        sum: impl Display,
+    ) {
         self.head(name, "histogram", help);
         let mut below = 0;
         let bucket = format!("{name}_bucket");
-        for (bound, count) in Latency::BOUNDS.iter().zip(&latency.buckets) {
+        for (bound, count) in buckets {
             below += count;
             self.sample(&bucket, &format!("{{le=\"{bound}\"}}"), below);
         }
-        self.sample(&bucket, "{le=\"+Inf\"}", latency.count);
-        self.sample(&format!("{name}_sum"), "", latency.sum_seconds);
-        self.sample(&format!("{name}_count"), "", latency.count);
+        self.sample(&bucket, "{le=\"+Inf\"}", total);
+        self.sample(&format!("{name}_sum"), "", sum);
+        self.sample(&format!("{name}_count"), "", total);
+    }
+
+    /// All of it.
+    pub(super) fn into_string(self) -> String {
+        self.0
     }
 }
 
@@ -386,7 +409,12 @@ mod tests {
         let mut calls = CallMetrics::default();
         calls.calls.active = 5;
         calls.outbox.waiting = 6;
-        let text = render(&[], totals, &store, &conversions, &calls, &http, 3);
+        let line = metrics_telephony::tests::line();
+        let lines = Lines {
+            lines: &[line],
+            ..Lines::default()
+        };
+        let text = render(&lines, totals, &store, &conversions, &calls, &http, 3);
         let mut typed = Vec::new();
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("# TYPE ") {

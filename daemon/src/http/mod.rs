@@ -43,6 +43,7 @@ mod mappings;
 mod media;
 pub mod metrics;
 mod metrics_calls;
+mod metrics_telephony;
 mod metrics_text;
 mod multipart;
 mod page;

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::config::schema::Config;
 use crate::engine::calls::Calls;
 use crate::engine::prompts::Prompts;
+use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
 use crate::engine::{EngineHandle, EngineTotals, LineSnapshot};
 
@@ -31,6 +32,10 @@ pub(super) trait Engine: Send + Sync {
     fn is_progressing(&self) -> bool;
     /// The lines as they stand.
     fn lines(&self) -> Vec<LineSnapshot>;
+    /// Spans of telephone cards.
+    fn spans(&self) -> Vec<SpanFacts>;
+    /// Listeners for AudioSocket connections.
+    fn listeners(&self) -> Vec<ListenerFacts>;
     /// Totals since the start.
     fn totals(&self) -> EngineTotals;
 }
@@ -42,6 +47,14 @@ impl Engine for EngineHandle {
 
     fn lines(&self) -> Vec<LineSnapshot> {
         Self::lines(self)
+    }
+
+    fn spans(&self) -> Vec<SpanFacts> {
+        Self::spans(self)
+    }
+
+    fn listeners(&self) -> Vec<ListenerFacts> {
+        Self::listeners(self)
     }
 
     fn totals(&self) -> EngineTotals {

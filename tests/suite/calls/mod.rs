@@ -16,7 +16,7 @@ mod hooks;
 mod ledger;
 mod playback;
 mod rates;
-mod recording;
+pub(crate) mod recording;
 pub(crate) mod rig;
 mod rigs;
 mod streams;

@@ -8,11 +8,11 @@ use harness::sound;
 use harness::wav::Wav;
 use serde_json::{Value, json};
 
-use super::rig::{Call, Rig, assert_near, ms, number, samples};
+use super::rig::{Call, Office, Rig, assert_near, ms, number, samples};
 use crate::support;
 
 /// Fetches what `recording.completed` points to.
-pub(crate) fn fetch(rig: &Rig, completed: &Value) -> Wav {
+pub(crate) fn fetch(rig: &Office, completed: &Value) -> Wav {
     let url = completed["recording_url"].as_str().expect("a URL");
     let rest = url.split_once("://").expect("an absolute URL").1;
     let path = &rest[rest.find('/').expect("a path")..];

@@ -53,39 +53,23 @@ pub(crate) fn set_application(daemon: &Daemon, app: &str, settings: &Value) -> A
     daemon.ask(&request)
 }
 
-/// A daemon with lines, the suite's application and everything around it.
-pub(crate) struct Rig {
+/// A daemon, the suite's application with its receiver, and a web server for prompts.
+pub(crate) struct Office {
     pub(crate) daemon: Daemon,
-    pub(crate) duplex: Duplex,
     pub(crate) receiver: Receiver,
     pub(crate) prompts: Prompts,
 }
 
-impl Rig {
-    /// With one API-driven line; `line` is more of its table.
-    pub(crate) fn start(line: &str) -> Self {
-        Self::with(&[(LINE, &format!("trigger = \"api\"\npre_roll_ms = 0\n{line}"))])
-    }
-
-    /// With these lines.
-    pub(crate) fn with(lines: &[(&str, &str)]) -> Self {
-        let setup = with_applications(Setup::new());
-        let duplex = Duplex::start(setup.folder(), lines.len());
-        let setup = setup.alsa(duplex.alsa());
-        let setup = lines.iter().enumerate().fold(setup, |setup, (at, line)| {
-            let (name, rest) = line;
-            setup.line(name, &format!("{}{rest}", Duplex::devices(at)))
-        });
-        let rig = Self {
+impl Office {
+    /// Starts the daemon, which has been set up [`with_applications`], and sets the application.
+    pub(crate) fn start(setup: Setup) -> Self {
+        let office = Self {
             daemon: setup.start(),
-            duplex,
             receiver: Receiver::start(),
             prompts: Prompts::start(),
         };
-        rig.set_application(PLENTY, &[]);
-        rig.wait_for_lines();
-        rig.wait_for_pace();
-        rig
+        office.set_application(PLENTY, &[]);
+        office
     }
 
     /// Sets the suite's application: its receiver, its rate and its filter.
@@ -112,6 +96,51 @@ impl Rig {
             let runs = |line: &Value| line["state"] == "running";
             (!items.is_empty() && items.iter().all(runs)).then_some(())
         });
+    }
+}
+
+/// An office whose lines are sound cards, and who calls on them.
+pub(crate) struct Rig {
+    office: Office,
+    pub(crate) duplex: Duplex,
+}
+
+impl std::ops::Deref for Rig {
+    type Target = Office;
+
+    fn deref(&self) -> &Office {
+        &self.office
+    }
+}
+
+impl std::ops::DerefMut for Rig {
+    fn deref_mut(&mut self) -> &mut Office {
+        &mut self.office
+    }
+}
+
+impl Rig {
+    /// With one API-driven line; `line` is more of its table.
+    pub(crate) fn start(line: &str) -> Self {
+        Self::with(&[(LINE, &format!("trigger = \"api\"\npre_roll_ms = 0\n{line}"))])
+    }
+
+    /// With these lines.
+    pub(crate) fn with(lines: &[(&str, &str)]) -> Self {
+        let setup = with_applications(Setup::new());
+        let duplex = Duplex::start(setup.folder(), lines.len());
+        let setup = setup.alsa(duplex.alsa());
+        let setup = lines.iter().enumerate().fold(setup, |setup, (at, line)| {
+            let (name, rest) = line;
+            setup.line(name, &format!("{}{rest}", Duplex::devices(at)))
+        });
+        let rig = Self {
+            office: Office::start(setup),
+            duplex,
+        };
+        rig.wait_for_lines();
+        rig.wait_for_pace();
+        rig
     }
 
     /// A sink that was idle brings its first two seconds at once and keeps its pace from then on.
@@ -163,14 +192,14 @@ impl Rig {
 
 /// A call as its application sees it.
 pub(crate) struct Call<'a> {
-    rig: &'a Rig,
+    rig: &'a Office,
     pub(crate) uuid: String,
     uids: Cell<u32>,
 }
 
 impl<'a> Call<'a> {
     /// The call of this name.
-    pub(crate) fn of(rig: &'a Rig, uuid: String) -> Self {
+    pub(crate) fn of(rig: &'a Office, uuid: String) -> Self {
         Self {
             rig,
             uuid,

@@ -7,7 +7,7 @@ use crate::units::SampleRate;
 
 /// Keeps each n-th sample of a stream, after a low-pass filter.
 #[derive(Clone, Debug)]
-pub(super) struct Decimator {
+pub(in crate::dsp) struct Decimator {
     factor: usize,
     taps: Box<[f32]>,
     /// The last samples twice in a row, so that any run of `taps.len()` is one slice.
@@ -18,7 +18,7 @@ pub(super) struct Decimator {
 }
 
 impl Decimator {
-    pub(super) fn new(rate: SampleRate) -> Self {
+    pub(in crate::dsp) fn new(rate: SampleRate) -> Self {
         let factor = (rate.hertz() / SampleRate::TELEPHONE.hertz()).max(1) as usize;
         let taps = low_pass(factor);
         Self {
@@ -30,7 +30,7 @@ impl Decimator {
         }
     }
 
-    pub(super) fn factor(&self) -> usize {
+    pub(in crate::dsp) fn factor(&self) -> usize {
         self.factor
     }
 
@@ -40,7 +40,7 @@ impl Decimator {
     }
 
     /// The input that `samples` of output take.
-    pub(super) fn input_for(&self, samples: usize) -> usize {
+    pub(in crate::dsp) fn input_for(&self, samples: usize) -> usize {
         match samples.checked_sub(1) {
             Some(more) => self.until + more * self.factor,
             None => 0,
@@ -48,7 +48,7 @@ impl Decimator {
     }
 
     /// Hears a piece, which makes no more output than fits; how much it made.
-    pub(super) fn run(&mut self, piece: &[i16], out: &mut [f32]) -> usize {
+    pub(in crate::dsp) fn run(&mut self, piece: &[i16], out: &mut [f32]) -> usize {
         if self.factor == 1 {
             for (out, sample) in out.iter_mut().zip(piece) {
                 *out = to_unit(*sample);

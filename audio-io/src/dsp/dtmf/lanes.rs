@@ -4,7 +4,7 @@
 pub(super) const LANES: usize = 8;
 
 /// A sum of products.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(in crate::dsp) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 16];
     let (a_chunks, b_chunks) = (a.chunks_exact(16), b.chunks_exact(16));
     let rest: f32 = a_chunks
@@ -23,7 +23,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The energy of the steps from sample to sample: that of the sound without its lowest parts, and
 /// without any constant.
-pub(super) fn step_energy(sound: &[f32]) -> f32 {
+pub(in crate::dsp) fn step_energy(sound: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; LANES];
     let (before, after) = (sound, sound.get(1..).unwrap_or_default());
     let before = before[..after.len()].chunks_exact(LANES);

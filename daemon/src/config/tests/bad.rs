@@ -135,6 +135,18 @@ pub(super) const BAD_FILES: &[(&str, &[&str])] = &[
         &[":2: speech.timeout_s", "1 to 300"],
     ),
     (
+        "[audiosocket]\nallow = ['10.0.0.1']\n",
+        &[":2: audiosocket.allow", "\"10.0.0.1\""],
+    ),
+    (
+        "[dahdi]\nfolder = ''\n",
+        &[":2: dahdi.folder", "a path in quotes"],
+    ),
+    (
+        "[dahdi]\nfolders = '/dev/dahdi'\n",
+        &[":2: dahdi.folders", "did you mean 'folder'"],
+    ),
+    (
         "[http]\nworkers = 99999999999999999999\n",
         &[":2: http.workers", "0 to 256"],
     ),

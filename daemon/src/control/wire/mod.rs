@@ -7,6 +7,7 @@ mod calls;
 mod prompts;
 mod recordings;
 mod status;
+mod telephony;
 mod upkeep;
 mod webhooks;
 
@@ -17,6 +18,7 @@ pub use calls::*;
 pub use prompts::*;
 pub use recordings::*;
 pub use status::*;
+pub use telephony::*;
 pub use upkeep::*;
 pub use webhooks::*;
 

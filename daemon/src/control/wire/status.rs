@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::calls::CallCounts;
 use super::recordings::Recording;
+use super::telephony::Channel;
 use super::webhooks::WebhookTotals;
 
 /// `GET /status`
@@ -55,6 +56,9 @@ pub struct LineCounts {
     pub running: usize,
     /// Without a device.
     pub lost: usize,
+    /// With an alarm, of their channel or of what they are watched for.
+    #[serde(default)]
+    pub alarms: usize,
 }
 
 /// Recordings since the daemon's start.
@@ -79,7 +83,7 @@ pub struct Line {
     pub name: String,
     /// Whose recordings it makes.
     pub tenant: String,
-    /// `always`, `vox` or `api`.
+    /// `always`, `vox`, `api` or `hook`.
     pub trigger: String,
     /// Rate, encoding, channels.
     pub format: Format,
@@ -121,6 +125,12 @@ pub struct Line {
     /// The session on it.
     #[serde(default)]
     pub session_uuid: Option<Uuid>,
+    /// Its telephone channel or AudioSocket; none of a sound card.
+    #[serde(default)]
+    pub channel: Option<Channel>,
+    /// What `[line.watch]` found: `silent`, `active`.
+    #[serde(default)]
+    pub alarms: Vec<String>,
 }
 
 /// Rate, encoding and channels.

@@ -18,8 +18,16 @@ impl Exchange {
         let call = self.calls.get_mut(&uuid)?;
         let session = uuid;
         match action {
-            // A sound card has nobody to answer.
-            Action::Answer => return Some(Signal::Answered),
+            Action::Answer => {
+                let line = self.lines.get(call.line.0 as usize);
+                if !line.is_some_and(|line| line.facts.signals) {
+                    // A sound card has nobody to answer.
+                    return Some(Signal::Answered);
+                }
+                // The line tells when that is done.
+                let order = LineOrder::Answer { session };
+                self.orders.push_back((call.line, order));
+            }
             // The line is told once the session is over, whatever ended it.
             Action::HangUp => {}
             Action::Prepare { job, part, urls } => {

@@ -98,9 +98,18 @@ impl Exchange {
         };
         let session = Uuid::new_v4();
         let parties = parties(call.caller_id.as_deref(), call.did.as_deref());
+        let dialled = call.did.clone();
         let output = self.open_session(number, session, call.caller_id, call.did);
         let attach = LineOrder::Attach { session, parties };
         self.orders.push_back((number, attach));
+        let line = self.lines.get(number.0 as usize);
+        if line.is_some_and(|line| line.facts.signals) {
+            let place = LineOrder::Place {
+                session,
+                number: dialled,
+            };
+            self.orders.push_back((number, place));
+        }
         let opened = self.calls.get(&session).map(|call| self.view(call));
         let told: Reply = Box::new(move |kept| {
             let opened = opened.ok_or(OpenCallError::Stopping);
@@ -121,8 +130,12 @@ impl Exchange {
         let mut lines = (0..).zip(&self.lines);
         let found = lines.find(|(_, line)| line.facts.name == *name && line.facts.tenant == owner);
         let (number, line) = found.ok_or_else(|| OpenCallError::NoLine(name.clone()))?;
-        if line.facts.trigger != Trigger::Api {
+        let is_opened = line.facts.trigger == Trigger::Api || line.facts.signals;
+        if !is_opened {
             return Err(OpenCallError::NotApi(name.clone()));
+        }
+        if line.facts.signals && !line.facts.calls_out {
+            return Err(OpenCallError::InwardOnly(name.clone()));
         }
         if let Some(session) = line.call {
             return Err(OpenCallError::Busy {

@@ -31,6 +31,7 @@ use crate::engine::session::command::{CommandUid, HangupCause};
 use crate::engine::session::event::SessionEvent;
 use crate::engine::session::signal::{Signal, TakeOutcome};
 use crate::engine::session::{CallState, Facts, Output, Session};
+use crate::engine::signalling::Cause;
 
 /// A recording's address for clients.
 pub(crate) type RecordingUrl = Arc<dyn Fn(&Recording) -> String + Send + Sync>;
@@ -40,6 +41,10 @@ pub(crate) struct LineFacts {
     pub(crate) name: LineName,
     pub(crate) tenant: TenantId,
     pub(crate) trigger: Trigger,
+    /// Whether its calls begin and end by its signals.
+    pub(crate) signals: bool,
+    /// Whether calls can be made outwards on such a line.
+    pub(crate) calls_out: bool,
     /// Whether its device runs.
     pub(crate) has_device: Box<dyn Fn() -> bool + Send>,
     pub(crate) player: Option<PlayerControl>,
@@ -265,11 +270,17 @@ impl Exchange {
             return;
         };
         if is_known {
-            return;
+            log::error!("a call began twice under the name {uuid}; the line drops the second one");
+            let order = LineOrder::Detach { session: uuid };
+            return self.orders.push_back((number, order));
         }
-        // The line says that it is over by saying that another one has begun.
+        // The line says that it is over by saying that another one has begun: a call outwards gives
+        // way to one that comes in.
         if let Some(before) = line.call {
-            let cause = HangupCause::default();
+            let cause = match line.facts.signals {
+                true => Cause::RequestedChanUnavail.into(),
+                false => HangupCause::default(),
+            };
             self.signal(before, Signal::HungUp { cause });
         }
         let caller_id = parties

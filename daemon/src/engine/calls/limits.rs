@@ -15,7 +15,7 @@ pub(super) const PLAYER_EVENTS: usize = 1_024;
 pub(super) const FILES_DONE: usize = 256;
 
 /// How long a session that is over can be looked at.
-pub(super) const ENDED_FOR: Duration = Duration::from_secs(3_600);
+pub(crate) const ENDED_FOR: Duration = Duration::from_secs(3_600);
 
 /// Sessions that are over and can be looked at; with one more the oldest is forgotten.
 pub(super) const ENDED: usize = 4_096;

@@ -47,7 +47,7 @@ use super::session::{Accepted, Refused, Snapshot};
 use super::webhook::{WebhookFigures, Webhooks};
 
 pub(crate) use exchange::RecordingUrl;
-pub(crate) use limits::NEWS;
+pub(crate) use limits::{ENDED_FOR, NEWS};
 pub use run::CallsError;
 pub(crate) use run::{Parts, start};
 
@@ -179,6 +179,9 @@ pub enum OpenCallError {
     /// Its calls begin by themselves.
     #[error("line '{0}' is not opened by command; set trigger = \"api\" in its [[line]] table")]
     NotApi(LineName),
+    /// Nothing can be called on it: calls come from it alone.
+    #[error("line '{0}' takes calls only: a tap listens, and a PBX connects to an AudioSocket")]
+    InwardOnly(LineName),
     /// It has a call.
     #[error("line '{line}' has a call: session {session}")]
     Busy {

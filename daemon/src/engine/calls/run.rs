@@ -169,6 +169,8 @@ fn lines(
             name: live.config.name.clone(),
             tenant: live.tenant,
             trigger: live.config.trigger,
+            signals: live.config.signals(),
+            calls_out: live.config.calls_out(),
             has_device: Box::new(move || line.has_device()),
             player,
         }

@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 use super::begin::Wish;
 use super::hearing::{Heard, Hearing};
+use super::odd::{Odd, Oddness};
+use super::signalled::Signals;
 use super::take::{Outlet, Take};
 use super::teller::Teller;
 use super::{Parties, Surroundings};
@@ -28,6 +30,7 @@ use crate::engine::preroll::PreRoll;
 use crate::engine::session::command::HangupCause;
 use crate::engine::session::plan::Digit;
 use crate::engine::session::signal::TakeId;
+use crate::engine::signalling::Signalling;
 use crate::engine::trigger::{Rules, Step};
 
 /// The work of one line.
@@ -60,16 +63,22 @@ pub(super) struct Core {
     pub(super) teller: Teller,
     /// Whether the played leg is to be put right.
     realign: bool,
+    /// Of a telephone channel.
+    pub(super) signals: Option<Box<Signals>>,
+    oddness: Oddness,
+    odd: Odd,
 }
 
 /// The call on a line.
 pub(super) struct Call {
     pub(super) session: Uuid,
     pub(super) parties: Parties,
-    /// Whether voice began it; silence ends it then.
+    /// Whether it began by itself, by voice or a signal; what began it ends it.
     pub(super) own: bool,
     /// Whether the trigger begins no recordings, because one was ended by command.
     pub(super) quiet: bool,
+    /// Whether both sides can hear each other: `hook` records then.
+    pub(super) is_answered: bool,
 }
 
 impl Core {
@@ -97,6 +106,9 @@ impl Core {
             takes: Vec::new(),
             teller,
             realign: false,
+            signals: None,
+            oddness: Oddness::new(live.config.watch),
+            odd: Odd::default(),
             format,
             live,
         }
@@ -157,6 +169,7 @@ impl Core {
             hearing.sound(sound, played, |what| heard.push(what));
             self.tell_heard(to);
         }
+        self.listen_for_signals(sound, to);
         let voice = self.listen(sound);
         let own_call_over = self.follow_voice(voice);
         self.take_sound(sound, lost, voice, to);
@@ -178,7 +191,7 @@ impl Core {
             if !self.begins(voice) {
                 return self.pre_roll.push_sound(sound);
             }
-            if self.begin(to, Wish::of_the_trigger()).is_err() {
+            if self.begin(to, self.wish_of_the_trigger()).is_err() {
                 self.live
                     .add_unrecorded(self.format.frames_in(sound.len() as u64));
                 return self.pre_roll.push_sound(sound);
@@ -202,7 +215,7 @@ impl Core {
                 self.end(to, cause);
                 if cause != EndCause::Silence && self.begins(voice) {
                     // A refusal is counted when the next sound asks again.
-                    let _ = self.begin(to, Wish::of_the_trigger());
+                    let _ = self.begin(to, self.wish_of_the_trigger());
                 }
             }
         }
@@ -231,7 +244,16 @@ impl Core {
     /// Whether sound that arrives while nothing is recorded begins a recording.
     fn begins(&self, voice: bool) -> bool {
         let quiet = self.spent || self.call.as_ref().is_some_and(|call| call.quiet);
-        self.rules.begins(voice) && !quiet
+        let answered = self.call.as_ref().is_some_and(|call| call.is_answered);
+        self.rules.begins(voice, answered) && !quiet
+    }
+
+    /// A call is recorded from its answer on, not from before it.
+    fn wish_of_the_trigger(&self) -> Wish {
+        Wish {
+            look_back: !self.rules.records_calls(),
+            ..Wish::of_the_trigger()
+        }
     }
 
     /// Begins a call with voice, and says whether one that voice had begun is over.
@@ -252,6 +274,7 @@ impl Core {
                 parties: parties.clone(),
                 own: true,
                 quiet: false,
+                is_answered: true,
             }));
             let ringing = false;
             self.teller
@@ -277,6 +300,10 @@ impl Core {
             if !self.live.tells_digits() {
                 continue;
             }
+            let place = (spoken.start, spoken.end);
+            if !Self::is_new_press(self.signals.as_mut(), spoken.digit.as_char(), place) {
+                continue;
+            }
             to.totals.count_digit();
             let length = spoken.end.saturating_sub(spoken.start);
             let duration_ms = self.format.rate.duration_of(length);
@@ -298,15 +325,19 @@ impl Core {
 
     /// What is due when everything that arrived is taken.
     pub(super) fn after_drain(&mut self, to: &mut Surroundings<'_>) {
+        self.heed_until(Frames(u64::MAX), to);
         self.show();
         let state = self.live.state();
+        self.pass_signals(state, to);
         self.tell_device(state);
+        self.tell_oddness(state == DeviceState::Running, to.now);
         if state == DeviceState::Running {
             self.away_since = None;
         } else {
             let since = *self.away_since.get_or_insert(to.now);
             let away = to.now.saturating_sub(since);
             if self.has_call() && away >= Duration::from(DEVICE_LOST_AFTER) {
+                self.drive(to, Signalling::hang_up);
                 self.call_over(EndCause::DeviceLost, LineNews::DeviceLost, to);
             }
         }
@@ -357,6 +388,37 @@ impl Core {
         self.told = state;
     }
 
+    /// What is odd about the line is told when it begins and when it ends.
+    fn tell_oddness(&mut self, is_running: bool, now: Duration) {
+        let call = self.call.is_some();
+        let odd = self
+            .oddness
+            .look(now, is_running, self.voice.is_speaking(), call);
+        let before = std::mem::replace(&mut self.odd, odd);
+        if odd == before {
+            return;
+        }
+        self.live.set_odd(odd, before);
+        let name = self.live.config.name.as_str();
+        let watch = &self.live.config.watch;
+        match (before.silent, odd.silent) {
+            (false, true) => log::warn!(
+                line = name;
+                "line {name} is silent: no voice for {} s", watch.silent_after_s
+            ),
+            (true, false) => log::info!(line = name; "line {name} is not silent any more"),
+            _ => {}
+        }
+        match (before.active, odd.active) {
+            (false, true) => log::warn!(
+                line = name;
+                "line {name} has voice or a call without a pause for {} s", watch.active_after_s
+            ),
+            (true, false) => log::info!(line = name; "line {name} has paused"),
+            _ => {}
+        }
+    }
+
     pub(super) fn end(&mut self, to: &mut Surroundings<'_>, cause: EndCause) {
         let Some(take) = self.open.take() else { return };
         self.live.set_open(None);
@@ -365,12 +427,19 @@ impl Core {
     }
 
     /// The call is over on the line's side; a recording of it ends first.
-    fn call_over(&mut self, cause: EndCause, news: LineNews, to: &mut Surroundings<'_>) {
+    pub(super) fn call_over(&mut self, cause: EndCause, news: LineNews, to: &mut Surroundings<'_>) {
         let Some(call) = self.call.take() else { return };
         self.end_of_call(call.session, cause, to);
-        self.spent |= call.own && self.voice.is_speaking();
+        self.is_spent_by(call.own);
+        self.leave_name(call.session, to.now);
         self.put_call(None);
         self.teller.tell(call.session, news);
+    }
+
+    /// A call of voice is over: the voice that is there begins no other.
+    pub(super) const fn is_spent_by(&mut self, own: bool) {
+        let of_voice = own && self.rules.has_calls_of_voice();
+        self.spent |= of_voice && self.voice.is_speaking();
     }
 
     /// Ends the recording if it is one of this call.
@@ -390,10 +459,6 @@ impl Core {
         self.live
             .set_session(call.as_ref().map(|call| call.session));
         self.call = call;
-    }
-
-    pub(super) fn is_speaking(&self) -> bool {
-        self.voice.is_speaking()
     }
 
     pub(super) fn forget_recording(&mut self) {

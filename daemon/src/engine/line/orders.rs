@@ -11,13 +11,26 @@ use super::take::Take;
 use super::{Parties, Surroundings};
 use crate::engine::calls::link::{LineNews, LineOrder, TakeEnd};
 use crate::engine::session::signal::TakeId;
+use crate::engine::signalling::Signalling;
 
 impl Core {
     pub(super) fn obey(&mut self, order: LineOrder, to: &mut Surroundings<'_>) {
         match order {
+            LineOrder::Attach { session, parties } if self.heeds_calls() => {
+                self.attach_outward(session, parties);
+            }
             LineOrder::Attach { session, parties } => self.attach(session, parties),
             LineOrder::Detach { session } => self.detach(session, to),
-            LineOrder::Answer { .. } | LineOrder::Place { .. } => {}
+            LineOrder::Answer { session } => {
+                if self.is_on(session) {
+                    self.drive(to, Signalling::answer);
+                }
+            }
+            LineOrder::Place { session, number } => {
+                if self.is_on(session) {
+                    self.drive(to, |machine, now| machine.place(now, number.as_deref()));
+                }
+            }
             LineOrder::Record {
                 session,
                 take,
@@ -68,6 +81,7 @@ impl Core {
             parties,
             own: false,
             quiet: false,
+            is_answered: false,
         }));
         self.wants_realign();
     }
@@ -77,9 +91,15 @@ impl Core {
             Some(call) if call.session == session => call.own,
             _ => return,
         };
-        self.end_of_call(session, EndCause::Command, to);
-        self.spent |= own && self.is_speaking();
+        let cause = match self.heeds_calls() {
+            true => EndCause::HungUp,
+            false => EndCause::Command,
+        };
+        self.end_of_call(session, cause, to);
+        self.is_spent_by(own);
         self.put_call(None);
+        self.leave_name(session, to.now);
+        self.drive(to, Signalling::hang_up);
     }
 
     fn record_by_order(
@@ -121,6 +141,11 @@ impl Core {
         let end = TakeEnd::Failed(refused);
         self.teller
             .tell(session, LineNews::RecordingEnded { take, end });
+    }
+
+    fn is_on(&self, session: Uuid) -> bool {
+        let call = self.call.as_ref();
+        call.is_some_and(|call| call.session == session)
     }
 
     fn is_open(&self, session: Uuid, take: TakeId) -> bool {

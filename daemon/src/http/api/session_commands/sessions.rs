@@ -195,6 +195,14 @@ fn open_problem(error: OpenCallError) -> Problem {
             format!("Line '{line}' is not opened by command"),
         )
         .detail("Set trigger = \"api\" in its [[line]] table"),
+        OpenCallError::InwardOnly(line) => Problem::new(
+            StatusCode::CONFLICT,
+            "line_takes_calls_only",
+            format!("Line '{line}' takes calls only"),
+        )
+        .detail(
+            "A tap listens, and a PBX connects to an AudioSocket: neither can be called out on",
+        ),
         OpenCallError::Busy { line, session } => Problem::new(
             StatusCode::CONFLICT,
             "line_busy",

@@ -1,0 +1,3 @@
+//! Telephone lines: calls that begin and end by signals of the line.
+
+mod audiosocket;
