@@ -32,8 +32,8 @@ until_true() {
 
 # spans KIND [SET]: two looped spans of 24 channels: what is said on channel n is heard on n + 24.
 #   clear      channels without signalling, as of a primary rate interface
-#   analogue   1-24 are exchange ends (FXO-signalled), 25-48 line ends; kewlstart, so a hang-up of
-#              the exchange is signalled
+#   analogue   1-24 are exchange ends (FXO-signalled), 25-47 line ends; kewlstart, so a hang-up of
+#              the exchange is signalled; 48 has no signalling
 #   loopstart  the same without a signal for that
 # SET is plain (Debian's modules) or mirror.
 spans() {
@@ -43,7 +43,7 @@ spans() {
         printf 'dynamic=loc,1:0,24,0\ndynamic=loc,1:1,24,0\n'
         case $kind in
             clear) printf 'bchan=1-48\n' ;;
-            analogue) printf 'fxoks=1-24\nfxsks=25-48\nechocanceller=mg2,1-48\n' ;;
+            analogue) printf 'fxoks=1-24\nfxsks=25-47\nbchan=48\nechocanceller=mg2,1-48\n' ;;
             loopstart) printf 'fxols=1-24\nfxsls=25-48\nechocanceller=mg2,1-48\n' ;;
         esac
         printf 'loadzone=us\ndefaultzone=us\n'
