@@ -99,7 +99,7 @@ static void drain_events(struct channel *channel) {
 static void heard(struct channel *channel, const int16_t *samples, int count) {
     recorder_write(&channel->recorder, samples, count);
     if (channel->ear_hz > 0) {
-        bool there = tone_share(samples, count, channel->ear_hz) > 0.6;
+        bool there = tone_share(samples, count, channel->ear_hz) > 0.4;
         channel->ear_blocks = there ? channel->ear_blocks + 1 : 0;
     }
 }

@@ -36,7 +36,7 @@ TOML
     wait_lines "${names[@]}"
     local url
     url=$(prompt "$sounds/melody.wav")
-    for n in {21..24}; do "${callreel[@]}" record start "api-$n" >/dev/null; done
+    for n in {21..24}; do "${callreel[@]}" record start --line "api-$n" >/dev/null; done
     for n in {1..24}; do
         far "far-$n" $((n + 24)) "record $out/far-$n.wav; sleep 1000; hum $(tone_of "$n"); \
             sleep 9000; hush; sleep 500; hold"
@@ -49,7 +49,7 @@ TOML
     command_session "$call" hangup '{}'
     call_event '.event == "call.hangup"'
     sleep 9
-    for n in {21..24}; do "${callreel[@]}" record stop "api-$n" >/dev/null || true; done
+    for n in {21..24}; do "${callreel[@]}" record stop --line "api-$n" >/dev/null || true; done
     for n in "${fars[@]}"; do far_stop "$n"; done
     # Ends what is recorded always, too.
     stop_daemon

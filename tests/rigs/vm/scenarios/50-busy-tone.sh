@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # run by guest/scenario.sh
 # An exchange that signals no hang-up (loop start): busy tone ends the call, speech before it does
-# not; and a call by command dials.
-limit=120
+# not; and calls by command dial.
+limit=150
 
 drive() {
     spans loopstart
@@ -24,19 +24,34 @@ TOML
     call_event '.event == "call.hangup"' 30
     far_done exchange
 
-    # Dial tone, a number, an answer.
-    far exchange-2 1 "wait offhook 20; offhook; hum 350+440; hear 941 20; hush; record $out/dialled.wav; \
+    say "a number is dialled"
+    far exchange-2 1 "wait offhook 20; record $out/dialled.wav; offhook; hum 350+440; hear 941 20; hush; \
         wait onhook 30; onhook; sleep 500"
-    call=$(api POST /api/v1/sessions '{"line":"trunk","did":"15559#"}' | jq -r .session_uuid)
-    call_event '.event == "call.answered"' 25
+    dial 15559#
     sleep 1
     command_session "$call" hangup '{}'
     call_event '.event == "call.hangup"'
     far_done exchange-2
+
+    say "a number that is busy"
+    far exchange-3 1 "wait offhook 20; offhook; hum 350+440; hear 941 20; hush; sleep 1000; \
+        busy 15000; onhook; sleep 500"
+    dial 1#
+    call_event '.event == "call.hangup"' 25
+    far_done exchange-3
     keep_recordings
 }
 
+# dial NUMBER: opens a call to it.
+dial() {
+    call=$(api POST /api/v1/sessions "{\"line\":\"trunk\",\"did\":\"$1\"}" | jq -r .session_uuid)
+    call_event '.event == "call.answered"' 25
+}
+
 judge() {
-    causes USER_BUSY NORMAL_CLEARING
+    # In a call that came, the tone says that the caller hung up; after dialling, that it is busy.
+    causes NORMAL_CLEARING NORMAL_CLEARING USER_BUSY
     measure tone trunk-1.wav 0 800 2.5
+    measure length trunk-1.wav 4.5 10
+    measure digits dialled.wav 0 '15559#'
 }

@@ -21,7 +21,7 @@ name = "mirror"
 tenant = "acme"
 dahdi = "26"
 role = "tap"
-trigger = "always"
+trigger = "vox"
 [line.channel]
 tap = "mirror"
 TOML

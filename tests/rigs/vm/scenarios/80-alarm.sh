@@ -35,7 +35,7 @@ TOML
 }
 
 judge() {
-    causes NETWORK_OUT_OF_ORDER USER_BUSY
+    causes NETWORK_OUT_OF_ORDER NORMAL_CLEARING
     measure tone trunk-1.wav 0 900 3
     measure tone trunk-2.wav 0 950 3
     grep -qi 'red' in-alarm.txt

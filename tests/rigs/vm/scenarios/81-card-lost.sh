@@ -18,7 +18,7 @@ name = "desk"
 tenant = "acme"
 dahdi = "2"
 role = "station"
-trigger = "hook"
+trigger = "always"
 TOML
     start_daemon
     wait_lines trunk desk
@@ -40,11 +40,15 @@ TOML
     answer
     call_event '.event == "call.hangup"' 20
     far_done exchange-2
+    stop_daemon
+    start_daemon
     keep_recordings
 }
 
 judge() {
     causes DEVICE_LOST NORMAL_CLEARING
+    # The other line was recorded all the time.
+    measure length desk-1.wav 15 100
     measure tone trunk-1.wav 0 900 3
     measure tone trunk-2.wav 0 950 3
 }
