@@ -285,6 +285,7 @@ pub(super) mod tests {
                 ..ChannelFacts::default()
             }),
             alarms: vec!["silent"],
+            alarms_total: 0,
         }
     }
 

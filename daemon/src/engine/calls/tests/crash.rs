@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::super::CommandError;
 use super::super::link::{LineNews, LineOrder, TakeEnd, own_take};
-use super::rig::{API, Disk, Reply, Rig, TENANT, VOX, start};
+use super::rig::{API, Disk, PHONE, Reply, Rig, TENANT, VOX, start};
 use crate::engine::session::Accepted;
 use crate::engine::session::command::{Collecting, Command, HangupCause, Urls};
 use crate::engine::session::plan::{Digit, DigitPlan, PlanNumbers, Terminators};
@@ -27,6 +27,8 @@ use crate::engine::session::signal::TakeId;
 enum Step {
     Open,
     Voice,
+    Ring,
+    Answered,
     Command(u8),
     Files(bool),
     Digit(char),
@@ -45,6 +47,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => Just(Step::Open),
         2 => Just(Step::Voice),
+        2 => Just(Step::Ring),
+        2 => Just(Step::Answered),
         20 => (0..9_u8).prop_map(Step::Command),
         12 => any::<bool>().prop_map(Step::Files),
         6 => prop_oneof![Just('1'), Just('#')].prop_map(Step::Digit),
@@ -63,7 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct World {
     rig: Rig,
     /// The newest call on each line.
-    calls: [Option<Uuid>; 2],
+    calls: [Option<Uuid>; 3],
     /// Recordings that a line makes: whose, under which name and number.
     takes: Vec<(Uuid, TakeId, Option<RecordingId>)>,
     asked: Vec<(Uuid, Reply<Accepted, CommandError>)>,
@@ -78,7 +82,7 @@ impl World {
         rig.disk.lock().is_slow = true;
         Self {
             rig,
-            calls: [None; 2],
+            calls: [None; 3],
             takes: Vec::new(),
             asked: Vec::new(),
             promised: Vec::new(),
@@ -112,6 +116,12 @@ impl World {
                     .news(VOX, uuid, LineNews::RecordingBegan { take, id });
                 self.takes.push((uuid, take, Some(id)));
             }
+            Step::Ring => self.calls[2] = Some(self.rig.ring()),
+            Step::Answered => {
+                if let Some(uuid) = self.calls[2] {
+                    self.rig.news(PHONE, uuid, LineNews::Answered);
+                }
+            }
             Step::Command(which) => self.some_command(which),
             Step::Files(good) => {
                 for (key, _) in self.rig.jobs() {
@@ -131,10 +141,10 @@ impl World {
             }
             Step::Began => self.recordings_begin(),
             Step::Ended(how) => self.recording_ends(how),
-            Step::LineEnds => self.tell_both(|| LineNews::CallEnded {
+            Step::LineEnds => self.tell_all(|| LineNews::CallEnded {
                 cause: HangupCause::default(),
             }),
-            Step::DeviceLost => self.tell_both(|| LineNews::DeviceLost),
+            Step::DeviceLost => self.tell_all(|| LineNews::DeviceLost),
             Step::Run(ms) => self.rig.run_ms(ms),
             Step::Commit(count) => self.rig.disk.commit(count),
             Step::Full(is_full) => self.rig.disk.lock().is_full = is_full,
@@ -169,8 +179,11 @@ impl World {
                 cause: HangupCause::default(),
             },
         };
-        let on_voice = which >= 5 && self.count.is_multiple_of(2);
-        if let Some(uuid) = self.calls[usize::from(on_voice)] {
+        let line = match which >= 5 {
+            true => self.count % 3,
+            false => 0,
+        };
+        if let Some(uuid) = self.calls[usize::try_from(line).unwrap()] {
             self.command(uuid, command);
         }
     }
@@ -223,8 +236,8 @@ impl World {
             .news(API, uuid, LineNews::RecordingEnded { take, end });
     }
 
-    fn tell_both(&mut self, what: impl Fn() -> LineNews) {
-        for (line, call) in [API, VOX].into_iter().zip(self.calls) {
+    fn tell_all(&mut self, what: impl Fn() -> LineNews) {
+        for (line, call) in [API, VOX, PHONE].into_iter().zip(self.calls) {
             if let Some(uuid) = call {
                 self.rig.news(line, uuid, what());
             }
@@ -248,7 +261,7 @@ impl World {
         }
         disk.crash();
         self.rig = Rig::on(Arc::clone(&disk));
-        self.calls = [None; 2];
+        self.calls = [None; 3];
         self.check(&disk);
         disk.lock().is_slow = true;
     }

@@ -5,4 +5,5 @@
 mod calls;
 mod crash;
 mod rig;
+mod signals;
 mod sounds;

@@ -16,7 +16,7 @@ use audio_io::port::PlaybackPort;
 use audio_io::units::{Frames, SampleRate, WallMillis};
 use serde_json::Value;
 use storage::error::ReadError;
-use storage::ids::{LineName, RecordingId, TenantId};
+use storage::ids::{LineName, Number, RecordingId, TenantId};
 use storage::outbox::{AppKey, Appended, NewEvent, NotedSession, OutboxError, SessionNote};
 use storage::record::Recording;
 use tokio::sync::oneshot;
@@ -42,6 +42,8 @@ pub(super) const STRANGER: TenantId = TenantId(2);
 pub(super) const API: LineNumber = LineNumber(0);
 /// The line whose calls begin by themselves; it has none.
 pub(super) const VOX: LineNumber = LineNumber(1);
+/// The telephone line, on which calls can be made too.
+pub(super) const PHONE: LineNumber = LineNumber(3);
 const RATE: SampleRate = SampleRate::TELEPHONE;
 
 /// What lies on the disk.
@@ -260,6 +262,8 @@ impl Rig {
                 name: LineName::new(name).unwrap(),
                 tenant,
                 trigger,
+                signals: trigger == Trigger::Hook,
+                calls_out: name == "phone",
                 has_device: Box::new(move || runs.load(std::sync::atomic::Ordering::SeqCst)),
                 player,
             }
@@ -268,6 +272,8 @@ impl Rig {
             line("desk", TENANT, Trigger::Api, Some(player.control)),
             line("voice", TENANT, Trigger::Vox, None),
             line("other", STRANGER, Trigger::Api, None),
+            line("phone", TENANT, Trigger::Hook, None),
+            line("tap", TENANT, Trigger::Hook, None),
         ];
         let (hub, counters) = (Arc::new(Hub::default()), Arc::new(Counters::default()));
         let watched = hub.watch();
@@ -328,11 +334,21 @@ impl Rig {
         owner: TenantId,
         line: &str,
     ) -> Reply<CallView, OpenCallError> {
+        self.try_call(owner, line, None)
+    }
+
+    /// Opens a call to a number.
+    pub(super) fn try_call(
+        &mut self,
+        owner: TenantId,
+        line: &str,
+        number: Option<&str>,
+    ) -> Reply<CallView, OpenCallError> {
         let (reply, answer) = oneshot::channel();
         let call = NewCall {
             line: LineName::new(line).unwrap(),
             caller_id: Some("+15550100".into()),
-            did: None,
+            did: number.map(str::to_owned),
         };
         self.exchange.ask(Ask::Open { owner, call, reply });
         self.collect();
@@ -413,6 +429,18 @@ impl Rig {
                 ringing: false,
             },
         );
+        session
+    }
+
+    /// The telephone line rings.
+    pub(super) fn ring(&mut self) -> Uuid {
+        let session = Uuid::new_v4();
+        let parties = Parties {
+            from: Some(Number::new("5550001").unwrap()),
+            to: None,
+        };
+        let ringing = true;
+        self.news(PHONE, session, LineNews::CallBegan { parties, ringing });
         session
     }
 

@@ -1,14 +1,20 @@
 //! Lines with scripted sound and a real store, driven as the recorder thread drives them.
 
 mod calls;
+mod channel;
 mod digits;
 mod takes;
+mod tap;
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use audio_io::block::GapCause;
 use audio_io::capture::{CaptureStats, DeviceState};
+use audio_io::channel::{
+    ChannelControl, ChannelEvent, ChannelNotice, ChannelOrder, ChannelStats, HookKind,
+};
 use audio_io::clock::{Clock, ManualClock};
 use audio_io::dsp::dtmf::{Digit as Key, DigitPlayer, PlayParams};
 use audio_io::dsp::tone::{Tone, leg_samples};
@@ -43,9 +49,18 @@ struct Bench {
     capture: Arc<CaptureStats>,
     /// Of a line that plays.
     player: Option<(BlockProducer, PlayerControl)>,
+    /// Of a telephone line.
+    channel: Option<Far>,
     news: Receiver<News>,
     place: u64,
     stored: Vec<Recording>,
+}
+
+/// The far end of a channel.
+struct Far {
+    notices: SyncSender<ChannelNotice>,
+    orders: std::sync::mpsc::Receiver<ChannelOrder>,
+    hook: SyncSender<TapHook>,
 }
 
 /// Runs a test with a line of this configuration.
@@ -77,7 +92,9 @@ impl Bench {
         tenant: TenantId,
         more: &str,
     ) -> Self {
-        let text = format!("name = 'front'\ntenant = 'acme'\ncapture = 'hw:0'\n{more}");
+        let is_card = !more.contains("dahdi") && !more.contains("audiosocket");
+        let capture = if is_card { "capture = 'hw:0'" } else { "" };
+        let text = format!("name = 'front'\ntenant = 'acme'\n{capture}\n{more}");
         let source = config::File::from_str(&text, config::FileFormat::Toml);
         let config = config::Config::builder().add_source(source).build();
         let config: schema::Line = config.unwrap().try_deserialize().unwrap();
@@ -94,7 +111,7 @@ impl Bench {
             format: mono,
             stats: capture.clone(),
         };
-        let plays = config.playback.is_some();
+        let plays = config.plays();
         let channels = if plays {
             Channels::Stereo
         } else {
@@ -102,7 +119,12 @@ impl Bench {
         };
         let format = StreamFormat { channels, ..mono };
         let devices = vec![capture.clone()];
-        let live = Arc::new(LineLive::new(config, tenant, format, devices, None));
+        let (wires, far) = far_end(&config);
+        let mut live = LineLive::new(config, tenant, format, devices, None);
+        if let Some(wires) = &wires {
+            live = live.with_channel(wires.stats.clone());
+        }
+        let live = Arc::new(live);
         let (inputs, player) = if plays {
             let (tap, consumer) = ring(2_000);
             let (events, _told) = std::sync::mpsc::sync_channel(1);
@@ -116,21 +138,56 @@ impl Bench {
         };
         let (sender, news) = channel(512);
         let teller = Teller::new(LineNumber(5), sender);
+        let mut line = Line::new(live, inputs, teller);
+        if let Some(wires) = wires {
+            line = line.with_signals(wires);
+        }
         let bench = Self {
             recorder: Some(recorder),
             storage,
             totals: Totals::default(),
             clock,
-            line: Line::new(live, inputs, teller),
+            line,
             caller,
             capture,
             player,
+            channel: far,
             news,
             place: 0,
             stored: Vec::new(),
         };
         bench.device(DeviceState::Running);
         bench
+    }
+
+    /// The channel signals something, where its sound is now; what it is ordered then.
+    fn signal(&mut self, event: ChannelEvent) -> Vec<ChannelOrder> {
+        self.notice(self.place, event);
+        self.step();
+        self.ordered()
+    }
+
+    fn notice(&self, at: u64, event: ChannelEvent) {
+        let at = Frames(at);
+        let far = self.channel.as_ref().expect("a channel");
+        far.notices.send(ChannelNotice { at, event }).expect("room");
+    }
+
+    /// The channel is there.
+    fn open(&mut self, kind: HookKind) {
+        let (off_hook, alarms) = (false, 0);
+        let orders = self.signal(ChannelEvent::Opened {
+            kind,
+            off_hook,
+            alarms,
+        });
+        assert_eq!(orders, []);
+    }
+
+    /// What the channel was ordered since the last look.
+    fn ordered(&self) -> Vec<ChannelOrder> {
+        let far = self.channel.as_ref().expect("a channel");
+        far.orders.try_iter().collect()
     }
 
     fn device(&self, state: DeviceState) {
@@ -302,6 +359,32 @@ impl Bench {
         let outcome = self.stored.first().and_then(|of| of.outcome.as_ref());
         outcome.map_or(&[], |outcome| &outcome.marks)
     }
+}
+
+/// What a telephone line has of its channel, and the far end of that.
+fn far_end(config: &schema::Line) -> (Option<Wires>, Option<Far>) {
+    let role = match config.source() {
+        schema::Source::Alsa { .. } => return (None, None),
+        schema::Source::Dahdi { role, .. } => Some(role),
+        schema::Source::AudioSocket { .. } => None,
+    };
+    let is_tap = role == Some(schema::Role::Tap);
+    let (control, orders) = ChannelControl::pair(64);
+    let (notices, told) = std::sync::mpsc::sync_channel(64);
+    let (hook, hooks) = std::sync::mpsc::sync_channel(64);
+    let is_parallel = config.channel.tap == schema::TapKind::Parallel;
+    let wires = Wires {
+        channel: (!is_tap || is_parallel).then_some((told, control)),
+        hook: is_tap.then_some(hooks),
+        stats: Arc::new(ChannelStats::default()),
+        names: PeerNames::default(),
+    };
+    let far = Far {
+        notices,
+        orders,
+        hook,
+    };
+    (Some(wires), Some(far))
 }
 
 fn bytes(samples: &[i16]) -> Vec<u8> {
