@@ -36,6 +36,8 @@ test python3 runs the tester of the API documents
 test python3-venv keeps that tester apart from the system
 test,bench lame decodes MP3 another way; the encoder that conversions are measured against
 bench ffmpeg converts as well: conversions are measured against it
+test dahdi-source the kernel's interface to telephony cards, which ours is compared with
+test fuse3 mounts the double of that interface where tests do not run as root
 test strace makes system calls fail on purpose
 test faketime lets a day pass for events that cannot be delivered
 test util-linux gives tests file systems of their own
@@ -66,6 +68,8 @@ provided() {
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         util-linux) command -v unshare >/dev/null ;;
         nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
+        dahdi-source) echo "#include <dahdi/user.h>" | cc -E -x c - >/dev/null 2>&1 ;;
+        fuse3) [ "$(id -u)" -eq 0 ] || command -v fusermount3 >/dev/null ;;
         alsa-utils) command -v aplay >/dev/null && command -v arecord >/dev/null ;;
         pulseaudio-utils) command -v pactl >/dev/null ;;
         libasound2-dev) pkg-config --exists alsa 2>/dev/null ;;

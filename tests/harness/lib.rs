@@ -10,7 +10,8 @@
 //!  receiver.rs ◀── webhooks ──┐         ┌── duplex.rs: a caller who speaks and listens
 //!  prompts.rs  ◀── prompts ───┤ Daemon ─┤   dtmf.rs: keys, by sox and by spandsp
 //!  events.rs   ◀── SSE ───────┘         ├── correlate.rs: where a known sound is heard
-//!                                       └── audiosocket.rs: a PBX's end of AudioSocket
+//!                                       ├── audiosocket.rs: a PBX's end of AudioSocket
+//!                                       └── dahdi/: a double of the cards' driver, by FUSE
 //! ```
 //!
 //! A test that cannot go on panics with what it wanted and what it got.
@@ -21,6 +22,7 @@ pub mod chromium;
 pub mod cli;
 pub mod correlate;
 pub mod daemon;
+pub mod dahdi;
 pub mod dtmf;
 pub mod duplex;
 pub mod events;

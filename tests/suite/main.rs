@@ -12,6 +12,7 @@ mod conditionals;
 mod config;
 mod conversions;
 mod crash;
+mod dahdi_layer;
 mod disk;
 mod families;
 mod import;

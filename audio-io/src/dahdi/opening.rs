@@ -106,7 +106,7 @@ impl Opener {
         let mut first = Deque::new();
         let opened = ChannelEvent::Opened {
             kind,
-            off_hook: kind != HookKind::Fxo && status.rx_off_hook,
+            off_hook: matches!(kind, HookKind::Fxs | HookKind::Em) && status.rx_off_hook,
             alarms,
         };
         // There is room for both.

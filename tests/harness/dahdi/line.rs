@@ -122,7 +122,8 @@ impl Line {
             overrun: false,
             tx: VecDeque::new(),
             tx_at: 0,
-            dry: false,
+            // Silence was sent all the while before.
+            dry: true,
             events: VecDeque::new(),
             rx_gain: plain(),
             tx_gain: plain(),

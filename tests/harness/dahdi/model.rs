@@ -299,6 +299,9 @@ impl Model {
             abi::OFFHOOK => {
                 line.ringing = None;
                 line.tx_signal = abi::TXSIG_OFFHOOK;
+                if kind == Some(HookKind::Fxo) {
+                    line.rx_signal = abi::RXSIG_OFFHOOK;
+                }
                 (was != abi::TXSIG_OFFHOOK).then_some(true)
             }
             abi::RING | abi::START if !zone => return ENODATA,

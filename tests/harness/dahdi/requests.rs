@@ -6,6 +6,7 @@ use std::mem::offset_of;
 use audio_io::dahdi::abi::{self, BufferInfo, ConfInfo, DialOperation, Gains, Params};
 use audio_io::dahdi::abi::{SpanInfo, VersionInfo, WctdmStats};
 use audio_io::dahdi::{Direction, Law};
+use nix::sys::ioctl::ioctl_num_type as Request;
 
 use super::line::{Asked, Line};
 use super::model::{EBUSY, EFAULT, EINPROGRESS, EINVAL, ENODATA, ENODEV, ENOTTY, ENXIO, Model};
@@ -46,7 +47,7 @@ impl From<Result<(), i32>> for Answer {
 
 /// A request to the control file.
 pub(super) fn control(model: &mut Model, request: u32, given: &[u8]) -> Answer {
-    match u64::from(request) {
+    match Request::from(request) {
         abi::GETVERSION => {
             let mut bytes = vec![0; size_of::<VersionInfo>()];
             text(
@@ -68,7 +69,7 @@ pub(super) fn control(model: &mut Model, request: u32, given: &[u8]) -> Answer {
 
 /// A request to an open channel.
 pub(super) fn channel(model: &mut Model, number: u32, request: u32, given: &[u8]) -> Answer {
-    let request = u64::from(request);
+    let request = Request::from(request);
     let zone = model.zone;
     let Some(line) = model.line(number) else {
         // The driver says so with the event, too.
@@ -115,7 +116,7 @@ pub(super) fn channel(model: &mut Model, number: u32, request: u32, given: &[u8]
 }
 
 /// Requests that concern one channel alone.
-fn plain(line: &mut Line, request: u64, value: c_int, given: &[u8]) -> Answer {
+fn plain(line: &mut Line, request: Request, value: c_int, given: &[u8]) -> Answer {
     let size = usize::try_from(value).unwrap_or_default();
     match request {
         abi::GET_BLOCKSIZE => return Answer::number(c_int::try_from(line.block).unwrap_or(0)),
@@ -156,7 +157,7 @@ fn plain(line: &mut Line, request: u64, value: c_int, given: &[u8]) -> Answer {
 }
 
 /// Requests that set one number.
-fn settings(line: &mut Line, request: u64, value: c_int) -> Result<(), i32> {
+fn settings(line: &mut Line, request: Request, value: c_int) -> Result<(), i32> {
     match request {
         abi::SET_PARAMS => {}
         abi::SETTONEZONE => line.zone = value.max(0),
@@ -207,7 +208,7 @@ fn buffer_info(line: &Line) -> Vec<u8> {
     fields.map(c_int::to_ne_bytes).concat()
 }
 
-fn gains(line: &mut Line, request: u64, given: &[u8]) -> Answer {
+fn gains(line: &mut Line, request: Request, given: &[u8]) -> Answer {
     if !line.audio {
         return Answer::errno(EINVAL);
     }
@@ -238,7 +239,7 @@ fn volts(line: &Line) -> Answer {
     Answer::bytes(bytes)
 }
 
-fn mirror(model: &mut Model, number: u32, request: u64, tapped: c_int) -> Answer {
+fn mirror(model: &mut Model, number: u32, request: Request, tapped: c_int) -> Answer {
     if !model.mirrors {
         return Answer::errno(ENOTTY);
     }
@@ -409,7 +410,7 @@ fn span(model: &Model, number: u32) -> Answer {
 
 /// `DAHDI_SPECIFY`: the channel a file stands for from now on.
 pub(super) fn specify(model: &mut Model, request: u32, given: &[u8]) -> Result<u32, i32> {
-    if u64::from(request) != abi::SPECIFY {
+    if Request::from(request) != abi::SPECIFY {
         return Err(nix::errno::Errno::ENOSYS as i32);
     }
     let number = u32::try_from(int(given, 0)).map_err(|_| ENXIO)?;
