@@ -234,6 +234,13 @@ prompt() {
     printf 'http://prompts.localhost/%s\n' "$id"
 }
 
+# end_all_recordings: also those of lines that record always: goes on without any line.
+end_all_recordings() {
+    stop_daemon
+    configure </dev/null
+    start_daemon
+}
+
 # keep_recordings: copies what was recorded out, OUT/LINE-1.wav, LINE-2.wav ... oldest first, and
 # the list of them.
 keep_recordings() {

@@ -43,7 +43,10 @@ struct channel channel_open(const char *folder, int number) {
         .txbufpolicy = DAHDI_POLICY_IMMEDIATE, .rxbufpolicy = DAHDI_POLICY_IMMEDIATE,
         .numbufs = 32, .bufsize = BLOCK, .readbufs = -1, .writebufs = -1};
     if (ioctl(channel.fd, DAHDI_SET_BUFINFO, &buffers)) failed(number, "DAHDI_SET_BUFINFO");
-    int linear = 1;
+    /* Only a channel without signalling has to be told that it carries sound. */
+    int audio = 1, linear = 1;
+    if (ioctl(channel.fd, DAHDI_AUDIOMODE, &audio) && errno != EINVAL)
+        failed(number, "DAHDI_AUDIOMODE");
     if (ioctl(channel.fd, DAHDI_SETLINEAR, &linear)) failed(number, "DAHDI_SETLINEAR");
     struct dahdi_params params = {0};
     if (ioctl(channel.fd, DAHDI_GET_PARAMS, &params)) failed(number, "DAHDI_GET_PARAMS");

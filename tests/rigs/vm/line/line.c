@@ -5,7 +5,7 @@
  *   ring                 rings, by the driver's cadence, until onhook, offhook or the end
  *   offhook, onhook, flash, wink
  *   wait EVENT SECONDS   until the event came: offhook, onhook, ring, ringeroff, alarm, noalarm, gone ...
- *   hear HZ SECONDS      until this tone was heard for 100 ms
+ *   hear HZ SECONDS      until this tone was heard for 60 ms
  *   mute HZ SECONDS      until this tone was not heard for 200 ms
  *   play FILE.wav        to its end
  *   tone HZ[+HZ] MS      to its end, -12 dBFS each
@@ -70,7 +70,7 @@ static void busy(struct channel *channel, double ms) {
     }
 }
 
-/* Waits until the ear had its tone for 5 blocks, or had none for 10. */
+/* Waits until the ear had its tone for 3 blocks, or had none for 10. */
 static bool listen(struct channel *channel, double hz, double limit, bool wanted) {
     int quiet = 0;
     channel->ear_hz = hz;
@@ -79,7 +79,7 @@ static bool listen(struct channel *channel, double hz, double limit, bool wanted
         int before = channel->ear_blocks;
         channel_turn(channel);
         quiet = channel->ear_blocks > 0 || before > 0 ? 0 : quiet + 1;
-        if (wanted ? channel->ear_blocks >= 5 : quiet >= 10) return true;
+        if (wanted ? channel->ear_blocks >= 3 : quiet >= 10) return true;
     }
     return false;
 }

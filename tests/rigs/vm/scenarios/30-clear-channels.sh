@@ -49,11 +49,9 @@ TOML
     command_session "$call" hangup '{}'
     call_event '.event == "call.hangup"'
     sleep 9
-    for n in {21..24}; do "${callreel[@]}" record stop --line "api-$n" >/dev/null || true; done
     for n in "${fars[@]}"; do far_stop "$n"; done
-    # Ends what is recorded always, too.
-    stop_daemon
-    start_daemon
+    "${callreel[@]}" lines >"$out/lines-after.txt"
+    end_all_recordings
     keep_recordings
 }
 

@@ -25,7 +25,7 @@ TOML
     far_done exchange
 
     say "a number is dialled"
-    far exchange-2 1 "wait offhook 20; record $out/dialled.wav; offhook; hum 350+440; hear 941 20; hush; \
+    far exchange-2 1 "wait offhook 20; record $out/dialled.wav; offhook; hum 350+440; hear 697 20; hush; \
         wait onhook 30; onhook; sleep 500"
     dial 15559#
     sleep 1
@@ -34,7 +34,7 @@ TOML
     far_done exchange-2
 
     say "a number that is busy"
-    far exchange-3 1 "wait offhook 20; offhook; hum 350+440; hear 941 20; hush; sleep 1000; \
+    far exchange-3 1 "wait offhook 20; offhook; hum 350+440; hear 697 20; hush; sleep 1000; \
         busy 15000; onhook; sleep 500"
     dial 1#
     call_event '.event == "call.hangup"' 25

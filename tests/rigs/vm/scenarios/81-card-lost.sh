@@ -40,8 +40,7 @@ TOML
     answer
     call_event '.event == "call.hangup"' 20
     far_done exchange-2
-    stop_daemon
-    start_daemon
+    end_all_recordings
     keep_recordings
 }
 
