@@ -108,7 +108,7 @@ fn one(peer: &Path, job: &Job, ours: bool, cores: Cores) -> Result<f64, Failure>
     let said = pinned(cores.server, || json("driving the card", &mut command))?;
     let count = |name| find(&said, name).and_then(Value::as_u64).unwrap_or(0);
     let wanted = job.channels * job.seconds * 50;
-    let short = |blocks: u64| blocks * 100 < wanted * 98;
+    let short = |blocks: u64| blocks * 100 < wanted * 95;
     // A run that lost sound is not a cheaper run.
     if count("lost_frames") > 0 || short(count("blocks_in")) || short(count("blocks_out")) {
         return Err(Failure::Program {
