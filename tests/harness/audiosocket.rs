@@ -44,8 +44,6 @@ pub struct PbxCall {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     rate: u32,
-    /// Whether its end is a reset: nothing is said at the end then.
-    resets: bool,
 }
 
 #[derive(Default)]
@@ -127,7 +125,6 @@ impl PbxCall {
             shared,
             threads: vec![listener],
             rate,
-            resets: false,
         }
     }
 
@@ -185,14 +182,14 @@ impl PbxCall {
 
     /// Resets the connection, as a PBX that died.
     pub fn reset(mut self) {
-        self.resets = true;
         let linger = nix::libc::linger {
             l_onoff: 1,
             l_linger: 0,
         };
         let option = nix::sys::socket::sockopt::Linger;
         nix::sys::socket::setsockopt(&self.socket, option, &linger).expect("an option");
-        self.lock().deaf = false;
+        // The close of the last descriptor is the reset; until then nothing is sent.
+        self.end_by(Shutdown::Read);
     }
 
     /// Sends nothing where there is nothing to say, or silence again.
@@ -276,6 +273,19 @@ impl PbxCall {
         self.lock().end
     }
 
+    /// Ends the threads.
+    fn end_by(&mut self, how: Shutdown) {
+        self.shared.over.store(true, Ordering::Release);
+        self.lock().deaf = false;
+        let _closed = self.socket.shutdown(how);
+        for thread in self.threads.drain(..) {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.expect("a thread of the PBX");
+            }
+        }
+    }
+
     const fn frame_samples(&self) -> usize {
         self.rate as usize / 50
     }
@@ -287,20 +297,8 @@ impl PbxCall {
 
 impl Drop for PbxCall {
     fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Release);
-        self.lock().deaf = false;
-        // Its own threads wake up either way; a reset is sent when the socket is closed.
-        let how = if self.resets {
-            Shutdown::Read
-        } else {
-            Shutdown::Both
-        };
-        let _closed = self.socket.shutdown(how);
-        for thread in self.threads.drain(..) {
-            let ended = thread.join();
-            if !std::thread::panicking() {
-                ended.expect("a thread of the PBX");
-            }
+        if !self.threads.is_empty() {
+            self.end_by(Shutdown::Both);
         }
     }
 }

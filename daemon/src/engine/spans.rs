@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -76,7 +76,7 @@ pub(super) struct Views {
 
 /// The running thread; dropping it ends it.
 pub(super) struct Lookout {
-    stop: Option<Sender<()>>,
+    stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -92,7 +92,7 @@ impl Lookout {
                 thread: None,
             });
         }
-        let (stop, stopped) = channel();
+        let (stop, stopped) = sync_channel(1);
         let work = Work::new(views, seen);
         let thread = std::thread::Builder::new()
             .name("telephony".into())
@@ -370,8 +370,6 @@ fn hear(facts: &mut ListenerFacts, event: ListenerEvent) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::sync_channel;
-
     use super::*;
 
     fn hook(off_hook: bool) -> TapHook {

@@ -198,10 +198,12 @@ impl Signalling {
         match &self.state {
             State::Ringing(_) => self.pass_ringing(),
             State::Placing(_) => self.pass_placing(),
-            State::Releasing(last) if self.kind == HookKind::Fxo && !self.options.is_tap => {
-                if *last + self.options.ring_timeout <= self.now {
-                    self.state = State::Idle;
-                }
+            State::Releasing(last)
+                if self.kind == HookKind::Fxo
+                    && !self.options.is_tap
+                    && *last + self.options.ring_timeout <= self.now =>
+            {
+                self.state = State::Idle;
             }
             _ => {}
         }

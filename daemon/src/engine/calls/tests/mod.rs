@@ -4,6 +4,7 @@
 
 mod calls;
 mod crash;
+mod disk;
 mod rig;
 mod signals;
 mod sounds;
