@@ -67,6 +67,17 @@ fn hook_records_each_call_whole() {
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2), "{list}");
 }
 
+/// The pitch of the longest sound, in its middle.
+fn pitch(samples: &[i16], rate: u32) -> f64 {
+    let runs = correlate::loud_runs(samples, rate as usize / 50);
+    let longest = runs.into_iter().max_by_key(ExactSizeIterator::len);
+    let run = longest.expect("a sound");
+    let quarter = run.len() / 4;
+    let middle = &samples[run.start + quarter..run.end - quarter];
+    assert!(middle.len() > rate as usize / 8, "too short to measure");
+    sound::frequency(middle, rate).unwrap_or_default()
+}
+
 /// A peer of this rate on a line of that one: tones keep their pitch both ways.
 fn tones_keep_their_pitch(peer_hz: u32, line_hz: u32) {
     let pbx = Pbx::start(&format!("trigger = \"hook\"\nrate = {line_hz}"));
@@ -83,12 +94,6 @@ fn tones_keep_their_pitch(peer_hz: u32, line_hz: u32) {
     let heard = heard_when(&peer, |heard| {
         sound::loud_part(heard, 0.05).len() > peer_hz as usize * 3 / 2
     });
-    let middle = |samples: &[i16]| {
-        let loud = sound::loud_part(samples, 0.05);
-        loud[loud.len() / 4..loud.len() * 3 / 4].to_vec()
-    };
-    let pitch =
-        |samples: &[i16], rate| sound::frequency(&middle(samples), rate).unwrap_or_default();
     let at_peer = pitch(&heard, peer_hz);
     assert!(
         (at_peer - 1_000.0).abs() < 5.0,

@@ -27,7 +27,8 @@ impl Pbx {
             let bytes = sound::to_bytes(piece);
             let mut rest = &bytes[..];
             wait::until("room in the driver", || {
-                // What it hears does not matter here, only that it is taken.
+                // What it hears and is told does not matter here, only that it is taken.
+                let _told = self.channel.event();
                 let _heard = self.channel.read(&mut heard);
                 if let Ok(count) = self.channel.write(rest) {
                     rest = &rest[count..];
