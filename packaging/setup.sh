@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [run|test|bench]: installs what is missing for that purpose on Debian 12, and says what
+# setup.sh [run|test|bench|vm]: installs what is missing for that purpose on Debian 12, and says what
 # and why. Touches nothing when everything is there. Needs root or sudo only to install.
 set -euo pipefail
 # shellcheck source=packaging/lib.sh
