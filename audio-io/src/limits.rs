@@ -43,6 +43,10 @@ pub const STALL_MIN: Duration = Duration::from_millis(250);
 /// Periods without frames that count as a stall, if that is longer than [`STALL_MIN`].
 pub const STALL_PERIODS: u32 = 4;
 
+/// How often a telephone channel that stays silent is restarted before it is opened anew: for five
+/// seconds, within which a driver tells an alarm or that the card is gone.
+pub const CHANNEL_RESTARTS: u32 = 20;
+
 /// How much longer than that a device that was just opened may take for its first frames: sound
 /// servers do (PulseAudio wakes an idle monitor up to two seconds late).
 pub const FIRST_FRAMES_GRACE: Duration = Duration::from_millis(2_250);

@@ -77,6 +77,12 @@ pub trait CapturePort: Send {
     /// # Errors
     /// The error number, when the device must be opened anew.
     fn restart(&mut self) -> Result<(), i32>;
+
+    /// How often in a row it is restarted before it is opened anew. To open a telephone channel
+    /// anew hangs up its call: one that goes silent is given time to say why.
+    fn restarts(&self) -> u32 {
+        1
+    }
 }
 
 /// What one write to a playback device gave.

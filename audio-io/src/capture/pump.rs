@@ -4,7 +4,7 @@
 //!            attach                 frames                    Lost, stall
 //!  Absent ────────────▶ Running ◀──────────── Resuming ◀──────────────────┐
 //!    ▲  gaps by the       │   └─────────────────────────────────────────────┘
-//!    │  clock             │ gone, or two stalls in a row
+//!    │  clock             │ gone, or it stalls on
 //!    └────────────────────┘
 //! ```
 //! While resuming, the first frames that arrive say where the stream goes on: what is missing
@@ -55,8 +55,8 @@ struct Present {
     /// How long without frames is a stall.
     patience: Duration,
     last_frames: Duration,
-    /// Whether it was restarted since its last frames.
-    restarted: bool,
+    /// How often it was restarted since its last frames.
+    restarts: u32,
 }
 
 impl StreamPump {
@@ -105,7 +105,7 @@ impl StreamPump {
             period,
             patience: STALL_MIN.max(period * STALL_PERIODS),
             last_frames: now + FIRST_FRAMES_GRACE,
-            restarted: false,
+            restarts: 0,
         });
         bump(&self.stats.opens, 1);
         store(&self.stats.period_frames, params.period);
@@ -204,7 +204,7 @@ impl StreamPump {
             return;
         };
         present.last_frames = now;
-        present.restarted = false;
+        present.restarts = 0;
         if present.pacing == Pacing::Device
             && let Some(timeline) = &mut self.timeline
         {
@@ -292,12 +292,13 @@ impl StreamPump {
         if now.saturating_sub(present.last_frames) < present.patience {
             return Ok(());
         }
-        let before = std::mem::replace(&mut present.restarted, true);
+        let before = present.restarts;
+        present.restarts += 1;
         present.last_frames = now;
-        let outcome = if before {
+        bump(&self.stats.stalls, u64::from(before == 0));
+        let outcome = if before >= port.restarts() {
             Err(libc::ETIMEDOUT)
         } else {
-            bump(&self.stats.stalls, 1);
             port.restart()
         };
         self.lost(GapCause::Stall, now);

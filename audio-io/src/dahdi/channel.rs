@@ -15,6 +15,7 @@ use crate::block::GapCause;
 use crate::channel::{ChannelEvent, ChannelOrder, ChannelPort, HookKind};
 use crate::codec::g711::convert;
 use crate::format::Encoding;
+use crate::limits::CHANNEL_RESTARTS;
 use crate::port::{CapturePort, Captured, PlaybackPort, Played, PollEntry, PortOpener, PortParams};
 use crate::units::Frames;
 
@@ -335,6 +336,10 @@ impl CapturePort for DahdiChannel {
         self.lockstep.stop();
         self.staged_bytes = 0;
         self.channel.flush(abi::FLUSH_READ | abi::FLUSH_WRITE)
+    }
+
+    fn restarts(&self) -> u32 {
+        CHANNEL_RESTARTS
     }
 }
 

@@ -11,6 +11,7 @@ use super::opening::check_format;
 use super::reader::{Reader, Then};
 use super::signalling::{Law, SignalKind};
 use crate::format::{Encoding, StreamFormat};
+use crate::limits::CHANNEL_RESTARTS;
 use crate::port::{CapturePort, Captured, OpenError, Pacing, PollEntry, PortOpener, PortParams};
 use crate::units::{Frames, Millis};
 
@@ -122,6 +123,10 @@ impl CapturePort for Tap {
     fn restart(&mut self) -> Result<(), i32> {
         self.reader.clear();
         self.channel.flush(abi::FLUSH_READ)
+    }
+
+    fn restarts(&self) -> u32 {
+        CHANNEL_RESTARTS
     }
 }
 
