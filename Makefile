@@ -1,12 +1,12 @@
 # Everything a developer needs; the work is in packaging/*.sh. `make help` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench check fmt lint fuzz clean
+.PHONY: help setup run test test-vm bench check fmt lint fuzz clean
 
 help: ## This list
 	@echo 'Callreel: records calls and plays them back. On Debian 12; root or sudo only to install packages.'
 	@echo
-	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 setup: ## Install what running, testing and benchmarking need, and say why
 	@packaging/setup.sh run && packaging/setup.sh test && packaging/setup.sh bench
@@ -16,6 +16,9 @@ run: ## Build, start the daemon with a talking demo line, record a call, show ho
 
 test: ## Format, lints, unit, integration and doc tests, fuzz targets; ends with the count
 	@exec packaging/test.sh
+
+test-vm: ## The daemon on telephone channels and a loopback card of a real kernel, emulated (NAMES='10-loop ...')
+	@exec packaging/test-vm.sh $(NAMES)
 
 bench: ## The benchmarks beside their peers (ARGS='--quick ranges'); JSON in target/bench
 	@exec packaging/bench.sh $(ARGS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [run|test|bench]: installs what is missing for that purpose on Debian 12, and says what
+# setup.sh [run|test|bench|vm]: installs what is missing for that purpose on Debian 12, and says what
 # and why. Touches nothing when everything is there. Needs root or sudo only to install.
 set -euo pipefail
 # shellcheck source=packaging/lib.sh
@@ -8,15 +8,15 @@ set -euo pipefail
 # One line a package: the purposes it serves, its name, and why.
 packages() {
     cat <<'TABLE'
-run,test,bench gcc links Rust programs and builds the crates' C parts
-run,test,bench libc6-dev the C library's headers
+run,test,bench,vm gcc links Rust programs and builds the crates' C parts
+run,test,bench,vm libc6-dev the C library's headers
 run,test,bench pkg-config finds the sound library
 run,test,bench libasound2-dev ALSA, the sound library that callreeld records through
 run,test,bench g++ builds the AAC encoder, which is C++
 run,test,bench cmake builds the Opus codec
 run,test,bench ca-certificates lets cargo check who it fetches crates from
 run,test,bench curl asks the running daemon
-run,test jq reads the JSON answers of the command line
+run,test,vm jq reads the JSON answers of the command line
 run,test espeak-ng speaks the demo's telephone calls, and the texts of the prompt library
 run,test sox brings speech to telephone quality; makes test tones
 test,bench libsqlite3-dev SQLite, which the index is measured against
@@ -33,6 +33,7 @@ test mp3val looks for faults in MP3 files
 test mediainfo looks for faults in the other formats
 test chromium plays every format through the API, as a browser
 test python3 runs the tester of the API documents
+vm python3 makes and measures the sounds of calls
 test python3-venv keeps that tester apart from the system
 test,bench lame decodes MP3 another way; the encoder that conversions are measured against
 bench ffmpeg converts as well: conversions are measured against it
@@ -42,6 +43,13 @@ test strace makes system calls fail on purpose
 test faketime lets a day pass for events that cannot be delivered
 test util-linux gives tests file systems of their own
 test shellcheck checks the shell scripts
+vm qemu-system-x86 emulates a machine with a kernel whose modules we choose
+vm mmdebstrap makes its file system of Debian's packages
+vm cpio packs that file system
+vm kmod finds out which modules belong together
+vm xz-utils unpacks the kernel
+vm binutils takes debug information out of what is copied in
+vm dahdi-source the header that the telephone driver's users are compiled against
 bench nginx the web server that callreeld is measured against
 bench lame the MP3 encoder that conversions are measured against
 TABLE
@@ -136,7 +144,7 @@ install_packages() {
 main() {
     local name why missing=()
     purpose=${1:-run}
-    case $purpose in run | test | bench) ;; *) die "setup.sh: '$1' is none of run, test, bench" ;; esac
+    case $purpose in run | test | bench | vm) ;; *) die "setup.sh: '$1' is none of run, test, bench, vm" ;; esac
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         check_elsewhere
     fi

@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-20}
 [ $# -gt 0 ] && shift
-targets=${*:-range wav index journal decode caller_id}
+targets=${*:-range wav index journal decode caller_id audiosocket}
 case $seconds in
 '' | *[!0-9]*) echo "run.sh: '$seconds' is no number of seconds" >&2; exit 2 ;;
 esac

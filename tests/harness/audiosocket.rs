@@ -181,14 +181,15 @@ impl PbxCall {
     }
 
     /// Resets the connection, as a PBX that died.
-    pub fn reset(self) {
+    pub fn reset(mut self) {
         let linger = nix::libc::linger {
             l_onoff: 1,
             l_linger: 0,
         };
         let option = nix::sys::socket::sockopt::Linger;
         nix::sys::socket::setsockopt(&self.socket, option, &linger).expect("an option");
-        self.lock().deaf = false;
+        // The close of the last descriptor is the reset; until then nothing is sent.
+        self.end_by(Shutdown::Read);
     }
 
     /// Sends nothing where there is nothing to say, or silence again.
@@ -272,6 +273,19 @@ impl PbxCall {
         self.lock().end
     }
 
+    /// Ends the threads.
+    fn end_by(&mut self, how: Shutdown) {
+        self.shared.over.store(true, Ordering::Release);
+        self.lock().deaf = false;
+        let _closed = self.socket.shutdown(how);
+        for thread in self.threads.drain(..) {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.expect("a thread of the PBX");
+            }
+        }
+    }
+
     const fn frame_samples(&self) -> usize {
         self.rate as usize / 50
     }
@@ -283,14 +297,8 @@ impl PbxCall {
 
 impl Drop for PbxCall {
     fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Release);
-        self.lock().deaf = false;
-        let _closed = self.socket.shutdown(Shutdown::Both);
-        for thread in self.threads.drain(..) {
-            let ended = thread.join();
-            if !std::thread::panicking() {
-                ended.expect("a thread of the PBX");
-            }
+        if !self.threads.is_empty() {
+            self.end_by(Shutdown::Both);
         }
     }
 }

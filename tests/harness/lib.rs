@@ -10,8 +10,8 @@
 //!  receiver.rs ◀── webhooks ──┐         ┌── duplex.rs: a caller who speaks and listens
 //!  prompts.rs  ◀── prompts ───┤ Daemon ─┤   dtmf.rs: keys, by sox and by spandsp
 //!  events.rs   ◀── SSE ───────┘         ├── correlate.rs: where a known sound is heard
-//!                                       └── audiosocket.rs: a PBX's end of AudioSocket
-//!  dahdi/: a double of the telephony cards' driver, by FUSE
+//!                                       ├── audiosocket.rs: a PBX's end of AudioSocket
+//!                                       └── dahdi/: a double of the cards' driver, by FUSE
 //! ```
 //!
 //! A test that cannot go on panics with what it wanted and what it got.

@@ -9,19 +9,19 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::connection::Connection;
 use super::converter::Converter;
-use super::frame::{self, Decoder, ErrorCode, HEADER_BYTES, Heard, SlinRate};
+use super::frame::{self, Decoder, HEADER_BYTES, Heard, SlinRate};
+use super::news::{ListenerEvent, ListenerNews, ListenerStats, Refusal};
 use super::seat::{Desk, Seat, Word, line_rate};
 use crate::clock::Clock;
 use crate::limits::{
@@ -33,102 +33,6 @@ use crate::rt::{PollSet, Waker};
 
 /// Who may connect.
 pub type Allowed = Box<dyn Fn(IpAddr) -> bool + Send>;
-
-/// What happened at a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListenerEvent {
-    /// Whose connection it was; `None` if none could be accepted.
-    pub peer: Option<SocketAddr>,
-    /// What happened.
-    pub what: ListenerNews,
-}
-
-/// What happened with a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListenerNews {
-    /// It was given to a line.
-    Seated {
-        /// Which of the listener's.
-        seat: usize,
-        /// The call.
-        uuid: [u8; 16],
-    },
-    /// It was turned away.
-    Refused(Refusal),
-    /// It could not be accepted.
-    Failed {
-        /// Why.
-        errno: i32,
-    },
-}
-
-/// Why a connection was turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Its address is not allowed.
-    #[error("its address is not in `allow` of [audiosocket]")]
-    Address,
-    /// Too many connections have not said their UUID yet.
-    #[error("{AUDIOSOCKET_UNNAMED_MAX} connections have not said their UUID yet")]
-    TooMany,
-    /// It said something else first.
-    #[error("its first frame is not a UUID: is it a PBX with AudioSocket?")]
-    NoUuid,
-    /// It said nothing in time.
-    #[error("it did not say its UUID within {} s", AUDIOSOCKET_NAME_WITHIN.as_secs())]
-    Late,
-    /// It was gone before it had said its UUID.
-    #[error("it closed before it had said its UUID")]
-    Closed,
-    /// A nil UUID names no call.
-    #[error("its UUID is nil: give each call one of its own in the dialplan")]
-    UuidNil,
-    /// A call has that UUID.
-    #[error("a call with its UUID is going on: give each call one of its own in the dialplan")]
-    UuidInUse,
-    /// All lines have calls.
-    #[error("all lines of the AudioSocket have calls; `lines` may be raised")]
-    NoLine,
-}
-
-impl Refusal {
-    /// What the peer is told, if anything.
-    const fn code(self) -> Option<ErrorCode> {
-        match self {
-            Self::Address | Self::TooMany | Self::Closed => None,
-            Self::NoUuid | Self::Late => Some(ErrorCode::NoUuid),
-            Self::UuidNil => Some(ErrorCode::UuidNil),
-            Self::UuidInUse => Some(ErrorCode::UuidInUse),
-            Self::NoLine => Some(ErrorCode::NoLine),
-        }
-    }
-}
-
-impl fmt::Display for ListenerNews {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Seated { seat, .. } => write!(f, "it was given to line {}", seat + 1),
-            Self::Refused(why) => write!(f, "it was turned away: {why}"),
-            Self::Failed { errno } => {
-                let why = nix::errno::Errno::from_raw(*errno).desc();
-                write!(f, "no connection can be accepted: {why}")
-            }
-        }
-    }
-}
-
-/// Counters of a listener.
-#[derive(Debug, Default)]
-pub struct ListenerStats {
-    /// Connections that were given to a line.
-    pub seated: AtomicU64,
-    /// Connections that were turned away.
-    pub refused: AtomicU64,
-    /// Times that none could be accepted.
-    pub failed: AtomicU64,
-    /// Events that nobody took in time.
-    pub untold: AtomicU64,
-}
 
 /// A running listener; dropping it stops and joins its thread. Lines that have a connection keep
 /// it until they are closed.

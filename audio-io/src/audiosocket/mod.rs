@@ -16,13 +16,13 @@ mod converter;
 pub mod frame;
 mod inlet;
 mod listener;
+mod news;
 mod outlet;
 mod port;
 mod seat;
 
-pub use listener::{
-    Allowed, AudioSocketListener, ListenerEvent, ListenerNews, ListenerStats, Refusal,
-};
+pub use listener::{Allowed, AudioSocketListener};
+pub use news::{ListenerEvent, ListenerNews, ListenerStats, Refusal};
 pub use seat::Seat;
 
 #[cfg(test)]

@@ -417,7 +417,7 @@ impl VoltageProbe {
     /// The error number; `ENOTTY` or `EINVAL` for cards that do not measure it.
     pub fn millivolts(&self) -> Result<Option<i32>, i32> {
         let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // While this is held, closing waits for it.
+        // Should the port be dropped meanwhile, the file is closed at the end of this.
         let Some(channel) = channel.upgrade() else {
             return Ok(None);
         };

@@ -81,7 +81,11 @@ impl Opener {
         set.map_err(doing("set the law of"))?;
         let status = channel.status().map_err(doing("ask"))?;
         if has_hook(kind) && status.tx_signal != Some(abi::TXSIG_ONHOOK) {
-            channel.hook(Hook::On).map_err(doing("hang up"))?;
+            let hung_up = channel.hook(Hook::On);
+            // Whoever only listens does not need a hook that moves.
+            if options.wants_signalling {
+                hung_up.map_err(doing("hang up"))?;
+            }
         }
         if options.rx_gain_db != 0.0 || options.tx_gain_db != 0.0 {
             let set = channel.set_gains(status.law, options.rx_gain_db, options.tx_gain_db);

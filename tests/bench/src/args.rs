@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::card;
 use crate::error::Failure;
 use crate::simulate::Job;
 
@@ -11,6 +12,8 @@ pub(crate) enum Asked {
     Run(Options),
     /// Internal: this process is the measured one.
     Simulate(Job),
+    /// Internal: the same, driving a card.
+    Card(card::Job),
 }
 
 /// How benchmarks run.
@@ -55,6 +58,10 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Asked, Failur
     if words.peek().is_some_and(|word| word == "--simulate") {
         words.next();
         return Ok(Asked::Simulate(Job::parse(words)?));
+    }
+    if words.peek().is_some_and(|word| word == "--card") {
+        words.next();
+        return Ok(Asked::Card(card::Job::parse(words)?));
     }
     let mut options = Options::new()?;
     let mut given = (None, None, None);

@@ -75,10 +75,15 @@ pub(crate) fn system_program(name: &str, remedy: &'static str) -> Result<PathBuf
 
 /// Compiles the C peer of the recorder into `dir`.
 pub(crate) fn compile_stdio_recorder(dir: &Path) -> Result<PathBuf, Failure> {
-    let source = dir.join("stdio_recorder.c");
-    let program = dir.join("stdio_recorder");
-    std::fs::write(&source, include_str!("../peer/stdio_recorder.c"))
-        .map_err(Failure::io("writing the C peer"))?;
+    let source = include_str!("../peer/stdio_recorder.c");
+    compile_peer(dir, "stdio_recorder", source)
+}
+
+/// Compiles a C peer into `dir`.
+pub(crate) fn compile_peer(dir: &Path, name: &str, text: &str) -> Result<PathBuf, Failure> {
+    let source = dir.join(format!("{name}.c"));
+    let program = dir.join(name);
+    std::fs::write(&source, text).map_err(Failure::io("writing the C peer"))?;
     let cc = system_program("cc", "install gcc ('make setup')")?;
     output(
         "cc",

@@ -6,6 +6,7 @@
 
 mod args;
 mod calls;
+mod card;
 mod certificate;
 mod channels;
 mod client;
@@ -27,6 +28,7 @@ mod simulate;
 mod sqlite;
 mod sqlite_outbox;
 mod stats;
+mod telephony;
 mod tls;
 mod tls_client;
 mod voice;
@@ -77,6 +79,11 @@ const BENCHMARKS: &[Benchmark] = &[
         run: channels::run,
     },
     Benchmark {
+        name: "telephony",
+        what: "CPU of driving a telephony card, beside a C program with poll",
+        run: telephony::run,
+    },
+    Benchmark {
         name: "index",
         what: "look-up and page at a million rows, beside SQLite",
         run: index::run,
@@ -115,6 +122,7 @@ fn dispatch() -> Result<(), Failure> {
             Ok(())
         }
         Asked::Simulate(job) => simulate::child(&job),
+        Asked::Card(job) => card::child(&job),
         Asked::Run(options) => run(&options),
     }
 }

@@ -13,7 +13,7 @@ mod device;
 mod digits;
 mod formats;
 mod hooks;
-mod ledger;
+pub(crate) mod ledger;
 mod playback;
 mod rates;
 pub(crate) mod recording;

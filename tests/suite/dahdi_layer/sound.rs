@@ -138,6 +138,40 @@ fn the_distance_between_written_and_heard_stays_the_same() {
 }
 
 #[test]
+fn the_first_block_waits_for_the_edge_of_one_that_is_read() {
+    let double = double(Law::MuLaw);
+    let wish = ChannelOptions {
+        format: format(Encoding::MuLaw),
+        ..options(double.folder(), 1)
+    };
+    let mut port = open(wish);
+    events(port.as_mut());
+    let played = codes(2 * BLOCK);
+    let mut buffer = [0; 1_024];
+    // In the middle of a block nobody knows how much of it is gone.
+    double.step(BLOCK / 2);
+    assert_eq!(port.capture().read(&mut buffer), Captured::Idle);
+    assert_eq!(port.playback().unwrap().write(&played), Played::Full);
+    double.step(BLOCK / 2);
+    assert_eq!(port.playback().unwrap().write(&played), Played::Full);
+    assert_eq!(
+        port.capture().read(&mut buffer),
+        Captured::Frames(Frames(160))
+    );
+    assert_eq!(
+        port.playback().unwrap().write(&played),
+        Played::Frames(Frames(320))
+    );
+    assert_eq!(port.playback().unwrap().delay(), Frames(320));
+    double.step(2 * BLOCK);
+    same(
+        &double.channel(1).heard()[BLOCK..3 * BLOCK],
+        &played,
+        "right behind the block",
+    );
+}
+
+#[test]
 fn gains_work_on_both_ways() {
     let double = double(Law::ALaw);
     let wish = ChannelOptions {

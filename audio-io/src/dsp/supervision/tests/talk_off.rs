@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::dsp::caller_id::tests::talk_off::{MUSIC, SPEECH, sounds_in};
+use crate::dsp::caller_id::tests::talk_off::{MINUTES, MUSIC, SPEECH, sounds_in};
 use crate::dsp::dtmf::{Digit, DigitPlayer, PlayParams};
 use crate::units::Millis;
 
@@ -23,12 +23,6 @@ fn speech_and_music_end_no_call() {
         }
     }
 }
-
-/// Zones that have between them all sounds and nearly all cadences there are.
-const FAMILIES: [&str; 6] = ["US", "GB", "ES", "CN", "FR", "AU"];
-
-/// Minutes of each.
-const MINUTES: usize = 8;
 
 #[test]
 fn digits_are_no_tones() {
