@@ -165,7 +165,6 @@ impl PortOpener<dyn ChannelPort> for CardOpener {
         Ok(Box::new(CardPort {
             fd,
             opened: true,
-            ready: true,
             held: [0; BLOCK_BYTES],
             holds: 0,
             written: 0,
@@ -186,8 +185,6 @@ fn channel(path: &Path) -> nix::Result<OwnedFd> {
 struct CardPort {
     fd: OwnedFd,
     opened: bool,
-    /// Whether there is a block to read.
-    ready: bool,
     held: [u8; BLOCK_BYTES],
     holds: usize,
     /// Bytes written, and bytes that the card has played since: as many as came from it.
