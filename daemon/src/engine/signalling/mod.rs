@@ -27,7 +27,7 @@ use audio_io::channel::{ChannelEvent, ChannelOrder, DialString, HookKind, Refuse
 
 pub(crate) use self::cause::Cause;
 
-use super::limits::{CALLER_ID_KEPT, ON_HOOK_RETRY, ON_HOOK_TRIES, REST};
+use super::limits::{CALLER_ID_KEPT, LOST_CAUSE_WITHIN, ON_HOOK_RETRY, ON_HOOK_TRIES, REST};
 use super::line::Parties;
 
 /// How a line is to behave.
@@ -106,6 +106,8 @@ pub(crate) struct Signalling {
     refused: Option<(Duration, u32)>,
     /// Whether we are off hook.
     is_off_hook: bool,
+    /// When the channel went away with a call, whose end is still to be told.
+    lost_at: Option<Duration>,
     steps: Vec<Step>,
 }
 
@@ -150,6 +152,7 @@ impl Signalling {
             rested_at: Duration::ZERO,
             refused: None,
             is_off_hook: false,
+            lost_at: None,
             steps: Vec::new(),
         }
     }
@@ -185,7 +188,7 @@ impl Signalling {
 
     /// Whether there is anything that is not over.
     pub(crate) const fn is_idle(&self) -> bool {
-        matches!(self.state, State::Away | State::Idle)
+        matches!(self.state, State::Away | State::Idle) && self.lost_at.is_none()
     }
 
     /// Time has passed.
@@ -195,6 +198,12 @@ impl Signalling {
         self.caller
             .take_if(|(at, _)| *at + CALLER_ID_KEPT <= self.now);
         self.retry_on_hook();
+        if self
+            .lost_at
+            .is_some_and(|at| at + LOST_CAUSE_WITHIN <= self.now)
+        {
+            self.end_lost(Cause::DeviceLost);
+        }
         match &self.state {
             State::Ringing(_) => self.pass_ringing(),
             State::Placing(_) => self.pass_placing(),
@@ -269,6 +278,7 @@ impl Signalling {
     #[must_use]
     pub(crate) fn hang_up(&mut self, now: Duration) -> Vec<Step> {
         let mut steps = self.pass(now);
+        self.lost_at = None;
         self.release();
         steps.append(&mut self.steps);
         steps
@@ -281,6 +291,9 @@ impl Signalling {
         self.state = State::Idle;
         self.alarms = alarms;
         self.rested_at = self.now;
+        if alarms != 0 {
+            self.end_lost(Cause::NetworkOutOfOrder);
+        }
         let tells_hook = !self.options.is_tap && matches!(kind, HookKind::Fxs | HookKind::Em);
         if off_hook && tells_hook {
             self.signal(ChannelEvent::OffHook);
@@ -289,7 +302,7 @@ impl Signalling {
 
     fn gone(&mut self) {
         if self.is_call_told() {
-            self.tell(Tell::Ended(Cause::DeviceLost));
+            self.lost_at = Some(self.now);
         }
         self.state = State::Away;
         self.alarms = 0;
@@ -299,7 +312,15 @@ impl Signalling {
         self.is_off_hook = false;
     }
 
+    /// Ends the call that the channel took along when it went.
+    fn end_lost(&mut self, cause: Cause) {
+        if self.lost_at.take().is_some() {
+            self.tell(Tell::Ended(cause));
+        }
+    }
+
     fn alarm(&mut self, alarms: u32) {
+        self.end_lost(Cause::NetworkOutOfOrder);
         self.alarms = alarms;
         self.caller = None;
         match self.state {
@@ -424,6 +445,9 @@ impl Signalling {
     }
 
     fn tell(&mut self, tell: Tell) {
+        if matches!(tell, Tell::Began(_)) {
+            self.end_lost(Cause::DeviceLost);
+        }
         self.steps.push(Step::Tell(tell));
     }
 }

@@ -46,6 +46,7 @@ impl Signalling {
         match self.state {
             _ if self.options.is_tap => Err(Cause::RequestedChanUnavail),
             State::Away => Err(Cause::DeviceLost),
+            _ if self.lost_at.is_some() => Err(Cause::DeviceLost),
             _ if self.alarms != 0 => Err(Cause::NetworkOutOfOrder),
             _ if self.kind == HookKind::Socket => Err(Cause::RequestedChanUnavail),
             State::Idle => {

@@ -255,6 +255,7 @@ fn a_card_that_is_unplugged_ends_its_call_and_keeps_what_was_recorded() {
         bench.device(DeviceState::Lost);
         let orders = bench.signal(ChannelEvent::Gone { errno: 19 });
         assert_eq!(orders, []);
+        bench.stand_still(Millis(1_500));
         bench.settle().await;
         let told = words(&bench.told());
         let end = ["device lost", "stored DeviceLost"];

@@ -241,6 +241,13 @@ impl Bench {
         self.on_line(|line, to| line.drain(to));
     }
 
+    /// Time passes without sound.
+    fn stand_still(&mut self, length: Millis) {
+        for _ in 0..length.0 / 20 {
+            self.step();
+        }
+    }
+
     fn on_line<T>(&mut self, f: impl FnOnce(&mut Line, &mut Surroundings<'_>) -> T) -> T {
         let mut surroundings = Surroundings {
             recorder: self.recorder.as_mut().expect("a recorder"),

@@ -54,7 +54,7 @@ fn a_tap_that_goes_away_ends_the_call_and_finds_it_again() {
         hook(bench, true);
         bench.talk(Millis(1_000));
         bench.device(DeviceState::Lost);
-        bench.step();
+        bench.stand_still(Millis(1_600));
         bench.settle().await;
         assert_eq!(
             names(bench),

@@ -64,6 +64,7 @@ fn a_telephone_that_was_lifted_before_it_could_be_seen() {
     line.event(ChannelEvent::Gone { errno: 19 });
     assert_eq!(line.open(HookKind::Fxs, true, 0), ["OffHook", "began"]);
     line.event(ChannelEvent::Gone { errno: 19 });
+    assert_eq!(line.run(1_500), ["ended DEVICE_LOST"]);
     assert_eq!(line.open(HookKind::Fxs, true, 4), [""; 0], "in alarm");
     assert_eq!(line.event(ChannelEvent::AlarmOver), ["OffHook", "began"]);
 }
