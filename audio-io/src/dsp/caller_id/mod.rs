@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!  FSK:  leg ─▶ decimate ─▶ loud? ─▶ mark and space ─┬▶ slicer ─▶ UART ─▶ message ─┬▶ CallerId
-//!               8..16 kHz            envelopes       ├▶ slicer ─▶ UART ─▶ message ─┤  the first
-//!                                                    └▶ slicer ─▶ UART ─▶ message ─┘  that is right
+//!               8..16 kHz            envelopes       ├▶ slicer ─▶ UART ─▶ message ─┤  first that
+//!                                                    └▶ slicer ─▶ UART ─▶ message ─┘  is right
 //!  DTMF: leg ─▶ DtmfDetector ─▶ codes and digits ─▶ CallerId
 //! ```
 

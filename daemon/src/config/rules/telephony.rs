@@ -239,8 +239,8 @@ const SPOKEN_TO: &str = "telephone channels with role \"terminate\" or \"station
 const RUNG: &str =
     "telephone channels with role \"terminate\" and trigger \"hook\" or \"api\", which take calls";
 
-const HEARD: &str = "telephone channels with role \"terminate\" or \"tap\", and trigger \"hook\" or \
-     \"api\", which have calls";
+const HEARD: &str = "telephone channels with role \"terminate\" or \"tap\" and trigger \"hook\" \
+     or \"api\", which have calls";
 
 const BELONGINGS: &[Belonging] = &[
     only("capture_agent", SOUND_CARD, |line| line.capture.is_some()),

@@ -135,7 +135,7 @@ fn channels_keep_to_what_the_driver_can() {
             &[":7: line.buffer_ms", "above 128", "32 blocks"],
         ),
         (
-            "[realtime]\nring_ms = 9000\n[[line]]\nname='a'\ntenant='t'\ndahdi='1'\ntrigger='vox'\n",
+            "[realtime]\nring_ms=9000\n[[line]]\nname='a'\ntenant='t'\ndahdi='1'\ntrigger='vox'\n",
             "period_ms = 1000\nbuffer_ms = 4097",
             &[":9: line.buffer_ms", "above 4096"],
         ),

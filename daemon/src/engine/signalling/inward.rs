@@ -2,11 +2,14 @@
 //!
 //! | kind | begins | answered | over |
 //! |---|---|---|---|
-//! | FXO | a ring; told with the caller's number, or once that was waited for | we go off hook | disconnect (on-hook), a second reversal of the battery, a tone, no ring |
+//! | FXO | a ring; told with the number, or once that was waited for | we go off hook | see below |
 //! | FXS | the telephone is lifted | at once | it is put down |
 //! | E&M | the far end goes off hook | we go off hook | it goes on hook |
-//! | socket | a connection: a PBX has answered such a call already | at once | the protocol's hang-up, or the connection broke |
+//! | socket | a connection: the PBX has answered | at once | the protocol's hang-up, or it broke |
 //! | tap | off-hook of the channel that is listened to | at once | its on-hook |
+//!
+//! Of an FXO port a disconnect (on-hook), a second reversal of the battery, a tone, and before an
+//! answer no ring mean that it is over.
 //!
 //! A reversal of the battery before an answer is taken to mean nothing: some exchanges announce
 //! the caller's number with it. During a call it means that the other end hung up only if there

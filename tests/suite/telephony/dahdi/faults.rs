@@ -112,7 +112,7 @@ fn bad_channels_are_told_and_good_ones_work() {
     call.settle();
 }
 
-/// A channel that a PBX has: who it is, that it can be tapped, and that it is taken once it is free.
+/// A channel that a PBX has: that it can be tapped, and that it is taken once it is free.
 #[test]
 fn a_channel_that_is_taken_is_told() {
     let spec = Spec::new(vec![SpanSpec::new("FXO", 2, abi::SIG_FXSKS)]);

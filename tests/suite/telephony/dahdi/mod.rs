@@ -1,7 +1,7 @@
 //! Channels of telephony cards, with the harness's double of the driver in place of a card.
 //!
 //! ```text
-//!  application ── commands ──▶ callreeld ◀── /dev/dahdi by FUSE ──▶ the double: exchange, telephone
+//!  application ── commands ──▶ callreeld ◀── nodes by FUSE ──▶ the double: exchange, telephone
 //!  receiver    ◀── webhooks ──┘
 //! ```
 
