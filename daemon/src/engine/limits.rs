@@ -130,8 +130,8 @@ pub(super) const DIAL_WITHIN: Duration = Duration::from_secs(2);
 /// See [`DIAL_WITHIN`]. A pause of the number takes half a second.
 pub(super) const DIAL_EACH: Duration = Duration::from_millis(600);
 
-/// How long a call on a channel that went away waits for its cause: a span that loses its line may
-/// lose its sound first, and raise the alarm a second later.
+/// How long a call on a channel that was given up waits for its cause: a span that loses its line
+/// may lose its sound first, and raise the alarm a second later.
 pub(super) const LOST_CAUSE_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// A ring so soon after we seized a line was there before: glare.

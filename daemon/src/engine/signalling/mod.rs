@@ -229,7 +229,13 @@ impl Signalling {
                 off_hook,
                 alarms,
             } => self.opened(kind, off_hook, alarms),
-            ChannelEvent::Gone { .. } => self.gone(),
+            ChannelEvent::Gone { errno } => {
+                self.gone();
+                // The driver says itself that it took the channel away.
+                if matches!(errno, libc::ENODEV | libc::ENXIO) {
+                    self.end_lost(Cause::DeviceLost);
+                }
+            }
             _ if matches!(self.state, State::Away) => {}
             ChannelEvent::Alarm { alarms: 0 } | ChannelEvent::AlarmOver => self.alarm_over(),
             ChannelEvent::Alarm { alarms } => self.alarm(alarms),

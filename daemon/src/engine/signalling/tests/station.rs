@@ -63,8 +63,8 @@ fn a_telephone_that_was_lifted_before_it_could_be_seen() {
     let mut line = station();
     line.event(ChannelEvent::Gone { errno: 19 });
     assert_eq!(line.open(HookKind::Fxs, true, 0), ["OffHook", "began"]);
-    line.event(ChannelEvent::Gone { errno: 19 });
-    assert_eq!(line.run(1_500), ["ended DEVICE_LOST"]);
+    let over = line.event(ChannelEvent::Gone { errno: 19 });
+    assert_eq!(over, ["ended DEVICE_LOST"]);
     assert_eq!(line.open(HookKind::Fxs, true, 4), [""; 0], "in alarm");
     assert_eq!(line.event(ChannelEvent::AlarmOver), ["OffHook", "began"]);
 }

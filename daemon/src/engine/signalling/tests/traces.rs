@@ -88,6 +88,7 @@ fn apply(machine: &mut Signalling, now: Duration, input: &str) -> Vec<Step> {
             alarms: 0,
         },
         "gone" => ChannelEvent::Gone { errno: 19 },
+        "silent" => ChannelEvent::Gone { errno: 110 },
         "ring-begin" => ChannelEvent::RingBegin,
         "ring" => ChannelEvent::Ring,
         "off-hook" => ChannelEvent::OffHook,
