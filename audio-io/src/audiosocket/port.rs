@@ -143,12 +143,9 @@ impl AudioSocketPort {
         }
     }
 
-    /// Looks after the connection: takes one, takes what came from it, lets it go.
+    /// Looks after the connection: takes what came from it, lets it go.
     fn attend(&mut self, now: Duration) {
         self.pay();
-        if self.peer.is_none() {
-            self.welcome(now);
-        }
         self.take_converter();
         let Some(peer) = &mut self.peer else { return };
         if let Some(since) = self.waits {
@@ -258,7 +255,13 @@ impl ChannelPort for AudioSocketPort {
         Some(self)
     }
 
+    /// Takes a connection too, so that it is told before its first sound is read.
     fn event(&mut self) -> Option<ChannelEvent> {
+        if self.peer.is_none() && self.desk.is_some() {
+            self.pay();
+            let now = self.clock.monotonic();
+            self.welcome(now);
+        }
         self.events.0.pop_front()
     }
 

@@ -50,6 +50,26 @@ fn sound_goes_both_ways_sample_by_sample() {
 }
 
 #[test]
+fn a_call_is_told_before_its_first_sound_and_its_end_after_its_last() {
+    let mut rig = Rig::new(1, 8_000);
+    rig.run(10);
+    let mut peer = rig.peer();
+    peer.say(0x01, &[1; 16]);
+    peer.sound(0x10, &[7; 160]);
+    rig.until(false, "the call", |rig| rig.lines[0].sound().len() == 160);
+    peer.sound(0x10, &[7; 160]);
+    peer.say(0x00, &[]);
+    rig.wait(0, &over(true));
+    let line = &rig.lines[0];
+    assert_eq!(line.events, [OPENED, connected(1), over(true)]);
+    let sounds = |one: &i16| *one != 0;
+    let first = line.heard.iter().position(sounds).expect("sound");
+    let last = line.heard.iter().rposition(sounds).expect("sound");
+    assert_eq!(line.sound().len(), 320, "all of it");
+    assert!(line.places[1] <= first && last < line.places[2]);
+}
+
+#[test]
 fn frames_go_at_the_pace_of_the_clock_even_when_nothing_is_said() {
     let mut rig = Rig::new(1, 8_000);
     let (mut peer, line) = rig.call(1);

@@ -29,6 +29,8 @@ pub(super) struct Line {
     pub(super) port: Option<Box<dyn ChannelPort>>,
     pub(super) heard: Vec<i16>,
     pub(super) events: Vec<ChannelEvent>,
+    /// How much had been heard when each was told.
+    pub(super) places: Vec<usize>,
     /// What is to be played: this sample and those after it.
     pub(super) playing: Option<i16>,
     pub(super) underruns: u32,
@@ -64,6 +66,7 @@ impl Rig {
                     port: Some(port),
                     heard: Vec::new(),
                     events: Vec::new(),
+                    places: Vec::new(),
                     playing: None,
                     underruns: 0,
                 }
@@ -154,6 +157,7 @@ impl Line {
         let Some(port) = &mut self.port else { return };
         while let Some(event) = port.event() {
             self.events.push(event);
+            self.places.push(self.heard.len());
         }
         let mut bytes = [0; 16_384];
         if read {
