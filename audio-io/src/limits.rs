@@ -183,7 +183,7 @@ pub const AUDIOSOCKET_SILENT_MAX: Duration = Duration::from_secs(60);
 
 /// How late sound of a connection may be before silence stands in for it. What comes later than
 /// that is kept, and lies as much later until the peer's clock has made up for it.
-pub const AUDIOSOCKET_LATE_MAX: Millis = Millis(200);
+pub const AUDIOSOCKET_LATE_MAX: Millis = Millis(160);
 
 /// How far sound of a connection may come before its time, after silence stood in for it too; the
 /// oldest of what goes beyond is dropped. A stutter of the network shorter than this loses nothing

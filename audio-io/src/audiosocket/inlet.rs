@@ -6,7 +6,7 @@
 //!  position ──────────────────────▶
 //!            delivered │ held │            frames come from the peer here ─▲
 //!                      expected by the clock, as learned from the peer
-//!        late by more than 200 ms: silence up to there, as long as nothing comes
+//!        late by more than 160 ms: silence up to there, as long as nothing comes
 //!        early by more than 800 ms: the oldest is dropped
 //! ```
 //! The peer's clock is followed by at most one part in a thousand, so that a peer that sends
