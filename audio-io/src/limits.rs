@@ -182,13 +182,12 @@ pub const AUDIOSOCKET_NEWS_MAX: usize = 256;
 pub const AUDIOSOCKET_SILENT_MAX: Duration = Duration::from_secs(60);
 
 /// How late sound of a connection may be before silence stands in for it. What comes later than
-/// that is kept, and lies as much later until the peer's clock has made up for it.
+/// that is dropped, as far as its time is over.
 pub const AUDIOSOCKET_LATE_MAX: Millis = Millis(160);
 
-/// How far sound of a connection may come before its time, after silence stood in for it too; the
-/// oldest of what goes beyond is dropped. A stutter of the network shorter than this loses nothing
-/// of a call.
-pub const AUDIOSOCKET_EARLY_MAX: Millis = Millis(800);
+/// How far sound of a connection may come before its time; the oldest of what goes beyond is
+/// dropped.
+pub const AUDIOSOCKET_EARLY_MAX: Millis = Millis(100);
 
 /// Bytes taken from a connection at once.
 pub const AUDIOSOCKET_READ_BYTES: usize = 8 * 1_024;

@@ -1,13 +1,13 @@
 //! What comes from a connection, as a stream that advances in real time: the peer's clock is the
-//! stream's, silence stands in for what does not come, and what comes much too early, or after
-//! much silence, is dropped.
+//! stream's, silence stands in for what does not come, and what comes when its time is over is
+//! dropped.
 //!
 //! ```text
 //!  position ──────────────────────▶
 //!            delivered │ held │            frames come from the peer here ─▲
 //!                      expected by the clock, as learned from the peer
 //!        late by more than 160 ms: silence up to there, as long as nothing comes
-//!        early by more than 800 ms: the oldest is dropped
+//!        early by more than 100 ms: the oldest is dropped
 //! ```
 //! The peer's clock is followed by at most one part in a thousand, so that a peer that sends
 //! faster than that is cut, not believed.

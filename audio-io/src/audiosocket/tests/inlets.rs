@@ -124,41 +124,18 @@ fn short_delays_lose_nothing_and_long_ones_are_silence() {
     // Two seconds: silence stands in, and what comes then is over by the most part.
     for _ in 0..100 {
         rig.turn();
-        assert!((-220..=20).contains(&rig.ahead()), "{}", rig.ahead());
+        assert!((-180..=20).contains(&rig.ahead()), "{}", rig.ahead());
     }
     let silent = rig.silence();
-    assert!(silent >= 8 * 1_780);
+    assert!(silent >= 8 * 1_800);
     rig.send(160 * 100);
     for _ in 0..10 {
         rig.turn();
         rig.send(160);
     }
     assert_eq!(rig.told, 1, "it is told once");
-    assert!((0..=820).contains(&rig.ahead()), "{}", rig.ahead());
+    assert!((0..=120).contains(&rig.ahead()), "{}", rig.ahead());
     assert_eq!(rig.silence(), silent);
-}
-
-#[test]
-fn a_network_that_stutters_loses_nothing_of_a_call() {
-    let mut rig = Rig::new();
-    for stutter in [20, 25, 30] {
-        for _ in 0..100 {
-            rig.send(160);
-            rig.turn();
-        }
-        // What is on the way comes at once, later.
-        for _ in 0..stutter {
-            rig.turn();
-        }
-        rig.send(160 * stutter);
-        // A pause of the speaker makes up for the delay.
-        for _ in 0..100 {
-            rig.turn();
-        }
-    }
-    let sounding = (rig.heard.len() - rig.silence()) as u64;
-    assert_eq!(sounding, rig.sent, "all that was sent is heard");
-    assert_eq!(rig.told, 0);
 }
 
 #[test]
@@ -187,13 +164,13 @@ fn a_peer_that_sends_too_fast_is_cut_not_believed() {
         rig.turn();
     }
     // A minute at ten per cent too much: the clock goes on at its own pace.
-    assert!(rig.ahead() <= 900, "{}", rig.ahead());
+    assert!(rig.ahead() <= 180, "{}", rig.ahead());
     assert!(rig.told >= 1);
     let mut flood = Rig::new();
     flood.send(1_000_000);
     flood.turn();
     flood.turn();
-    assert!(flood.ahead() <= 820);
+    assert!(flood.ahead() <= 120);
 }
 
 #[test]
@@ -225,7 +202,7 @@ proptest! {
                 rig.turn();
             }
             let ahead = rig.ahead();
-            prop_assert!((-240..=900).contains(&ahead), "{ahead} ms");
+            prop_assert!((-200..=200).contains(&ahead), "{ahead} ms");
         }
         let sounding: Vec<_> = rig.heard.iter().filter(|one| **one != 0).collect();
         let forward = sounding.windows(2).all(|two| two[1] > two[0] || *two[1] < 16_000);

@@ -132,8 +132,8 @@ fn bursts_and_pauses_end_no_call() {
     let pbx = Pbx::start("trigger = \"hook\"");
     let said = sound::rustle(1.0, 8_000, 34);
     let (call, peer) = pbx.call();
-    peer.burst(&said[..samples(400)]);
-    peer.say_all(&said[samples(400)..]);
+    peer.burst(&said[..samples(80)]);
+    peer.say_all(&said[samples(80)..]);
     peer.mute(true);
     let frames = || support::number(&pbx.line(0), "frames");
     let before = frames();
