@@ -24,6 +24,10 @@ use crate::units::{Frames, Millis};
 /// The most sound of one turn.
 const HELD: Millis = Millis(1_000);
 
+/// Silence that is delivered when nothing was for too long, whatever the peer's clock says: a
+/// stream that delivers nothing counts as stalled.
+const OVERDUE: Millis = Millis(20);
+
 /// How often the peer's clock may be found to be ahead, and by what part of a second: together
 /// one in a thousand.
 const STEP_EVERY: Duration = Duration::from_millis(250);
@@ -43,6 +47,8 @@ pub(super) struct Inlet {
     dropping: bool,
     /// When the peer's clock was last found to be ahead.
     stepped: Duration,
+    /// When something was delivered.
+    last: Duration,
 }
 
 impl Inlet {
@@ -57,6 +63,7 @@ impl Inlet {
             fresh: false,
             dropping: false,
             stepped: now,
+            last: now,
         }
     }
 
@@ -112,13 +119,26 @@ impl Inlet {
             }
         }
         self.delivered += Frames(sound as u64);
+        if sound > 0 {
+            self.last = now;
+        }
         if self.held.len() > 0 {
             return Frames(sound as u64);
         }
         let behind = self.timeline.expected(now).saturating_sub(self.delivered);
         let late = behind > self.format.rate.frames_in(AUDIOSOCKET_LATE_MAX);
-        self.quiet |= late;
-        let silence = if self.quiet { behind } else { Frames::ZERO };
+        // A peer whose clock was found to be behind is not waited for longer than any other.
+        let is_overdue = now.saturating_sub(self.last) >= AUDIOSOCKET_LATE_MAX.into();
+        self.quiet |= late || is_overdue;
+        let least = match is_overdue {
+            true => self.format.rate.frames_in(OVERDUE),
+            false => Frames::ZERO,
+        };
+        let silence = if self.quiet {
+            behind.max(least)
+        } else {
+            Frames::ZERO
+        };
         let count = usize::try_from(silence.0).unwrap_or(usize::MAX);
         let mut filled = 0;
         for place in frames.take(count) {
@@ -126,6 +146,9 @@ impl Inlet {
             filled += 1;
         }
         self.delivered += Frames(filled);
+        if filled > 0 {
+            self.last = now;
+        }
         Frames(sound as u64 + filled)
     }
 }
