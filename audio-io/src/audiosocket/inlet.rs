@@ -28,6 +28,9 @@ const HELD: Millis = Millis(1_000);
 /// stream that delivers nothing counts as stalled.
 const OVERDUE: Millis = Millis(20);
 
+/// How long that is.
+const OVERDUE_AFTER: Duration = Duration::from_millis(AUDIOSOCKET_LATE_MAX.0 + 40);
+
 /// How often the peer's clock may be found to be ahead, and by what part of a second: together
 /// one in a thousand.
 const STEP_EVERY: Duration = Duration::from_millis(250);
@@ -128,7 +131,7 @@ impl Inlet {
         let behind = self.timeline.expected(now).saturating_sub(self.delivered);
         let late = behind > self.format.rate.frames_in(AUDIOSOCKET_LATE_MAX);
         // A peer whose clock was found to be behind is not waited for longer than any other.
-        let is_overdue = now.saturating_sub(self.last) >= AUDIOSOCKET_LATE_MAX.into();
+        let is_overdue = now.saturating_sub(self.last) >= OVERDUE_AFTER;
         self.quiet |= late || is_overdue;
         let least = match is_overdue {
             true => self.format.rate.frames_in(OVERDUE),

@@ -66,6 +66,7 @@ impl ChannelPump {
                 stats,
                 waits: None,
                 gone: None,
+                is_open: false,
             },
             look: now,
         }
@@ -215,6 +216,8 @@ struct Signals {
     /// That the port is gone; after what waits. While this is owed no later port is asked for
     /// signals, so there is one of it at most.
     gone: Option<ChannelNotice>,
+    /// Whether it was told that the port is open. Of one that was not, its end is not told either.
+    is_open: bool,
 }
 
 impl Signals {
@@ -236,6 +239,7 @@ impl Signals {
     }
 
     fn tell(&mut self, notice: ChannelNotice) {
+        self.is_open |= matches!(notice.event, ChannelEvent::Opened { .. });
         bump(&self.stats.events);
         self.count(notice.event);
         self.send(notice);
@@ -244,7 +248,9 @@ impl Signals {
     fn gone(&mut self, at: Frames, errno: i32) {
         let event = ChannelEvent::Gone { errno };
         self.count(event);
-        self.gone.get_or_insert(ChannelNotice { at, event });
+        if std::mem::take(&mut self.is_open) {
+            self.gone.get_or_insert(ChannelNotice { at, event });
+        }
         self.pay();
     }
 
