@@ -26,6 +26,11 @@ const EXIT_CODES: &str = "EXIT CODES
   4  what was named does not exist
   5  this user may not do that
   6  not possible as things stand (busy, taken, running)
+ 10  an address or socket is in use, or not this machine's
+ 11  a file system is full, read-only or not mounted
+ 12  the index is of a version that this one does not know
+ 13  a certificate or its key has expired or cannot be used
+ 14  a sound card or telephone channel is missing
 
 EXAMPLE
   callreel status";

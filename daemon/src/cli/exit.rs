@@ -19,11 +19,21 @@ pub enum Exit {
     Denied,
     /// Not possible as things stand: the line is busy, the name is taken, the daemon runs.
     Conflict,
+    /// An address or a socket is somebody else's, or not this machine's.
+    Address,
+    /// A file system is full, read-only or not mounted.
+    Disk,
+    /// The index is of a version that this one does not know.
+    Foreign,
+    /// A certificate or its key cannot be used, or has expired.
+    Certificate,
+    /// A sound card, a telephone channel or what drives it is not there.
+    Device,
 }
 
 impl Exit {
     /// Every code with its meaning.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 12] = [
         (Self::Ok, "done"),
         (Self::Failed, "failed; 'check' found damage"),
         (
@@ -37,6 +47,23 @@ impl Exit {
             Self::Conflict,
             "not possible as things stand (busy, taken, running)",
         ),
+        (
+            Self::Address,
+            "an address or socket is in use, or not this machine's",
+        ),
+        (
+            Self::Disk,
+            "a file system is full, read-only or not mounted",
+        ),
+        (
+            Self::Foreign,
+            "the index is of a version that this one does not know",
+        ),
+        (
+            Self::Certificate,
+            "a certificate or its key has expired or cannot be used",
+        ),
+        (Self::Device, "a sound card or telephone channel is missing"),
     ];
 
     /// The word that `--json` prints for a failure.
@@ -50,6 +77,11 @@ impl Exit {
             Self::NotFound => "not_found",
             Self::Denied => "denied",
             Self::Conflict => "conflict",
+            Self::Address => "address",
+            Self::Disk => "disk",
+            Self::Foreign => "foreign",
+            Self::Certificate => "certificate",
+            Self::Device => "device",
         }
     }
 
@@ -64,6 +96,11 @@ impl Exit {
             Self::NotFound => 4,
             Self::Denied => 5,
             Self::Conflict => 6,
+            Self::Address => 10,
+            Self::Disk => 11,
+            Self::Foreign => 12,
+            Self::Certificate => 13,
+            Self::Device => 14,
         }
     }
 }

@@ -42,7 +42,7 @@ fn every_command_has_an_example_that_parses() {
 #[test]
 fn the_exit_codes_in_the_help_are_those_there_are() {
     for (exit, meaning) in crate::cli::exit::Exit::ALL {
-        let row = format!("  {}  {meaning}\n", exit.code());
+        let row = format!("{:>3}  {meaning}\n", exit.code());
         assert!(EXIT_CODES.contains(&row), "{row}");
     }
 }
