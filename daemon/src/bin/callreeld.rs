@@ -15,7 +15,7 @@ use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
 use daemon::passed::Passed;
-use daemon::{failure, logging, notify, run};
+use daemon::{catalog, failure, logging, notify, run};
 
 const AFTER_HELP: &str = "SIGNALS
   SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
@@ -106,7 +106,10 @@ fn tell(error: &failure::RunError) {
         Some(remedy) => format!("{error}; to mend it: {remedy}"),
         None => error.to_string(),
     };
-    log::error!(code = exit.word(); "{text}");
+    log::error!(
+        message_id = catalog::START_REFUSED, code = exit.word(), exit_code = exit.code();
+        "{text}"
+    );
     notify::status(&text);
 }
 
