@@ -147,6 +147,10 @@ struct Pairs<'a>(&'a mut String);
 
 impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        // A number for machines; the journal has it.
+        if key.as_str() == "message_id" {
+            return Ok(());
+        }
         let value = value.to_string();
         let quoted = value.is_empty() || value.contains([' ', '"', '=']);
         let result = if quoted {

@@ -32,6 +32,7 @@ mod naming;
 mod open;
 pub mod outbox;
 mod paths;
+pub mod progress;
 pub mod prompt;
 pub mod record;
 pub mod recorder;
@@ -45,6 +46,7 @@ pub mod segment;
 mod shared;
 #[cfg(test)]
 mod testing;
+pub mod trouble;
 #[cfg(test)]
 mod upkeep_tests;
 pub mod view;

@@ -1,5 +1,10 @@
 //! `callreeld`, the daemon: reads its configuration, sets up logging, and runs.
 
+#![allow(
+    unsafe_code,
+    reason = "sockets that are passed are taken before there are threads"
+)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,16 +14,27 @@ use clap::Parser;
 use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
-use daemon::{logging, run};
+use daemon::passed::Passed;
+use daemon::{catalog, failure, logging, notify, run};
 
 const AFTER_HELP: &str = "SIGNALS
   SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
   SIGHUP           read the configuration again
 
-EXIT CODES
+SOCKETS
+  Sockets that systemd passes (sd_listen_fds) named http, https and control replace http.listen,
+  http.listen_tls and control.socket.
+
+EXIT CODES (a unit should not start again on those from 2 on)
   0  stopped as asked, or the configuration is valid
   1  failed; the journal or standard error says why
-  2  the command line or the configuration cannot be used
+  2  the command line, the configuration or a passed socket cannot be used
+  5  this user may not use a file, folder or port
+  6  another daemon uses the store or the control socket
+ 10  an address or socket is in use, or not this machine's
+ 11  a file system is full, read-only or not mounted
+ 12  the index is of a version that this one does not know, or unreadable
+ 13  a certificate or its key has expired or cannot be used
 
 EXAMPLE
   callreeld --config /etc/callreel/callreel.toml --check";
@@ -36,6 +52,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // SAFETY: the first thing the process does, before it has threads or opens anything.
+    let passed = unsafe { Passed::take() };
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -55,7 +73,7 @@ fn main() -> ExitCode {
             complain(&format!(
                 "{error}\ncallreeld: the configuration cannot be used"
             ));
-            return Exit::Usage.into();
+            return failure::of_config(&error).into();
         }
     };
     if arguments.check {
@@ -65,13 +83,34 @@ fn main() -> ExitCode {
         complain(&format!("callreeld: {error}"));
         return Exit::Failed.into();
     }
-    match run::run(loaded) {
-        Ok(()) => Exit::Ok.into(),
+    let passed = match passed {
+        Ok(passed) => passed,
         Err(error) => {
             log::error!("{error}");
-            Exit::Failed.into()
+            return Exit::Usage.into();
+        }
+    };
+    match run::run(loaded, passed) {
+        Ok(()) => Exit::Ok.into(),
+        Err(error) => {
+            tell(&error);
+            error.exit().into()
         }
     }
+}
+
+/// The last line of the journal says what to do, and `systemctl status` shows it too.
+fn tell(error: &failure::RunError) {
+    let exit = error.exit();
+    let text = match error.remedy() {
+        Some(remedy) => format!("{error}; to mend it: {remedy}"),
+        None => error.to_string(),
+    };
+    log::error!(
+        message_id = catalog::START_REFUSED, code = exit.word(), exit_code = exit.code();
+        "{text}"
+    );
+    notify::status(&text);
 }
 
 fn verdict(loaded: &Loaded) -> Exit {
