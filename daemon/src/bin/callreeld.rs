@@ -1,39 +1,15 @@
 //! `callreeld`, the daemon: reads its configuration, sets up logging, and runs.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use audio_io::clock::SystemClock;
 use clap::Parser;
+use daemon::cli::daemon_args::Arguments;
 use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
 use daemon::{logging, run};
-
-const AFTER_HELP: &str = "SIGNALS
-  SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
-  SIGHUP           read the configuration again
-
-EXIT CODES
-  0  stopped as asked, or the configuration is valid
-  1  failed; the journal or standard error says why
-  2  the command line or the configuration cannot be used
-
-EXAMPLE
-  callreeld --config /etc/callreel/callreel.toml --check";
-
-/// Records calls from sound cards and serves the recordings.
-#[derive(Debug, Parser)]
-#[command(name = "callreeld", version, after_help = AFTER_HELP)]
-struct Arguments {
-    /// The configuration file [default: /etc/callreel/callreel.toml, where it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Check the configuration, print a verdict, and do nothing else
-    #[arg(long)]
-    check: bool,
-}
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
