@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [run|test|bench|vm|cross|cross-amd64|cross-arm64|cross-armhf]: installs what is missing
+# setup.sh [run|test|bench|vm|package|install|cross|cross-amd64|cross-arm64|cross-armhf]: installs what is missing
 # for that purpose on Debian 12, and says what and why; 'cross' is all that building packages for all
 # machines needs. Touches nothing when everything is there. Needs root or sudo only to install.
 set -euo pipefail
@@ -67,6 +67,12 @@ cross-arm64 g++-aarch64-linux-gnu compiles and links for that machine
 cross-arm64 libasound2-dev:arm64 ALSA, the sound library that callreeld links with
 cross-armhf g++-arm-linux-gnueabihf compiles and links for that machine
 cross-armhf libasound2-dev:armhf ALSA, the sound library that callreeld links with
+package,install xz-utils packs the Debian package
+package,install jq writes the bill of materials
+install mmdebstrap makes the smallest Debian 12 to install on
+install iproute2 opens its loopback
+install util-linux shuts it off from the network
+install curl asks the daemon that was installed there
 TABLE
 }
 
@@ -183,8 +189,8 @@ main() {
     local name why missing=()
     purpose=${1:-run}
     case $purpose in
-        run | test | bench | vm | cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
-        *) die "setup.sh: '$1' is none of run, test, bench, vm, cross, cross-amd64, cross-arm64, cross-armhf" ;;
+        run | test | bench | vm | package | install | cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
+        *) die "setup.sh: '$1' is none of run, test, bench, vm, package, install, cross, cross-ARCH" ;;
     esac
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         check_elsewhere
