@@ -88,11 +88,15 @@ fn extra(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
     };
     let mut open = false;
     for line in text.lines() {
-        if is_heading(line) {
+        if let Some((heading, more)) = heading(line) {
             if open {
                 writeln!(out, ".fi")?;
             }
-            writeln!(out, ".SH {line}\n.nf")?;
+            writeln!(out, ".SH {heading}")?;
+            if !more.is_empty() {
+                writeln!(out, "{}", plain(more))?;
+            }
+            writeln!(out, ".nf")?;
             open = true;
         } else {
             if !open {
@@ -108,13 +112,14 @@ fn extra(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// A line of capitals is a heading in our help texts.
-pub(crate) fn is_heading(line: &str) -> bool {
-    !line.is_empty()
-        && line
-            .chars()
-            .all(|letter| letter.is_ascii_uppercase() || letter == ' ')
-        && !line.starts_with(' ')
+/// A line of capitals is a heading in our help texts, perhaps with more in brackets behind it.
+fn heading(line: &str) -> Option<(&str, &str)> {
+    let (words, more) = line.split_once(" (").map_or((line, ""), |(words, more)| {
+        (words, more.strip_suffix(')').unwrap_or(more))
+    });
+    let capitals = |letter: char| letter.is_ascii_uppercase() || letter == ' ';
+    (words.starts_with(|first: char| first.is_ascii_uppercase()) && words.chars().all(capitals))
+        .then_some((words, more))
 }
 
 fn see_also(program: &Program, out: &mut Vec<u8>) -> io::Result<()> {

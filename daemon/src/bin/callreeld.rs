@@ -1,5 +1,10 @@
 //! `callreeld`, the daemon: reads its configuration, sets up logging, and runs.
 
+#![allow(
+    unsafe_code,
+    reason = "sockets that are passed are taken before there are threads"
+)]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,9 +14,12 @@ use daemon::cli::daemon_args::Arguments;
 use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
-use daemon::{logging, run};
+use daemon::passed::Passed;
+use daemon::{failure, logging, notify, run};
 
 fn main() -> ExitCode {
+    // SAFETY: the first thing the process does, before it has threads or opens anything.
+    let passed = unsafe { Passed::take() };
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -31,7 +39,7 @@ fn main() -> ExitCode {
             complain(&format!(
                 "{error}\ncallreeld: the configuration cannot be used"
             ));
-            return Exit::Usage.into();
+            return failure::of_config(&error).into();
         }
     };
     if arguments.check {
@@ -41,13 +49,31 @@ fn main() -> ExitCode {
         complain(&format!("callreeld: {error}"));
         return Exit::Failed.into();
     }
-    match run::run(loaded) {
-        Ok(()) => Exit::Ok.into(),
+    let passed = match passed {
+        Ok(passed) => passed,
         Err(error) => {
             log::error!("{error}");
-            Exit::Failed.into()
+            return Exit::Usage.into();
+        }
+    };
+    match run::run(loaded, passed) {
+        Ok(()) => Exit::Ok.into(),
+        Err(error) => {
+            tell(&error);
+            error.exit().into()
         }
     }
+}
+
+/// The last line of the journal says what to do, and `systemctl status` shows it too.
+fn tell(error: &failure::RunError) {
+    let exit = error.exit();
+    let text = match error.remedy() {
+        Some(remedy) => format!("{error}; to mend it: {remedy}"),
+        None => error.to_string(),
+    };
+    log::error!(code = exit.word(); "{text}");
+    notify::status(&text);
 }
 
 fn verdict(loaded: &Loaded) -> Exit {

@@ -9,10 +9,20 @@ const AFTER_HELP: &str = "SIGNALS
   SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
   SIGHUP           read the configuration again
 
-EXIT CODES
+SOCKETS
+  Sockets that systemd passes (sd_listen_fds) named http, https and control replace http.listen,
+  http.listen_tls and control.socket.
+
+EXIT CODES (a unit should not start again on those from 2 on)
   0  stopped as asked, or the configuration is valid
   1  failed; the journal or standard error says why
-  2  the command line or the configuration cannot be used
+  2  the command line, the configuration or a passed socket cannot be used
+  5  this user may not use a file, folder or port
+  6  another daemon uses the store or the control socket
+ 10  an address or socket is in use, or not this machine's
+ 11  a file system is full, read-only or not mounted
+ 12  the index is of a version that this one does not know, or unreadable
+ 13  a certificate or its key has expired or cannot be used
 
 EXAMPLE
   callreeld --config /etc/callreel/callreel.toml --check";
