@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The machines that packages are made for, their names in Rust, Debian and GNU, and what identifies
 # a release. Sourced after lib.sh, never run.
+: "${root:?}"
 
 # In the order of how many there are.
 triples=(x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf)
@@ -51,10 +52,14 @@ version() {
     sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' "$root/Cargo.toml"
 }
 
-# source_date: the time of the last commit (of an archive: the time that it carries), which stands in
-# for the time of the build wherever one is wanted.
+# source_date: the time of the last commit (of a source archive: the time that it carries), which
+# stands in for the time of the build wherever one is wanted.
 source_date() {
     local file=$root/packaging/source-date
-    git -C "$root" log -1 --format=%ct 2>/dev/null || cat "$file" 2>/dev/null ||
-        die "neither git's history nor $file tells the date of these sources"
+    if [ -e "$file" ]; then
+        cat "$file"
+    else
+        git -C "$root" log -1 --format=%ct 2>/dev/null ||
+            die "neither $file nor git's history tells the date of these sources"
+    fi
 }
