@@ -5,51 +5,17 @@
     reason = "sockets that are passed are taken before there are threads"
 )]
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use audio_io::clock::SystemClock;
 use clap::Parser;
+use daemon::cli::daemon_args::Arguments;
 use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
 use daemon::passed::Passed;
 use daemon::{catalog, failure, logging, notify, run};
-
-const AFTER_HELP: &str = "SIGNALS
-  SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
-  SIGHUP           read the configuration again
-
-SOCKETS
-  Sockets that systemd passes (sd_listen_fds) named http, https and control replace http.listen,
-  http.listen_tls and control.socket.
-
-EXIT CODES (a unit should not start again on those from 2 on)
-  0  stopped as asked, or the configuration is valid
-  1  failed; the journal or standard error says why
-  2  the command line, the configuration or a passed socket cannot be used
-  5  this user may not use a file, folder or port
-  6  another daemon uses the store or the control socket
- 10  an address or socket is in use, or not this machine's
- 11  a file system is full, read-only or not mounted
- 12  the index is of a version that this one does not know, or unreadable
- 13  a certificate or its key has expired or cannot be used
-
-EXAMPLE
-  callreeld --config /etc/callreel/callreel.toml --check";
-
-/// Records calls from sound cards and serves the recordings.
-#[derive(Debug, Parser)]
-#[command(name = "callreeld", version, after_help = AFTER_HELP)]
-struct Arguments {
-    /// The configuration file [default: /etc/callreel/callreel.toml, where it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Check the configuration, print a verdict, and do nothing else
-    #[arg(long)]
-    check: bool,
-}
 
 fn main() -> ExitCode {
     // SAFETY: the first thing the process does, before it has threads or opens anything.
