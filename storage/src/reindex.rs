@@ -157,13 +157,17 @@ struct Work {
 impl Work {
     fn carry_over(&mut self, old: Old, layout: &Layout) -> Result<(), ReindexError> {
         migrate::create(&self.fresh, old.hash_secret)?;
-        self.adopter.group.push(Change::ReserveIds { below: old.id_high });
+        self.adopter
+            .group
+            .push(Change::ReserveIds { below: old.id_high });
         for tenant in old.tenants {
             self.adopter.tenants.insert(tenant.id, tenant.name.clone());
             self.adopter.group.push(Change::PutTenant(tenant));
         }
         self.report.keys = old.keys.len() as u64;
-        self.adopter.group.extend(old.keys.iter().map(Change::put_key));
+        self.adopter
+            .group
+            .extend(old.keys.iter().map(Change::put_key));
         let users = old.accounts.iter();
         let users = users.filter(|row| matches!(row, RowChange::Put(RowTable::Users, ..)));
         self.report.users = users.count() as u64;

@@ -32,7 +32,7 @@ use crate::paths::Layout;
 use crate::reserve::Reserve;
 use crate::view::hex;
 
-pub use names::Place;
+pub use names::{KeyFile, Place};
 pub use unpack::{ArchiveError, Checked, KeyBrief, verify};
 
 /// The first member: what the archive is.
@@ -396,8 +396,7 @@ pub(crate) fn schema_of(bytes: &[u8]) -> u32 {
 }
 
 /// The name of the row that holds the schema, and of the one that holds the secret.
-pub(crate) const META_NAMES: (&str, &str) =
-    (tables::meta::SCHEMA, tables::meta::HASH_SECRET);
+pub(crate) const META_NAMES: (&str, &str) = (tables::meta::SCHEMA, tables::meta::HASH_SECRET);
 
 #[cfg(test)]
 mod tests;

@@ -77,7 +77,9 @@ impl Place {
             return plain.then(|| Self::DropIn(name.to_owned()));
         }
         let (folder, file) = name.split_once('/')?;
-        let file = KeyFile::ALL.into_iter().find(|one| one.file_name() == file)?;
+        let file = KeyFile::ALL
+            .into_iter()
+            .find(|one| one.file_name() == file)?;
         match folder {
             "keys" => Some(Self::Made(file)),
             "files" => Some(Self::Named(file)),
@@ -102,7 +104,11 @@ mod tests {
     fn names_lead_to_places_and_nowhere_else() {
         let mut places = vec![Place::Config, Place::DropIn("10-lines & more.toml".into())];
         for file in KeyFile::ALL {
-            places.extend([Place::Made(file), Place::Named(file), Place::Credential(file)]);
+            places.extend([
+                Place::Made(file),
+                Place::Named(file),
+                Place::Credential(file),
+            ]);
         }
         for place in places {
             assert_eq!(Place::of_member(&place.member()), Some(place));

@@ -230,7 +230,13 @@ mod tests {
         // What POSIX wants: magic, a plain file, and the sum of the header's bytes.
         assert_eq!(&bytes[257..265], b"ustar\x0000");
         let sum: u32 = (0..512)
-            .map(|at| if (148..156).contains(&at) { 32 } else { u32::from(bytes[at]) })
+            .map(|at| {
+                if (148..156).contains(&at) {
+                    32
+                } else {
+                    u32::from(bytes[at])
+                }
+            })
             .sum();
         assert_eq!(&bytes[148..155], format!("{sum:06o}\0").as_bytes());
     }
@@ -259,7 +265,13 @@ mod tests {
         let mut link = archive();
         link[1024 + 156] = b'2';
         let sum: u32 = (1024..1536)
-            .map(|at| if (1172..1180).contains(&at) { 32 } else { u32::from(link[at]) })
+            .map(|at| {
+                if (1172..1180).contains(&at) {
+                    32
+                } else {
+                    u32::from(link[at])
+                }
+            })
             .sum();
         link[1172..1180].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         assert!(matches!(read(&link), Err(TarError::Header(1024))));

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use serde::Serialize;
 
-use super::names::{CHUNKS_MAX, FILES_MAX, FILE_MAX, Place, chunk};
+use super::names::{CHUNKS_MAX, FILE_MAX, FILES_MAX, Place, chunk};
 use super::tar::{MEMBER_MAX, Reader, TarError};
 use super::{FORMAT, HEAD, Head, MANIFEST, META_NAMES, Manifest, ROWS_MAGIC, schema_of};
 use crate::index::migrate::SCHEMA;
@@ -113,10 +113,7 @@ pub(crate) trait Take {
 ///
 /// # Errors
 /// [`RestoreError::Archive`].
-pub fn verify(
-    from: impl Read,
-    progress: super::Progress<'_>,
-) -> Result<Checked, RestoreError> {
+pub fn verify(from: impl Read, progress: super::Progress<'_>) -> Result<Checked, RestoreError> {
     let mut look = Look::default();
     let (head, members, bytes) = unpack(from, &mut look, progress)?;
     Ok(Checked {
@@ -147,7 +144,9 @@ impl Take for Look {
     fn rows(&mut self, table: &dyn AnyTable, rows: &[Row<'_>]) -> Result<(), RestoreError> {
         if table.name() == "keys" {
             let room = KEYS_MAX.saturating_sub(self.keys.len());
-            let rows = rows.iter().filter_map(|(_, row)| values::decode_key(row).ok());
+            let rows = rows
+                .iter()
+                .filter_map(|(_, row)| values::decode_key(row).ok());
             self.keys.extend(rows.take(room).map(|row| KeyBrief {
                 key_id: row.key_id,
                 created_at_ms: row.created_at.0,
@@ -317,7 +316,11 @@ fn split<'b>(
         }
         rows.push((key, value));
     }
-    if rest.is_empty() { Ok((table, rows)) } else { Err(bad()) }
+    if rest.is_empty() {
+        Ok((table, rows))
+    } else {
+        Err(bad())
+    }
 }
 
 fn piece<'b>(rest: &mut &'b [u8], len: usize) -> Option<&'b [u8]> {

@@ -114,10 +114,7 @@ fn set_schema(transaction: &WriteTransaction, schema: u32) -> Result<(), OpenErr
 }
 
 /// Makes sure that every table is there, that the schema is ours and that there is a secret.
-fn finish(
-    transaction: &WriteTransaction,
-    secret: Option<[u8; 32]>,
-) -> Result<[u8; 32], OpenError> {
+fn finish(transaction: &WriteTransaction, secret: Option<[u8; 32]>) -> Result<[u8; 32], OpenError> {
     set_schema(transaction, SCHEMA)?;
     let mut tables = Tables::open(transaction)?;
     let held = tables

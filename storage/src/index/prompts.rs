@@ -14,7 +14,8 @@ use crate::prompt::{NewPrompt, PromptRow, PromptSound};
 use crate::record::WallMillis;
 
 /// tenant, id → row.
-pub(super) const PROMPTS: TableDefinition<'static, &RecordingKey, &[u8]> = TableDefinition::new("prompts");
+pub(super) const PROMPTS: TableDefinition<'static, &RecordingKey, &[u8]> =
+    TableDefinition::new("prompts");
 /// tenant, id of prompts that may have a file which is not their row's.
 pub(super) const PROMPT_FILES: TableDefinition<'static, &RecordingKey, ()> =
     TableDefinition::new("prompt_files");

@@ -14,9 +14,11 @@ use crate::limits::{PURGED_AGE, PURGED_MAX, PURGED_STEP};
 use crate::record::WallMillis;
 
 /// tenant, id → row.
-pub(super) const PURGED: TableDefinition<'static, &RecordingKey, &[u8]> = TableDefinition::new("purged");
+pub(super) const PURGED: TableDefinition<'static, &RecordingKey, &[u8]> =
+    TableDefinition::new("purged");
 /// tenant (4), kind (1), name → id.
-pub(super) const PURGED_NAMES: TableDefinition<'static, &[u8], u64> = TableDefinition::new("purged_names");
+pub(super) const PURGED_NAMES: TableDefinition<'static, &[u8], u64> =
+    TableDefinition::new("purged_names");
 /// tenant, time of deletion, id: the oldest of a tenant first.
 pub(super) const PURGED_BY_TIME: TableDefinition<'static, &TimeKey, ()> =
     TableDefinition::new("purged_by_time");

@@ -20,7 +20,8 @@ use crate::record::{Container, Recording};
 pub(super) type LeftoverKey = [u8; 13];
 
 /// tenant, id, format → row that names a file which may be there and is not the recording's.
-pub(super) const LEFTOVERS: TableDefinition<'static, &LeftoverKey, &[u8]> = TableDefinition::new("leftovers");
+pub(super) const LEFTOVERS: TableDefinition<'static, &LeftoverKey, &[u8]> =
+    TableDefinition::new("leftovers");
 
 /// A step of the exchange. Rows name the file by their container.
 #[derive(Clone, Debug)]

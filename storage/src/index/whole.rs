@@ -79,7 +79,10 @@ where
         let Some(table) = tables::rare(reading, self.0).map_err(ReadError::from)? else {
             return Ok(());
         };
-        for entry in table.range::<K::SelfType<'_>>(..).map_err(ReadError::from)? {
+        for entry in table
+            .range::<K::SelfType<'_>>(..)
+            .map_err(ReadError::from)?
+        {
             let (key, value) = entry.map_err(ReadError::from)?;
             let (key, value) = (key.value(), value.value());
             visit(K::as_bytes(&key).as_ref(), V::as_bytes(&value).as_ref())?;

@@ -39,7 +39,10 @@ pub(crate) fn adopt(layout: &Layout, index: &Index) -> Result<u64, RestoreError>
         return Ok(0);
     }
     let bytes: u64 = found.iter().map(|file| file.bytes).sum();
-    log::info!("{} files of {bytes} bytes are not in the index yet", found.len());
+    log::info!(
+        "{} files of {bytes} bytes are not in the index yet",
+        found.len()
+    );
     let mut adopter = Adopter::new(index.tenants()?);
     for files in found.chunk_by(|a, b| a.owner == b.owner) {
         let paths = files.iter().map(|file| &*file.path);
@@ -50,7 +53,10 @@ pub(crate) fn adopt(layout: &Layout, index: &Index) -> Result<u64, RestoreError>
     }
     commit(index, &mut adopter.group)?;
     for (path, error) in &adopter.skipped {
-        log::warn!("'{}' is not taken into the index now: {error}", path.display());
+        log::warn!(
+            "'{}' is not taken into the index now: {error}",
+            path.display()
+        );
     }
     Ok(adopter.recordings)
 }

@@ -63,7 +63,8 @@ pub(crate) fn with_way_back(error: OpenError, layout: &Layout) -> OpenError {
         return error;
     };
     let folder = layout.backups();
-    let usable = names(&folder, COPY).filter(|path| schema_of(path).is_some_and(|schema| schema <= known));
+    let usable =
+        names(&folder, COPY).filter(|path| schema_of(path).is_some_and(|schema| schema <= known));
     OpenError::NewerSchema {
         found,
         known,

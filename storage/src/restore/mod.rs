@@ -30,9 +30,9 @@ use crate::backup::unpack::KeyBrief;
 use crate::check::OFFLINE_CACHE;
 use crate::error::{OpenError, ReadError};
 use crate::handle::{IoChoice, StorageHandle, StoreOptions};
+use crate::index::Index;
 use crate::index::backend::FileOpener;
 use crate::index::migrate::{self, SCHEMA, State};
-use crate::index::Index;
 use crate::open::lock;
 use crate::paths::{Layout, sync_dir};
 use crate::reserve::Reserve;
@@ -226,7 +226,10 @@ pub fn keys_offline(data_dir: &Path) -> Result<Vec<KeyBrief>, RestoreError> {
     if !matches!(migrate::state(&index)?, State::Current(_) | State::Older(_)) {
         return Ok(Vec::new());
     }
-    let rows = index.key_rows()?.into_iter().filter_map(|(_, row)| row.ok());
+    let rows = index
+        .key_rows()?
+        .into_iter()
+        .filter_map(|(_, row)| row.ok());
     let brief = |row: crate::record::KeyRow| KeyBrief {
         key_id: row.key_id,
         created_at_ms: row.created_at.0,
@@ -305,7 +308,11 @@ fn settle(layout: &Layout, clock: Arc<dyn Clock>) -> Result<(), RestoreError> {
         Err(OpenError::NewerSchema { .. }) => {
             let journal = layout.journal();
             let left = std::fs::read_dir(&journal).is_ok_and(|mut left| left.next().is_some());
-            if left { Err(RestoreError::Journal(journal)) } else { Ok(()) }
+            if left {
+                Err(RestoreError::Journal(journal))
+            } else {
+                Ok(())
+            }
         }
         Err(error @ (OpenError::Index(_) | OpenError::Meta(_))) => {
             // That index is about to be replaced; the next start reads the journal.

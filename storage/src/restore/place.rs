@@ -174,7 +174,11 @@ fn inside(path: &Path, folder: &Path) -> Result<(), RestoreError> {
         (Some(parent), Some(real)) => parent.starts_with(real),
         _ => false,
     };
-    if is_plain(path) && lies { Ok(()) } else { Err(outside(path, folder)) }
+    if is_plain(path) && lies {
+        Ok(())
+    } else {
+        Err(outside(path, folder))
+    }
 }
 
 fn is_plain(path: &Path) -> bool {

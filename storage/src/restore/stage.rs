@@ -143,7 +143,8 @@ fn put_together(
     // Plain structs with text keys always serialise.
     let text = serde_json::to_vec(&plan).unwrap_or_default();
     write(&staging.join(PLAN), &text)?;
-    hand_over(layout.root(), &staging).map_err(io_error("giving to the store's owner", &staging))?;
+    hand_over(layout.root(), &staging)
+        .map_err(io_error("giving to the store's owner", &staging))?;
     sync_all(&staging).map_err(io_error("syncing", &staging))?;
     Ok(head)
 }

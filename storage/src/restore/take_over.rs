@@ -49,11 +49,7 @@ pub(crate) fn take_over(
     Ok(())
 }
 
-fn swap(
-    layout: &Layout,
-    opener: &Arc<dyn Opener>,
-    wall: WallMillis,
-) -> Result<(), RestoreError> {
+fn swap(layout: &Layout, opener: &Arc<dyn Opener>, wall: WallMillis) -> Result<(), RestoreError> {
     let pending = layout.pending();
     if !pending.join(PLAN).exists() {
         // Its last step was cut off: all of it is in place.
