@@ -8,6 +8,7 @@
 
 pub mod account;
 mod accounts;
+pub mod backup;
 mod carry;
 mod changes;
 pub mod check;
@@ -41,6 +42,7 @@ pub mod reindex;
 mod repair;
 mod replace;
 mod reserve;
+pub mod restore;
 pub mod scratch;
 pub mod segment;
 mod shared;

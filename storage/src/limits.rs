@@ -317,3 +317,10 @@ const _: () = {
     assert!(WEBHOOK_SECRET_BYTES.0 <= WEBHOOK_SECRET_BYTES.1);
     assert!(OUTBOX_SESSION_DAYS as u64 * 24 * 60 * 60 > OUTBOX_AGE.as_secs());
 };
+
+/// Copies of the index from before migrations that are kept; the oldest goes for a new one.
+pub const INDEX_COPIES_MAX: usize = 3;
+
+/// Indexes, and folders of keys, that restores replaced and that are kept; the oldest goes for a
+/// new one.
+pub const REPLACED_MAX: usize = 3;

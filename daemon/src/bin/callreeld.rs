@@ -45,6 +45,21 @@ fn main() -> ExitCode {
     if arguments.check {
         return verdict(&loaded).into();
     }
+    let waits = |error: &dyn std::fmt::Display| {
+        complain(&format!(
+            "callreeld: a restored configuration waits and the present one is used: {error}; \
+             'callreel restore --finish' as root puts it in place"
+        ));
+    };
+    let loaded = match daemon::backup::finish_at_start(loaded, waits) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            complain(&format!(
+                "{error}\ncallreeld: the restored configuration cannot be used"
+            ));
+            return Exit::Usage.into();
+        }
+    };
     if let Err(error) = logging::install(loaded.config.log.level, Arc::new(SystemClock)) {
         complain(&format!("callreeld: {error}"));
         return Exit::Failed.into();

@@ -3,6 +3,7 @@
 
 mod access;
 mod calls;
+mod keep;
 mod prompts;
 mod values;
 mod webhooks;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 pub use access::*;
 pub use calls::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use keep::*;
 pub use prompts::*;
 use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
 use uuid::Uuid;
@@ -178,6 +180,14 @@ pub enum Command {
     /// The old index is kept.
     #[command(after_help = "EXAMPLE\n  callreel reindex --data-dir /var/lib/callreel")]
     Reindex(Upkeep),
+    /// Back up index, keys and configuration, while the daemon runs or not
+    ///
+    /// Asks the daemon where it runs; otherwise reads the data folder itself.
+    #[command(after_help = keep::BACKUP_HELP)]
+    Backup(BackupArgs),
+    /// Show what a backup would change, and put it back
+    #[command(after_help = keep::RESTORE_HELP)]
+    Restore(RestoreArgs),
     /// List, test and play to sound devices; needs no daemon
     #[command(after_help = "EXAMPLE\n  callreel devices\n  callreel devices test plughw:1,0")]
     Devices {

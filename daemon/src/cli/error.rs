@@ -1,8 +1,12 @@
 //! Why a command failed, in words that say what to do, and with which exit code.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use storage::backup::BackupError;
+use storage::error::OpenError;
 use storage::limits::PASSWORD_BYTES;
+use storage::restore::RestoreError;
 
 use super::exit::Exit;
 use crate::config::LoadError;
@@ -138,6 +142,24 @@ pub enum CliError {
     /// Checking or rebuilding.
     #[error(transparent)]
     Upkeep(#[from] crate::control::UpkeepError),
+    /// A backup that was not made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A backup that is not whole, or was not put back.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// Files of a backup that cannot be read.
+    #[error(transparent)]
+    Source(#[from] crate::backup::SourceError),
+    /// Files of a backup that cannot be put in place.
+    #[error(transparent)]
+    Plan(#[from] crate::backup::PlanError),
+    /// systemctl.
+    #[error(
+        "the restore is prepared, but the daemon was not restarted{}: restart it by hand",
+        .0.as_ref().map_or_else(String::new, |error| format!(" (systemctl: {error})"))
+    )]
+    NoRestart(Option<std::io::Error>),
     /// A sound device.
     #[error(transparent)]
     Device(#[from] super::devices::DeviceError),
@@ -155,6 +177,9 @@ impl CliError {
             | Self::PasswordLength
             | Self::SeveralSessions { .. }
             | Self::SingleOnly(_) => Exit::Usage,
+            Self::Backup(error) => of_backup(error),
+            Self::Restore(error) => of_restore(error),
+            Self::Plan(crate::backup::PlanError::Config(_)) => Exit::Usage,
             Self::NoSession(_) => Exit::NotFound,
             Self::NotRunning { .. } | Self::DaemonWent => Exit::NotRunning,
             Self::Denied(_) => Exit::Denied,
@@ -169,10 +194,51 @@ impl CliError {
                 }
                 ErrorCode::Unusable | ErrorCode::Unavailable | ErrorCode::Internal => Exit::Failed,
             },
-            Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Exit::NotFound
-            }
+            Self::File { source, .. } if source.kind() == ErrorKind::NotFound => Exit::NotFound,
             _ => Exit::Failed,
         }
+    }
+}
+
+const fn of_open(error: &OpenError) -> Exit {
+    match error {
+        OpenError::Locked(_) => Exit::Conflict,
+        OpenError::NewerSchema { .. } => Exit::Foreign,
+        OpenError::NoRoom { .. } => Exit::Disk,
+        _ => Exit::Failed,
+    }
+}
+
+fn of_io(error: &std::io::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Exit::Denied,
+        ErrorKind::NotFound => Exit::NotFound,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
+            Exit::Disk
+        }
+        _ => Exit::Failed,
+    }
+}
+
+fn of_backup(error: &BackupError) -> Exit {
+    match error {
+        BackupError::Open(error) => of_open(error),
+        BackupError::NoIndex(_) => Exit::NotFound,
+        BackupError::Write(error) => of_io(error),
+        _ => Exit::Failed,
+    }
+}
+
+fn of_restore(error: &RestoreError) -> Exit {
+    match error {
+        RestoreError::Archive(error) if error.is_foreign() => Exit::Foreign,
+        RestoreError::Open(error) => of_open(error),
+        RestoreError::Io { source, .. } => of_io(source),
+        RestoreError::NoRoom { .. } => Exit::Disk,
+        RestoreError::Pending(_) | RestoreError::Busy(_) | RestoreError::Journal(_) => {
+            Exit::Conflict
+        }
+        RestoreError::NonePending(_) => Exit::NotFound,
+        _ => Exit::Failed,
     }
 }

@@ -4,12 +4,13 @@
 //! ```text
 //!  args ──▶ run ──▶ status, calls, watch, webhooks, access, users, ──▶ client.rs ──▶ daemon
 //!              │    prompts, recordings, import
-//!              ├──▶ upkeep.rs ──▶ daemon, or the data folder
+//!              ├──▶ upkeep.rs, backup.rs, restore.rs ──▶ daemon, or the data folder
 //!              └──▶ devices.rs ──▶ ALSA                      all ──▶ output.rs ──▶ terminal
 //! ```
 
 mod access;
 pub mod args;
+mod backup;
 mod calls;
 pub mod client;
 pub mod daemon_args;
@@ -23,6 +24,7 @@ mod partial;
 mod password;
 mod prompts;
 mod recordings;
+mod restore;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -41,7 +43,7 @@ use error::CliError;
 use exit::Exit;
 use output::Output;
 
-use crate::config::{self, Origin};
+use crate::config::{self, Loaded, Origin};
 
 /// What every command has at hand.
 #[derive(Debug)]
@@ -52,10 +54,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    fn new(common: Common) -> Result<Self, CliError> {
+    fn new(common: Common, lenient: bool) -> Result<Self, CliError> {
         let socket = match &common.socket {
             Some(socket) => socket.clone(),
-            None => configured_socket(&common)?,
+            None => configured_socket(&common, lenient)?,
         };
         Ok(Self {
             client: Client::new(socket),
@@ -66,17 +68,26 @@ impl Context {
 
     /// The data folder of the configuration.
     pub(crate) fn configured_data_dir(&self) -> Result<PathBuf, CliError> {
-        let loaded = config::load(&Origin::new(self.common.config.clone()))?;
-        Ok(loaded.config.storage.data_dir)
+        Ok(self.loaded()?.config.storage.data_dir)
+    }
+
+    /// The configuration.
+    pub(crate) fn loaded(&self) -> Result<Loaded, CliError> {
+        Ok(config::load(&self.origin())?)
+    }
+
+    /// Where it is read from.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::new(self.common.config.clone())
     }
 }
 
 /// The socket of the configuration. Members of the control group need not be allowed to read the
 /// default file: for them it is where it is by default.
-fn configured_socket(common: &Common) -> Result<PathBuf, CliError> {
+fn configured_socket(common: &Common, lenient: bool) -> Result<PathBuf, CliError> {
     match config::load(&Origin::new(common.config.clone())) {
         Ok(loaded) => Ok(loaded.config.control.socket),
-        Err(error) if common.config.is_none() && error.is_only_forbidden() => {
+        Err(error) if lenient || (common.config.is_none() && error.is_only_forbidden()) => {
             Ok(config::schema::Control::default().socket)
         }
         Err(error) => Err(error.into()),
@@ -137,7 +148,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
         let output = Output::new(common.json);
         return runtime.block_on(devices::run(command, output, &dahdi));
     }
-    let context = Context::new(common)?;
+    // Restoring may be what mends the configuration.
+    let lenient = matches!(command, Command::Restore(_));
+    let context = Context::new(common, lenient)?;
     runtime.block_on(async {
         match command {
             Command::Status => status::status(&context).await,
@@ -159,6 +172,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Command::Recordings(command) => recordings::run(&context, command).await,
             Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
             Command::Reindex(options) => upkeep::reindex(&context, options).await,
+            Command::Backup(wish) => backup::backup(&context, wish).await,
+            Command::Restore(wish) => restore::restore(&context, wish).await,
             Command::Devices { .. } => Ok(()),
         }
     })

@@ -142,12 +142,15 @@ fn load_with(
     layers.push(layer::from_environment(environment, &mut problems));
     let config = merge(&layers, &mut problems);
     match config {
-        Some((config, tables)) if problems.is_empty() => Ok(Loaded {
-            config,
-            tables,
-            files,
-            origin: origin.clone(),
-        }),
+        Some((mut config, tables)) if problems.is_empty() => {
+            config.file = Some(origin.file.clone()).filter(|file| files.contains(file));
+            Ok(Loaded {
+                config,
+                tables,
+                files,
+                origin: origin.clone(),
+            })
+        }
         _ => Err(LoadError { problems }),
     }
 }

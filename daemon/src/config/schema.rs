@@ -20,6 +20,9 @@ mod line;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The file it was read from, where there is one; not a setting.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// `[storage]`
     pub storage: Storage,
     /// `[http]`

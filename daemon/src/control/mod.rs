@@ -10,6 +10,7 @@
 //! out. What is not here: the public API (`http`), and how answers are shown (`cli`).
 
 mod answer;
+mod backup;
 mod calls;
 mod convert;
 mod events;

@@ -19,6 +19,7 @@ pub(crate) mod replaced;
 pub(crate) mod rows;
 pub(crate) mod tables;
 pub mod values;
+pub(crate) mod whole;
 
 use std::path::PathBuf;
 use std::sync::Arc;
