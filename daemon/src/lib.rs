@@ -7,6 +7,7 @@ pub mod control;
 pub mod engine;
 pub mod http;
 pub mod logging;
+pub mod material;
 pub mod notify;
 pub mod run;
 pub mod shutdown;

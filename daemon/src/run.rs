@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use storage::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, Sto
 use storage::ids::{TenantId, TenantName};
 
 use crate::app::App;
+use crate::cli::exit::Exit;
 use crate::config::schema::{Config, StorageIo};
 use crate::config::{self, Changes, LoadError, Loaded};
 use crate::control::wire::Reloaded;
@@ -24,7 +26,8 @@ use crate::engine::transcode::Transcoder;
 use crate::engine::{Engine, EngineOpenError, LineToOpen};
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
-use crate::http::serve::HttpServer;
+use crate::http::serve::{HttpServer, StartError};
+use crate::material::{self, MaterialError, Upkeep};
 use crate::notify::{self, Watchdog};
 use crate::shutdown::{Request, Signals};
 
@@ -53,6 +56,9 @@ pub enum RunError {
         /// Why.
         source: storage::error::TenantError,
     },
+    /// There is no certificate or key to work with.
+    #[error(transparent)]
+    Material(#[from] MaterialError),
     /// The index cannot be read.
     #[error(transparent)]
     Read(#[from] storage::error::ReadError),
@@ -64,13 +70,25 @@ pub enum RunError {
     Calls(#[from] CallsError),
     /// A socket cannot be opened.
     #[error(transparent)]
-    Http(#[from] crate::http::serve::StartError),
+    Http(#[from] StartError),
     /// A thread cannot be made.
     #[error("cannot start a conversion thread: {0}")]
     Thread(std::io::Error),
     /// The control socket cannot be opened.
     #[error(transparent)]
     Control(#[from] ControlError),
+}
+
+impl RunError {
+    /// How the daemon exits.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Material(error) => error.exit(),
+            Self::Http(StartError::Tls(_) | StartError::NoCertificate) => Exit::Certificate,
+            _ => Exit::Failed,
+        }
+    }
 }
 
 /// Runs until told to stop.
@@ -81,11 +99,12 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     raise_open_files();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let config = loaded.config.clone();
+    let mut config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
     let (storage, seed, repaired) = open_store(&config, io, &clock)?;
     tell_repairs(&repaired);
+    material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
     let mut engine = Engine::start(
@@ -108,6 +127,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
     );
     let config = Arc::new(ArcSwap::from_pointee(config));
     let served_at = Arc::new(OnceLock::new());
+    let http_metrics = Arc::new(HttpMetrics::default());
     let running = calls::start(calls::Parts {
         storage: storage.clone(),
         engine: engine.handle(),
@@ -135,7 +155,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         fetcher,
         config,
         clock,
-        http_metrics: Arc::new(HttpMetrics::default()),
+        http_metrics,
     };
     let served = serve(&app, &loaded, signals, &served_at);
     notify::stopping("ending calls, sealing open recordings");
@@ -216,6 +236,9 @@ fn serve(
     }
     let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
     let control = ControlServer::start(app.clone(), reload.clone())?;
+    let upkeep = certificate_upkeep(app.clone(), http.clone())
+        .inspect_err(|error| log::error!("certificates are not looked at: {error}"));
+    tell_expiry(app);
     let engine = app.engine.clone();
     let watchdog = Watchdog::start(move || engine.is_progressing())
         .inspect_err(|error| log::error!("no watchdog: {error}"))
@@ -230,10 +253,36 @@ fn serve(
     }
     log::info!("stopping");
     signals.watch_stopping().map_err(RunError::Signals)?;
+    drop(upkeep);
     drop(control);
     http.shutdown(DRAIN);
     drop(watchdog);
     Ok(())
+}
+
+/// Looks at the certificate once a day, and renews one that was made here.
+fn certificate_upkeep(app: App, http: Arc<HttpServer>) -> std::io::Result<Upkeep> {
+    Upkeep::start(material::EVERY, move || {
+        let config = app.config.load_full();
+        match material::look(&config, &*app.clock) {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Err(error) = http.reload() {
+                    log::error!("the old certificate stays in force: {error}");
+                }
+                tell_expiry(&app);
+            }
+            Err(error) => log::error!("{error}"),
+        }
+    })
+}
+
+/// Puts the certificate's end where `/metrics` finds it.
+fn tell_expiry(app: &App) {
+    let ends = material::expiry_s(&app.config.load());
+    app.http_metrics
+        .certificate_expiry_s
+        .store(ends, Ordering::Relaxed);
 }
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
@@ -245,8 +294,13 @@ fn reload_hook(
     http: Arc<HttpServer>,
 ) -> Arc<dyn Fn() -> Result<Reloaded, LoadError> + Send + Sync> {
     Arc::new(move || {
-        let new = config::load(&origin)?.config;
+        let mut new = config::load(&origin)?.config;
         let old = app.config.load_full();
+        if let Err(error) = material::resolve(&mut new, &*app.clock) {
+            log::error!("certificate and admin key stay as they are: {error}");
+            new.http.tls.clone_from(&old.http.tls);
+            new.admin.clone_from(&old.admin);
+        }
         let changes = Changes::between(&old, &new);
         crate::logging::set_level(new.log.level);
         // Lines, paths and sockets stay as they are until a restart; what is compared the next
@@ -264,11 +318,13 @@ fn reload_hook(
         app.fetcher.reload(new.fetch.clone());
         in_force.webhooks = new.webhooks.clone();
         in_force.admin = new.admin.clone();
+        in_force.first_start = new.first_start;
         app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
         if let Err(error) = http.reload() {
             log::error!("the old certificate stays in force: {error}");
         }
+        tell_expiry(&app);
         let waiting = Changes::between(&app.config.load(), &new).sections;
         let is_applied = |section: &&str| !waiting.contains(section);
         let applied: Vec<&str> = changes.sections.into_iter().filter(is_applied).collect();

@@ -9,7 +9,7 @@ use clap::Parser;
 use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
-use daemon::{logging, run};
+use daemon::{logging, material, run};
 
 const AFTER_HELP: &str = "SIGNALS
   SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Ok(()) => Exit::Ok.into(),
         Err(error) => {
             log::error!("{error}");
-            Exit::Failed.into()
+            error.exit().into()
         }
     }
 }
@@ -88,8 +88,16 @@ fn verdict(loaded: &Loaded) -> Exit {
     for table in &loaded.tables {
         text.push_str(&format!("line: {}\n", table.described()));
     }
-    match write(&text) {
-        Ok(()) => Exit::Ok,
-        Err(_) => Exit::Failed,
+    let certificate = material::verdict(&loaded.config, &SystemClock);
+    if let Ok(Some(about)) = &certificate {
+        text.push_str(&format!("certificate: {about}\n"));
+    }
+    match (write(&text), certificate) {
+        (_, Err(error)) => {
+            complain(&format!("callreeld: {error}"));
+            error.exit()
+        }
+        (Ok(()), Ok(_)) => Exit::Ok,
+        (Err(_), Ok(_)) => Exit::Failed,
     }
 }

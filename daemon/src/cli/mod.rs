@@ -1,10 +1,11 @@
 //! The command line, `callreel`. Each command is a thin client of the control socket; `check`,
-//! `reindex` and `devices` also work without a daemon.
+//! `reindex`, `devices`, `setup` and `doctor` also work without a daemon.
 //!
 //! ```text
 //!  args ──▶ run ──▶ status, calls, watch, webhooks, access, users, ──▶ client.rs ──▶ daemon
 //!              │    prompts, recordings, import
 //!              ├──▶ upkeep.rs ──▶ daemon, or the data folder
+//!              ├──▶ setup, doctor ──▶ the configuration, this machine
 //!              └──▶ devices.rs ──▶ ALSA                      all ──▶ output.rs ──▶ terminal
 //! ```
 
@@ -13,6 +14,7 @@ pub mod args;
 mod calls;
 pub mod client;
 pub mod devices;
+mod doctor;
 pub mod error;
 pub mod exit;
 mod import;
@@ -22,6 +24,7 @@ mod partial;
 mod password;
 mod prompts;
 mod recordings;
+mod setup;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -107,7 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => {
             let exit = error.exit();
             // What a check found has been printed as its report.
-            if !matches!(error, CliError::Damage(_)) || !json {
+            if !matches!(error, CliError::Damage(_) | CliError::Unhealthy(_)) || !json {
                 output::complain(&told(&error, exit, json));
             }
             exit
@@ -136,29 +139,35 @@ fn run(cli: Cli) -> Result<(), CliError> {
         let output = Output::new(common.json);
         return runtime.block_on(devices::run(command, output, &dahdi));
     }
-    let context = Context::new(common)?;
-    runtime.block_on(async {
-        match command {
-            Command::Status => status::status(&context).await,
-            Command::Lines => lines::lines(&context).await,
-            Command::Calls { command, list } => match command {
-                Some(command) => calls::run(&context, command).await,
-                None => calls::list(&context, list).await,
-            },
-            Command::App(command) => webhooks::app(&context, command).await,
-            Command::Webhooks(command) => webhooks::webhooks(&context, command).await,
-            Command::Reload => status::reload(&context).await,
-            Command::Tenant(command) => access::tenant(&context, command).await,
-            Command::Key(command) => access::key(&context, command).await,
-            Command::SigningKey(command) => access::signing_key(&context, command).await,
-            Command::User(command) => users::run(&context, command).await,
-            Command::Lock(command) => users::lock(&context, command).await,
-            Command::Prompt(command) => prompts::run(&context, command).await,
-            Command::Record(command) => recordings::record(&context, command).await,
-            Command::Recordings(command) => recordings::run(&context, command).await,
-            Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
-            Command::Reindex(options) => upkeep::reindex(&context, options).await,
-            Command::Devices { .. } => Ok(()),
-        }
-    })
+    // Nor does what looks for mistakes in it, or writes one.
+    match command {
+        Command::Doctor(wish) => runtime.block_on(doctor::run(&common, &wish)),
+        Command::Setup(wish) => runtime.block_on(setup::run(common, wish)),
+        command => runtime.block_on(with_daemon(Context::new(common)?, command)),
+    }
+}
+
+async fn with_daemon(context: Context, command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Status => status::status(&context).await,
+        Command::Lines => lines::lines(&context).await,
+        Command::Calls { command, list } => match command {
+            Some(command) => calls::run(&context, command).await,
+            None => calls::list(&context, list).await,
+        },
+        Command::App(command) => webhooks::app(&context, command).await,
+        Command::Webhooks(command) => webhooks::webhooks(&context, command).await,
+        Command::Reload => status::reload(&context).await,
+        Command::Tenant(command) => access::tenant(&context, command).await,
+        Command::Key(command) => access::key(&context, command).await,
+        Command::SigningKey(command) => access::signing_key(&context, command).await,
+        Command::User(command) => users::run(&context, command).await,
+        Command::Lock(command) => users::lock(&context, command).await,
+        Command::Prompt(command) => prompts::run(&context, command).await,
+        Command::Record(command) => recordings::record(&context, command).await,
+        Command::Recordings(command) => recordings::run(&context, command).await,
+        Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
+        Command::Reindex(options) => upkeep::reindex(&context, options).await,
+        Command::Devices { .. } | Command::Doctor(_) | Command::Setup(_) => Ok(()),
+    }
 }
