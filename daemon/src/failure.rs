@@ -16,6 +16,7 @@ use crate::control::ControlError;
 use crate::engine::EngineOpenError;
 use crate::engine::calls::CallsError;
 use crate::http::serve::{StartError, TlsError};
+use crate::material::MaterialError;
 
 /// Why the daemon could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum RunError {
         /// Why.
         source: TenantError,
     },
+    /// There is no certificate or key to work with.
+    #[error(transparent)]
+    Material(#[from] MaterialError),
     /// The index cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -71,6 +75,7 @@ impl RunError {
                 TenantError::Write(error) => of_trouble(&error.trouble()),
                 TenantError::Exists(_) => Exit::Failed,
             },
+            Self::Material(error) => error.exit(),
             Self::Read(error) => of_trouble(&error.trouble()),
             Self::Engine(EngineOpenError::Listen { source, .. }) => of_io(source),
             Self::Engine(EngineOpenError::Thread { .. }) => Exit::Failed,

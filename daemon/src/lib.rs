@@ -10,6 +10,7 @@ pub mod engine;
 pub mod failure;
 pub mod http;
 pub mod logging;
+pub mod material;
 pub mod notify;
 pub mod passed;
 pub mod run;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::net::UnixListener;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
+use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
 use crate::shutdown::{Request, Signals};
@@ -42,12 +44,13 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     raise_open_files();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let config = loaded.config.clone();
+    let mut config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
     let patience = patience("opening the store");
     let (storage, seed, repaired) = open_store(&config, io, &clock)?;
     tell_repairs(&repaired);
+    material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
     let mut engine = Engine::start(
@@ -71,6 +74,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let config = Arc::new(ArcSwap::from_pointee(config));
     let served = Arc::new(OnceLock::new());
     let expected = passed.first();
+    let http_metrics = Arc::new(HttpMetrics::default());
     let running = calls::start(calls::Parts {
         storage: storage.clone(),
         engine: engine.handle(),
@@ -99,7 +103,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
         config,
         clock,
         served,
-        http_metrics: Arc::new(HttpMetrics::default()),
+        http_metrics,
     };
     drop(patience);
     let served = serve(&app, &loaded, signals, passed);
@@ -176,6 +180,9 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
     app.served.get_or_init(|| http.local_addrs().to_vec());
     let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
     let control = ControlServer::start_with(app.clone(), reload.clone(), control)?;
+    let upkeep = certificate_upkeep(app.clone(), http.clone())
+        .inspect_err(|error| log::error!("certificates are not looked at: {error}"));
+    tell_expiry(app);
     let engine = app.engine.clone();
     let watchdog = Watchdog::start(move || engine.stuck())
         .inspect_err(|error| log::error!("no watchdog: {error}"))
@@ -195,10 +202,36 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
     log::info!("stopping");
     drop(status);
     signals.watch_stopping().map_err(RunError::Signals)?;
+    drop(upkeep);
     drop(control);
     http.shutdown(DRAIN);
     drop(watchdog);
     Ok(())
+}
+
+/// Looks at the certificate once a day, and renews one that was made here.
+fn certificate_upkeep(app: App, http: Arc<HttpServer>) -> std::io::Result<Upkeep> {
+    Upkeep::start(material::EVERY, move || {
+        let config = app.config.load_full();
+        match material::look(&config, &*app.clock) {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Err(error) = http.reload() {
+                    log::error!("the old certificate stays in force: {error}");
+                }
+                tell_expiry(&app);
+            }
+            Err(error) => log::error!("{error}"),
+        }
+    })
+}
+
+/// Puts the certificate's end where `/metrics` finds it.
+fn tell_expiry(app: &App) {
+    let ends = material::expiry_s(&app.config.load());
+    app.http_metrics
+        .certificate_expiry_s
+        .store(ends, Ordering::Relaxed);
 }
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
@@ -210,8 +243,13 @@ fn reload_hook(
     http: Arc<HttpServer>,
 ) -> Arc<dyn Fn() -> Result<Reloaded, LoadError> + Send + Sync> {
     Arc::new(move || {
-        let new = config::load(&origin)?.config;
+        let mut new = config::load(&origin)?.config;
         let old = app.config.load_full();
+        if let Err(error) = material::resolve(&mut new, &*app.clock) {
+            log::error!("certificate and admin key stay as they are: {error}");
+            new.http.tls.clone_from(&old.http.tls);
+            new.admin.clone_from(&old.admin);
+        }
         let changes = Changes::between(&old, &new);
         crate::logging::set_level(new.log.level);
         // Lines, paths and sockets stay as they are until a restart; what is compared the next
@@ -229,11 +267,13 @@ fn reload_hook(
         app.fetcher.reload(new.fetch.clone());
         in_force.webhooks = new.webhooks.clone();
         in_force.admin = new.admin.clone();
+        in_force.first_start = new.first_start;
         app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
         if let Err(error) = http.reload() {
             log::error!("the old certificate stays in force: {error}");
         }
+        tell_expiry(&app);
         let waiting = Changes::between(&app.config.load(), &new).sections;
         let is_applied = |section: &&str| !waiting.contains(section);
         let applied: Vec<&str> = changes.sections.into_iter().filter(is_applied).collect();

@@ -15,7 +15,7 @@ use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
 use daemon::passed::Passed;
-use daemon::{catalog, failure, logging, notify, run};
+use daemon::{catalog, failure, logging, material, notify, run};
 
 fn main() -> ExitCode {
     // SAFETY: the first thing the process does, before it has threads or opens anything.
@@ -108,8 +108,16 @@ fn verdict(loaded: &Loaded) -> Exit {
     for table in &loaded.tables {
         text.push_str(&format!("line: {}\n", table.described()));
     }
-    match write(&text) {
-        Ok(()) => Exit::Ok,
-        Err(_) => Exit::Failed,
+    let certificate = material::verdict(&loaded.config, &SystemClock);
+    if let Ok(Some(about)) = &certificate {
+        text.push_str(&format!("certificate: {about}\n"));
+    }
+    match (write(&text), certificate) {
+        (_, Err(error)) => {
+            complain(&format!("callreeld: {error}"));
+            error.exit()
+        }
+        (Ok(()), Ok(_)) => Exit::Ok,
+        (Err(_), Ok(_)) => Exit::Failed,
     }
 }

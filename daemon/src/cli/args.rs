@@ -2,6 +2,7 @@
 //! files of their names.
 
 mod access;
+mod appliance;
 mod calls;
 mod keep;
 mod prompts;
@@ -11,6 +12,7 @@ mod webhooks;
 use std::path::PathBuf;
 
 pub use access::*;
+pub use appliance::*;
 pub use calls::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use keep::*;
@@ -195,6 +197,19 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<DevicesCommand>,
     },
+    /// Ask the few questions of a new recorder and write its configuration
+    ///
+    /// Writes conf.d/50-setup.toml beside the configuration, nothing else, after it was checked as
+    /// by 'callreeld --check'. Replaces what it wrote before, never what somebody wrote by hand.
+    #[command(after_help = SETUP_HELP)]
+    Setup(SetupArgs),
+    /// Look at everything that recording needs, and say how to mend what is wrong
+    ///
+    /// Clock, disk, io_uring, real-time limits, memory, sound and telephone cards, permissions,
+    /// certificate, ports, service, index. Works with and without a running daemon, changes
+    /// nothing, and opens no sound card that a daemon may have. As root it sees more.
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Make the daemon read its configuration again
     #[command(after_help = "EXAMPLE\n  callreel reload")]
     Reload,

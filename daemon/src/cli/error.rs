@@ -103,6 +103,39 @@ pub enum CliError {
         .0.display()
     )]
     DaemonRuns(PathBuf),
+    /// `setup` without answers.
+    #[error(
+        "there is no terminal to ask on; give --yes with --tenant, --line and so on, or --answers \
+         FILE"
+    )]
+    SetupNeedsAnswers,
+    /// An answer of `setup` that cannot be.
+    #[error("{key}: '{found}' will not do; it must be {wanted}")]
+    Answer {
+        /// The flag's or key's name.
+        key: &'static str,
+        /// What was given.
+        found: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// A file of answers that cannot be read.
+    #[error("'{}': {source}; 'callreel setup --help' lists its keys", path.display())]
+    AnswersFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ::config::ConfigError,
+    },
+    /// A file that `setup` would replace.
+    #[error(
+        "'{}' was written or changed by hand, and setup replaces only what it wrote itself; \
+         rename it (to 60-own.toml) to keep its settings, or delete it", .0.display()
+    )]
+    HandMade(PathBuf),
+    /// The doctor found problems.
+    #[error("problems were found; each says how to mend it")]
+    Unhealthy(Exit),
     /// The check found something.
     #[error("{0} problems were found")]
     Damage(u64),
@@ -176,14 +209,18 @@ impl CliError {
             | Self::PasswordsDiffer
             | Self::PasswordLength
             | Self::SeveralSessions { .. }
+            | Self::SetupNeedsAnswers
+            | Self::Answer { .. }
+            | Self::AnswersFile { .. }
             | Self::SingleOnly(_) => Exit::Usage,
             Self::Backup(error) => of_backup(error),
             Self::Restore(error) => of_restore(error),
             Self::Plan(crate::backup::PlanError::Config(_)) => Exit::Usage,
+            Self::Unhealthy(exit) => *exit,
             Self::NoSession(_) => Exit::NotFound,
             Self::NotRunning { .. } | Self::DaemonWent => Exit::NotRunning,
             Self::Denied(_) => Exit::Denied,
-            Self::Exists(_) | Self::DaemonRuns(_) => Exit::Conflict,
+            Self::Exists(_) | Self::HandMade(_) | Self::DaemonRuns(_) => Exit::Conflict,
             Self::Upkeep(error) if error.is_locked() => Exit::Conflict,
             Self::Refused(body) => match body.code {
                 ErrorCode::NotFound => Exit::NotFound,
@@ -194,7 +231,11 @@ impl CliError {
                 }
                 ErrorCode::Unusable | ErrorCode::Unavailable | ErrorCode::Internal => Exit::Failed,
             },
-            Self::File { source, .. } if source.kind() == ErrorKind::NotFound => Exit::NotFound,
+            Self::File { source, .. } => match source.kind() {
+                ErrorKind::NotFound => Exit::NotFound,
+                ErrorKind::PermissionDenied => Exit::Denied,
+                _ => Exit::Failed,
+            },
             _ => Exit::Failed,
         }
     }

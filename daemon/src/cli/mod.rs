@@ -1,10 +1,11 @@
 //! The command line, `callreel`. Each command is a thin client of the control socket; `check`,
-//! `reindex` and `devices` also work without a daemon.
+//! `reindex`, `devices`, `setup` and `doctor` also work without a daemon.
 //!
 //! ```text
 //!  args ──▶ run ──▶ status, calls, watch, webhooks, access, users, ──▶ client.rs ──▶ daemon
 //!              │    prompts, recordings, import
 //!              ├──▶ upkeep.rs, backup.rs, restore.rs ──▶ daemon, or the data folder
+//!              ├──▶ setup, doctor ──▶ the configuration, this machine
 //!              └──▶ devices.rs ──▶ ALSA                      all ──▶ output.rs ──▶ terminal
 //! ```
 
@@ -15,6 +16,7 @@ mod calls;
 pub mod client;
 pub mod daemon_args;
 pub mod devices;
+mod doctor;
 pub mod error;
 pub mod exit;
 mod import;
@@ -25,6 +27,7 @@ mod password;
 mod prompts;
 mod recordings;
 mod restore;
+mod setup;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -119,7 +122,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => {
             let exit = error.exit();
             // What a check found has been printed as its report.
-            if !matches!(error, CliError::Damage(_)) || !json {
+            if !matches!(error, CliError::Damage(_) | CliError::Unhealthy(_)) || !json {
                 output::complain(&told(&error, exit, json));
             }
             exit
@@ -148,33 +151,38 @@ fn run(cli: Cli) -> Result<(), CliError> {
         let output = Output::new(common.json);
         return runtime.block_on(devices::run(command, output, &dahdi));
     }
-    // Restoring may be what mends the configuration.
+    // Nor does what looks for mistakes in it, or writes one; and restoring may be what mends it.
     let lenient = matches!(command, Command::Restore(_));
-    let context = Context::new(common, lenient)?;
-    runtime.block_on(async {
-        match command {
-            Command::Status => status::status(&context).await,
-            Command::Lines => lines::lines(&context).await,
-            Command::Calls { command, list } => match command {
-                Some(command) => calls::run(&context, command).await,
-                None => calls::list(&context, list).await,
-            },
-            Command::App(command) => webhooks::app(&context, command).await,
-            Command::Webhooks(command) => webhooks::webhooks(&context, command).await,
-            Command::Reload => status::reload(&context).await,
-            Command::Tenant(command) => access::tenant(&context, command).await,
-            Command::Key(command) => access::key(&context, command).await,
-            Command::SigningKey(command) => access::signing_key(&context, command).await,
-            Command::User(command) => users::run(&context, command).await,
-            Command::Lock(command) => users::lock(&context, command).await,
-            Command::Prompt(command) => prompts::run(&context, command).await,
-            Command::Record(command) => recordings::record(&context, command).await,
-            Command::Recordings(command) => recordings::run(&context, command).await,
-            Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
-            Command::Reindex(options) => upkeep::reindex(&context, options).await,
-            Command::Backup(wish) => backup::backup(&context, wish).await,
-            Command::Restore(wish) => restore::restore(&context, wish).await,
-            Command::Devices { .. } => Ok(()),
-        }
-    })
+    match command {
+        Command::Doctor(wish) => runtime.block_on(doctor::run(&common, &wish)),
+        Command::Setup(wish) => runtime.block_on(setup::run(common, wish)),
+        command => runtime.block_on(with_daemon(Context::new(common, lenient)?, command)),
+    }
+}
+
+async fn with_daemon(context: Context, command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Status => status::status(&context).await,
+        Command::Lines => lines::lines(&context).await,
+        Command::Calls { command, list } => match command {
+            Some(command) => calls::run(&context, command).await,
+            None => calls::list(&context, list).await,
+        },
+        Command::App(command) => webhooks::app(&context, command).await,
+        Command::Webhooks(command) => webhooks::webhooks(&context, command).await,
+        Command::Reload => status::reload(&context).await,
+        Command::Tenant(command) => access::tenant(&context, command).await,
+        Command::Key(command) => access::key(&context, command).await,
+        Command::SigningKey(command) => access::signing_key(&context, command).await,
+        Command::User(command) => users::run(&context, command).await,
+        Command::Lock(command) => users::lock(&context, command).await,
+        Command::Prompt(command) => prompts::run(&context, command).await,
+        Command::Record(command) => recordings::record(&context, command).await,
+        Command::Recordings(command) => recordings::run(&context, command).await,
+        Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
+        Command::Reindex(options) => upkeep::reindex(&context, options).await,
+        Command::Backup(wish) => backup::backup(&context, wish).await,
+        Command::Restore(wish) => restore::restore(&context, wish).await,
+        Command::Devices { .. } | Command::Doctor(_) | Command::Setup(_) => Ok(()),
+    }
 }

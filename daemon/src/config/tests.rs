@@ -34,7 +34,7 @@ fn load_all(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Load
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let base = format!("{}/", folder.path().display());
-    load_with(&origin, environment).map_err(|error| error.to_string().replace(&base, ""))
+    load_with(&origin, environment, None).map_err(|error| error.to_string().replace(&base, ""))
 }
 
 #[test]
@@ -331,6 +331,7 @@ fn the_table_of_keys_and_the_schema_name_the_same_keys() {
         ("speech", "[speech]\nzz = 1"),
         ("webhooks", "[webhooks]\nzz = 1"),
         ("admin", "[admin]\nzz = 1"),
+        ("first_start", "[first_start]\nzz = 1"),
         ("dahdi", "[dahdi]\nzz = 1"),
         ("audiosocket", "[audiosocket]\nzz = 1"),
         ("line", "[[line]]\nzz = 1"),

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use super::tls::TlsError;
+pub(crate) use super::tls::try_pair;
 
 use super::auth::admin::AdminKey;
 use super::limits;
@@ -39,8 +40,12 @@ pub enum StartError {
     /// A socket that was passed in cannot be used.
     #[error("a socket passed to the daemon cannot be used: {0}")]
     Passed(#[source] io::Error),
-    /// `listen_tls` without `[http.tls]`.
-    #[error("http.listen_tls needs [http.tls] with certificate and key")]
+    /// HTTPS without a certificate.
+    #[error(
+        "HTTPS needs a certificate: name it and its key in [http.tls], give the service the \
+         credentials callreel_certificate.pem and callreel_certificate.key, or set certificate = \
+         true in [first_start]"
+    )]
     NoCertificate,
     /// Certificate or key cannot be used.
     #[error(transparent)]
@@ -89,8 +94,8 @@ impl HttpServer {
         let http = &config.http;
         let count = worker_count(http.workers);
         let (plain, tls) = sockets(http, passed, count)?;
-        let certificates = match &http.tls {
-            Some(files) => Some(Arc::new(Certificates::load(files)?)),
+        let certificates = match http.tls.pair() {
+            Some(files) => Some(Arc::new(Certificates::load(&files)?)),
             None if !tls.is_empty() => return Err(StartError::NoCertificate),
             None => None,
         };
@@ -150,8 +155,8 @@ impl HttpServer {
     /// [`TlsError`]; then the old ones stay in force.
     pub fn reload(&self) -> Result<(), TlsError> {
         self.admin.reload(&self.config.load().admin);
-        match (&self.certificates, &self.config.load().http.tls) {
-            (Some(certificates), Some(files)) => certificates.reload(files),
+        match (&self.certificates, self.config.load().http.tls.pair()) {
+            (Some(certificates), Some(files)) => certificates.reload(&files),
             _ => Ok(()),
         }
     }

@@ -12,6 +12,7 @@ pub(crate) mod commit;
 pub mod keys;
 pub(crate) mod migrate;
 pub(crate) mod outbox;
+pub mod peek;
 pub(crate) mod prompts;
 pub(crate) mod purged;
 pub(crate) mod read;
