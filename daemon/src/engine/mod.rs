@@ -266,8 +266,12 @@ impl EngineHandle {
         match tokio::task::spawn_blocking(move || storage.flush_index()).await {
             Ok(Ok(())) => {}
             // The recording goes on; its journal has the names too.
-            Ok(Err(error)) => log::error!("recording {}: index: {error}", facts.id),
-            Err(error) => log::error!("recording {}: index: {error}", facts.id),
+            Ok(Err(error)) => log::error!(
+                recording = facts.id.0; "recording {}: index: {error}", facts.id
+            ),
+            Err(error) => log::error!(
+                recording = facts.id.0; "recording {}: index: {error}", facts.id
+            ),
         }
         Ok(facts)
     }
