@@ -3,6 +3,7 @@
 
 mod alsa_loop;
 mod audiosocket_layer;
+mod backup;
 mod browser;
 mod call_recording;
 mod calls;
