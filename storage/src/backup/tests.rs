@@ -3,6 +3,7 @@
 use audio_io::units::WallMillis;
 
 use super::*;
+use crate::ids::RecordingName;
 use crate::record::Family;
 use crate::restore::RestoreError;
 use crate::testing::Store;
@@ -85,8 +86,6 @@ fn a_backup_tells_what_is_in_it() {
     let store = Store::open(folder);
     assert!(store.handle.find(store.tenant, &name).unwrap().is_some());
 }
-
-use crate::ids::RecordingName;
 
 #[test]
 fn nothing_of_a_damaged_backup_is_believed() {
