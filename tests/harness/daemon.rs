@@ -273,6 +273,15 @@ impl Daemon {
         }
     }
 
+    /// Whether it has ended by itself.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn has_ended(&mut self) -> bool {
+        let process = self.process.as_mut().expect("a daemon that was started");
+        process.ended().is_some()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         if let Some(process) = &mut self.process {

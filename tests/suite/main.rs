@@ -4,6 +4,7 @@
 mod activation;
 mod alsa_loop;
 mod audiosocket_layer;
+mod backup;
 mod browser;
 mod call_recording;
 mod calls;

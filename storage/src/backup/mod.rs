@@ -399,4 +399,4 @@ pub(crate) fn schema_of(bytes: &[u8]) -> u32 {
 pub(crate) const META_NAMES: (&str, &str) = (tables::meta::SCHEMA, tables::meta::HASH_SECRET);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
