@@ -20,7 +20,7 @@ enum Obstacle {
     /// This file or folder refuses it.
     Refuses(PathBuf),
     /// This user, who asks, may not look.
-    Unseen(PathBuf),
+    Unseen,
     /// It is not there.
     Absent,
 }
@@ -147,7 +147,7 @@ fn obstacle(who: &Who, path: &Path, wanted: u32) -> Option<Obstacle> {
             }
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Some(Obstacle::Unseen(part.to_owned()));
+                return Some(Obstacle::Unseen);
             }
             Err(_) => return Some(Obstacle::Absent),
         }
