@@ -203,7 +203,6 @@ fn asked_on_a_terminal_it_takes_answers_and_defaults() {
         ("Where recordings go", ""),
         ("Address and port of HTTPS", ""),
         ("URL that clients use", ""),
-        ("File of your certificate", ""),
         ("Name of the first supervisor", "boss"),
         ("Write this?", "y"),
         ("New password", "a long secret 1"),
