@@ -31,6 +31,7 @@ pub struct Setup {
     tables: String,
     small_disk_mib: Option<u32>,
     prefix: Vec<String>,
+    certificate: bool,
 }
 
 impl Default for Setup {
@@ -58,7 +59,15 @@ impl Setup {
             tables: String::new(),
             small_disk_mib: None,
             prefix: Vec::new(),
+            certificate: true,
         }
+    }
+
+    /// Names no certificate: `[http.tls]` has what `toml` says, if anything.
+    #[must_use]
+    pub fn no_certificate(mut self) -> Self {
+        self.certificate = false;
+        self
     }
 
     /// The scratch folder, for files that the configuration refers to.
@@ -142,18 +151,21 @@ impl Setup {
         let data = folder.join("data");
         std::fs::create_dir(&data).expect("the data folder");
         let config = folder.join("callreel.toml");
+        let tls_table = if self.certificate {
+            certificate.table()
+        } else {
+            String::new()
+        };
         let text = format!(
             "[storage]\ndata_dir = \"{}\"\nindex_cache_mib = 8\n{}\n\
              [http]\nlisten = [\"{plain}\"]\nlisten_tls = [\"{tls}\"]\nworkers = 1\n{}\n\
-             [http.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n\
+             {tls_table}\
              [control]\nsocket = \"{}\"\n\n\
              [realtime]\npriority = 0\nlock_memory = false\n\n\
              [log]\nlevel = \"debug\"\n\n{}\n{}",
             data.display(),
             self.storage,
             self.http,
-            certificate.certificate.display(),
-            certificate.key.display(),
             folder.join("control.sock").display(),
             self.tables,
             self.lines

@@ -97,7 +97,8 @@ pub fn load_as_if(origin: &Origin, path: &Path, text: &str) -> Result<Loaded, Lo
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `access`,
-    /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `first_start`, `dahdi`, `audiosocket`, `line`.
+    /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `first_start`, `dahdi`,
+    /// `audiosocket`, `line`.
     pub sections: Vec<&'static str>,
 }
 

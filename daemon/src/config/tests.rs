@@ -187,10 +187,10 @@ fn relative_paths_are_relative_to_the_main_file_and_refused_in_the_environment()
     let file = folder.path().join("x.toml");
     std::fs::write(&file, "[storage]\ndata_dir = 'data'\n").expect("a file");
     let origin = Origin::new(Some(file));
-    let loaded = load_with(&origin, std::iter::empty()).expect("valid");
+    let loaded = load_with(&origin, std::iter::empty(), None).expect("valid");
     assert_eq!(loaded.config.storage.data_dir, folder.path().join("data"));
     let environment = [("CALLREEL__STORAGE__DATA_DIR".to_owned(), "data".to_owned())];
-    let error = load_with(&origin, environment.into_iter()).expect_err("relative");
+    let error = load_with(&origin, environment.into_iter(), None).expect_err("relative");
     assert!(
         error
             .to_string()
@@ -202,7 +202,7 @@ fn relative_paths_are_relative_to_the_main_file_and_refused_in_the_environment()
 #[test]
 fn a_named_file_must_exist_and_the_default_one_need_not() {
     let missing = Origin::new(Some("/nonexistent/callreel.toml".into()));
-    let error = load_with(&missing, std::iter::empty()).expect_err("missing");
+    let error = load_with(&missing, std::iter::empty(), None).expect_err("missing");
     assert!(
         error.to_string().contains("/nonexistent/callreel.toml"),
         "{error}"
@@ -211,7 +211,7 @@ fn a_named_file_must_exist_and_the_default_one_need_not() {
         file: "/nonexistent/callreel.toml".into(),
         must_exist: false,
     };
-    let loaded = load_with(&default, std::iter::empty()).expect("defaults");
+    let loaded = load_with(&default, std::iter::empty(), None).expect("defaults");
     assert!(loaded.files.is_empty());
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use audio_io::units::WallMillis;
 
-use super::From;
+use super::Provenance;
 use super::inspect::{NotX509, day};
 use crate::cli::exit::Exit;
 use crate::http::serve::TlsError;
@@ -42,7 +42,7 @@ pub enum MaterialError {
         /// Its last moment.
         since: WallMillis,
         /// Whose it is.
-        from: From,
+        from: Provenance,
     },
     /// A file or folder of what is made at first start.
     #[error("cannot {what} '{}': {source}{}", path.display(), mend(path, source))]
@@ -92,16 +92,16 @@ impl MaterialError {
 }
 
 /// How a certificate is renewed.
-pub(super) const fn renewal(from: From) -> &'static str {
+pub(super) const fn renewal(from: Provenance) -> &'static str {
     match from {
-        From::Configuration => {
+        Provenance::Configuration => {
             "put a new one there with its key, then 'systemctl reload-or-restart callreeld'"
         }
-        From::Credential => {
+        Provenance::Credential => {
             "put a new one with its key where the service loads its credentials from \
              (/etc/callreel/credentials), then 'systemctl restart callreeld'"
         }
-        From::Made => "it is renewed by itself",
+        Provenance::Made => "it is renewed by itself",
     }
 }
 

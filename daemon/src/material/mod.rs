@@ -40,7 +40,7 @@ pub const SOON_MS: u64 = 30 * 24 * 3_600 * 1_000;
 
 /// Where something comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Provenance {
     /// A path of the configuration.
     Configuration,
     /// A credential of the service.
@@ -49,7 +49,7 @@ pub enum From {
     Made,
 }
 
-impl From {
+impl Provenance {
     /// In words.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -65,9 +65,9 @@ impl From {
 #[derive(Clone, Debug, Default)]
 pub struct Material {
     /// The certificate of HTTPS.
-    pub certificate: Option<(Pair, From)>,
+    pub certificate: Option<(Pair, Provenance)>,
     /// The administrator's key.
-    pub admin_key: Option<(PathBuf, From)>,
+    pub admin_key: Option<(PathBuf, Provenance)>,
 }
 
 /// Sees where things come from, without making any: what is to be made is named where it will be.
@@ -78,19 +78,20 @@ pub fn locate(config: &Config, credentials: Option<&Path>) -> Material {
         .http
         .tls
         .pair()
-        .map(|pair| (pair, From::Configuration));
-    let credential = || credential::pair(credentials?).map(|pair| (pair, From::Credential));
+        .map(|pair| (pair, Provenance::Configuration));
+    let credential = || credential::pair(credentials?).map(|pair| (pair, Provenance::Credential));
     let made = || {
         let made = config.first_start.certificate;
-        made.then(|| (keys.pair(), From::Made))
+        made.then(|| (keys.pair(), Provenance::Made))
     };
     let certificate = given.or_else(credential).or_else(made);
     let given = config.admin.key_file.clone();
-    let given = given.map(|path| (path, From::Configuration));
-    let credential = || credential::admin_key(credentials?).map(|path| (path, From::Credential));
+    let given = given.map(|path| (path, Provenance::Configuration));
+    let credential =
+        || credential::admin_key(credentials?).map(|path| (path, Provenance::Credential));
     let made = || {
         let made = config.first_start.admin_key;
-        made.then(|| (keys.admin_key(), From::Made))
+        made.then(|| (keys.admin_key(), Provenance::Made))
     };
     Material {
         certificate,
@@ -107,8 +108,8 @@ pub fn resolve(config: &mut Config, clock: &dyn Clock) -> Result<(), MaterialErr
     let found = locate(config, credential::folder().as_deref());
     let keys = Keys::of(&config.storage.data_dir);
     let now = clock.wall();
-    let made_certificate = matches!(found.certificate, Some((_, From::Made)));
-    let made_admin_key = matches!(found.admin_key, Some((_, From::Made)));
+    let made_certificate = matches!(found.certificate, Some((_, Provenance::Made)));
+    let made_admin_key = matches!(found.admin_key, Some((_, Provenance::Made)));
     if made_certificate || made_admin_key {
         keys.prepare()?;
     }
@@ -154,7 +155,7 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<bool, MaterialError> {
     };
     let (keys, now) = (Keys::of(&config.storage.data_dir), clock.wall());
     let from = source_of(&pair, &keys);
-    if from == From::Made {
+    if from == Provenance::Made {
         keys.certificate(&host::names(config), now)?;
         let renewed = keys.is_untold(made::Told::Certificate);
         tell::untold(&keys, config, (true, false));
@@ -175,7 +176,7 @@ pub fn verdict(config: &Config, clock: &dyn Clock) -> Result<Option<String>, Mat
         return Ok(None);
     };
     let path = pair.certificate.display();
-    if from == From::Made && !pair.certificate.exists() {
+    if from == Provenance::Made && !pair.certificate.exists() {
         return Ok(Some(format!("{path}, made at the first start")));
     }
     let inspection = match examine(&pair) {
@@ -183,7 +184,7 @@ pub fn verdict(config: &Config, clock: &dyn Clock) -> Result<Option<String>, Mat
         examined => examined?,
     };
     // One that was made is renewed.
-    if from != From::Made {
+    if from != Provenance::Made {
         let expired = config.http.tls.expired;
         judge(&inspection, &pair.certificate, from, expired, clock.wall())?;
     }
@@ -192,14 +193,14 @@ pub fn verdict(config: &Config, clock: &dyn Clock) -> Result<Option<String>, Mat
 }
 
 /// Where a certificate in force came from.
-fn source_of(pair: &Pair, keys: &Keys) -> From {
+fn source_of(pair: &Pair, keys: &Keys) -> Provenance {
     let credential = credential::folder().and_then(|folder| credential::pair(&folder));
     if *pair == keys.pair() {
-        From::Made
+        Provenance::Made
     } else if credential.as_ref() == Some(pair) {
-        From::Credential
+        Provenance::Credential
     } else {
-        From::Configuration
+        Provenance::Configuration
     }
 }
 
@@ -233,7 +234,7 @@ pub fn expiry_s(config: &Config) -> u64 {
 fn judge(
     inspection: &Inspection,
     path: &Path,
-    from: From,
+    from: Provenance,
     expired: Expired,
     now: WallMillis,
 ) -> Result<(), MaterialError> {
@@ -252,7 +253,7 @@ fn judge(
 }
 
 /// Says what its dates promise for the time to come.
-fn warn_of_dates(inspection: &Inspection, path: &Path, from: From, now: WallMillis) {
+fn warn_of_dates(inspection: &Inspection, path: &Path, from: Provenance, now: WallMillis) {
     let path = path.display();
     if now < inspection.not_before {
         // A clock without a battery must not keep calls from being recorded.

@@ -191,6 +191,9 @@ fn half_a_credential_is_found_and_named() {
         "{error}"
     );
     let found = locate(&config(folder.path()), Some(folder.path()));
-    assert!(matches!(found.certificate, Some((_, From::Credential))));
-    assert!(matches!(found.admin_key, Some((_, From::Made))));
+    assert!(matches!(
+        found.certificate,
+        Some((_, Provenance::Credential))
+    ));
+    assert!(matches!(found.admin_key, Some((_, Provenance::Made))));
 }

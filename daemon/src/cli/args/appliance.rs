@@ -17,7 +17,7 @@ ANSWERS
 
 EXAMPLE
   callreel setup
-  callreel setup --yes --tenant acme --line 'front-desk=plughw:1,0 trigger=vox' --https [::]:443";
+  callreel setup --yes --tenant acme --line front-desk=plughw:1,0 --https [::]:443";
 
 pub(super) const DOCTOR_HELP: &str = "EXIT CODES
   0 where there is no problem, else that of the worst, in this order:
@@ -25,7 +25,7 @@ pub(super) const DOCTOR_HELP: &str = "EXIT CODES
   telephone cards, 1 anything else (clock, service, io_uring). Warnings do not count.
 
 EXAMPLE
-  sudo callreel doctor
+  callreel doctor
   callreel doctor --json";
 
 /// `setup`

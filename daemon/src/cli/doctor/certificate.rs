@@ -7,7 +7,7 @@ use super::scene::Scene;
 use crate::cli::exit::Exit;
 use crate::config::schema::{Config, Expired};
 use crate::material::inspect::{Inspection, day};
-use crate::material::{self, From, SOON_MS, credential};
+use crate::material::{self, Provenance, SOON_MS, credential};
 
 pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
     let found = material::locate(config, credential::folder().as_deref());
@@ -22,7 +22,7 @@ pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
         };
     };
     let about = pair.certificate.display().to_string();
-    if from == From::Made && !pair.certificate.exists() {
+    if from == Provenance::Made && !pair.certificate.exists() {
         return vec![Finding::ok(
             "certificate",
             about,
@@ -37,7 +37,7 @@ pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
                 Exit::Denied => {
                     "run 'sudo callreel doctor'; the daemon's user must be able to read it"
                 }
-                _ if from == From::Made => {
+                _ if from == Provenance::Made => {
                     "move both files away; the daemon makes new ones at its next start"
                 }
                 _ => "put certificate and key there as the issuer gave them, one pair",
@@ -61,7 +61,7 @@ pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
 fn judge(
     about: &str,
     inspection: &Inspection,
-    from: From,
+    from: Provenance,
     expired: Expired,
     host: Option<&str>,
     now: WallMillis,
@@ -70,12 +70,12 @@ fn judge(
     let (begins, ends) = (inspection.not_before, inspection.not_after);
     let left_ms = ends.0.saturating_sub(now.0);
     let renew = match from {
-        From::Made => "'systemctl restart callreeld' renews it",
+        Provenance::Made => "'systemctl restart callreeld' renews it",
         _ => "put a new one there with its key, then 'systemctl reload-or-restart callreeld'",
     };
     findings.push(if now > ends {
         let says = format!("expired on {}: clients refuse it", day(ends));
-        if from == From::Made || expired == Expired::Serve {
+        if from == Provenance::Made || expired == Expired::Serve {
             Finding::warning("certificate", about, says, renew)
         } else {
             let says = format!("{says}, and the daemon does not start with it");
@@ -133,7 +133,7 @@ mod tests {
             self_signed: false,
             fingerprint: String::new(),
         };
-        let given = From::Configuration;
+        let given = Provenance::Configuration;
         let judge = |now, expired, host| judge("c", &inspection, given, expired, host, now);
         let fine = judge(now, Expired::Refuse, Some("calls.example.org"));
         assert!(fine.iter().all(|found| found.state == State::Ok));

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use audio_io::clock::Clock;
+use audio_io::format::{Channels, StreamFormat};
 use nix::sys::statvfs::statvfs;
 use storage::limits::FREE_BYTES_MIN;
 
@@ -64,13 +65,13 @@ pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
         )];
     };
     let lines = config.lines.iter().map(|line| {
-        let bytes = u64::from(line.encoding.bytes_per_sample());
-        let legs = if line.plays() || line.capture_agent.is_some() {
-            2
-        } else {
-            u64::from(line.channels.count())
+        let two = line.plays() || line.capture_agent.is_some();
+        let format = StreamFormat {
+            rate: line.rate,
+            encoding: line.encoding,
+            channels: if two { Channels::Stereo } else { line.channels },
         };
-        u64::from(line.rate.hertz()) * bytes * legs * DAY_S
+        format.bytes_per_second() * DAY_S
     });
     let real = std::fs::canonicalize(&there).unwrap_or(there.clone());
     let mount = mount_of(&mounts, &real);

@@ -1,7 +1,7 @@
 //! The index: whether this version can read it. A running daemon has it open; it is left alone.
 
 use storage::error::OpenError;
-use storage::index::peek;
+use storage::index::peek::{self, IndexState};
 
 use super::finding::Finding;
 use super::scene::Scene;
@@ -15,17 +15,22 @@ pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
         let says = format!("is in use by process {pid}");
         return vec![Finding::ok("index", about, says)];
     }
-    vec![judge(about, peek::schema_of(folder), peek::KNOWN_SCHEMA)]
+    vec![judge(about, peek::look(folder), peek::KNOWN_SCHEMA)]
 }
 
-fn judge(about: String, found: Result<Option<u32>, OpenError>, known: u32) -> Finding {
+fn judge(about: String, found: Result<IndexState, OpenError>, known: u32) -> Finding {
     match found {
-        Ok(None) => Finding::ok(
+        Ok(IndexState::Unclosed) => Finding::ok(
+            "index",
+            about,
+            "was not closed; the daemon repairs that at its next start",
+        ),
+        Ok(IndexState::Absent) => Finding::ok(
             "index",
             about,
             "does not exist yet; the first start makes it",
         ),
-        Ok(Some(found)) if found > known => Finding::problem(
+        Ok(IndexState::Schema(found)) if found > known => Finding::problem(
             Exit::Foreign,
             "index",
             about,
@@ -33,12 +38,14 @@ fn judge(about: String, found: Result<Option<u32>, OpenError>, known: u32) -> Fi
             "install the callreel that wrote it or a newer one, or go back to the copy of the \
              index that the update made ('callreel restore')",
         ),
-        Ok(Some(found)) if found < known => Finding::ok(
+        Ok(IndexState::Schema(found)) if found < known => Finding::ok(
             "index",
             about,
             format!("has version {found}; the next start brings it to {known}"),
         ),
-        Ok(Some(found)) => Finding::ok("index", about, format!("has version {found}")),
+        Ok(IndexState::Schema(found)) => {
+            Finding::ok("index", about, format!("has version {found}"))
+        }
         Err(OpenError::Io { source, path, .. })
             if source.kind() == std::io::ErrorKind::PermissionDenied =>
         {
@@ -71,8 +78,9 @@ mod tests {
     #[test]
     fn only_a_newer_index_is_foreign() {
         let judge = |found| judge("index.redb".to_owned(), Ok(found), 3);
-        assert_eq!(judge(Some(4)).exit, Exit::Foreign);
-        for known in [None, Some(1), Some(3)] {
+        assert_eq!(judge(IndexState::Schema(4)).exit, Exit::Foreign);
+        let fine = [IndexState::Absent, IndexState::Unclosed];
+        for known in fine.into_iter().chain([1, 3].map(IndexState::Schema)) {
             assert_eq!(judge(known).state, State::Ok, "{known:?}");
         }
         let broken = super::judge("i".to_owned(), Err(OpenError::Meta("schema")), 3);

@@ -59,7 +59,7 @@ pub(super) async fn run(common: &Common, wish: &DoctorArgs) -> Result<(), CliErr
         findings.extend(ports::look(&scene, config));
         let lines = scene::lines(&client).await;
         findings.extend(sound::look(&scene, config, lines.as_deref()));
-        findings.extend(telephony::look(&scene, config));
+        findings.extend(telephony::look(config));
     }
     let exit = worst(&findings);
     let count = |state| findings.iter().filter(|found| found.state == state).count();

@@ -20,7 +20,7 @@ enum Obstacle {
     /// This file or folder refuses it.
     Refuses(PathBuf),
     /// This user, who asks, may not look.
-    Unseen(PathBuf),
+    Unseen,
     /// It is not there.
     Absent,
 }
@@ -29,8 +29,10 @@ pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
     let who = &scene.who;
     let mut findings = Vec::new();
     let data = &config.storage.data_dir;
-    if data.exists() {
-        findings.extend(folder(who, data));
+    let refuses = folder(who, data);
+    if let Some(refuses) = refuses {
+        findings.push(refuses);
+    } else if data.exists() {
         for name in ["index.redb", "lock", "recordings", "journal"] {
             let path = data.join(name);
             let found = obstacle(who, &path, READ | WRITE);
@@ -55,12 +57,23 @@ pub(super) fn look(scene: &Scene, config: &Config) -> Vec<Finding> {
         }
     }
     findings.extend(keys(scene, config));
+    // A socket that is there is another's business: systemd's, or the running daemon's.
     if let Some(parent) = config.control.socket.parent()
         && parent.exists()
-        && scene.daemon.is_none()
+        && !config.control.socket.exists()
         && let Some(Obstacle::Refuses(_)) = obstacle(who, parent, WRITE | ENTER)
     {
-        findings.push(refused(who, parent, "make the control socket in", parent));
+        findings.push(Finding::problem(
+            Exit::Denied,
+            "permissions",
+            config.control.socket.display().to_string(),
+            format!(
+                "user {} may not make the control socket in its folder",
+                who.name
+            ),
+            "let systemd make it ('systemctl start callreeld-control.socket'), or set \
+             control.socket to a folder of that user",
+        ));
     }
     if !findings.iter().any(|found| found.exit == Exit::Denied) {
         let says = format!("user {} may use what is configured", who.name);
@@ -147,7 +160,7 @@ fn obstacle(who: &Who, path: &Path, wanted: u32) -> Option<Obstacle> {
             }
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Some(Obstacle::Unseen(part.to_owned()));
+                return Some(Obstacle::Unseen);
             }
             Err(_) => return Some(Obstacle::Absent),
         }

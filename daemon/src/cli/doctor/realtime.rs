@@ -179,9 +179,9 @@ mod tests {
     use super::super::finding::State;
     use super::*;
 
-    const LIMITS: &str = "Limit                     Soft Limit           Hard Limit           Units\n\
-                          Max locked memory         8388608              8388608              bytes\n\
-                          Max realtime priority     0                    0                    \n";
+    const LIMITS: &str = "Limit                     Soft Limit  Hard Limit  Units\n\
+                          Max locked memory         8388608     8388608     bytes\n\
+                          Max realtime priority     0           0           \n";
 
     #[test]
     fn limits_and_capabilities_are_read_and_judged() {

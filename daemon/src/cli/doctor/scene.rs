@@ -30,8 +30,6 @@ pub(super) struct Who {
 pub(super) struct Scene {
     /// The configuration, where it can be used.
     pub(super) config: Option<Config>,
-    /// Its main file.
-    pub(super) file: PathBuf,
     /// Every file that was read.
     pub(super) files: Vec<PathBuf>,
     /// The running daemon's process.
@@ -45,8 +43,7 @@ impl Scene {
     /// Looks around. The finding is about the configuration.
     pub(super) fn set(common: &Common, wish: &DoctorArgs) -> (Self, Finding) {
         let origin = Origin::new(common.config.clone());
-        let file = origin.file().to_owned();
-        let about = file.display().to_string();
+        let about = origin.file().display().to_string();
         let (config, files, finding) = match config::load(&origin) {
             Ok(loaded) => {
                 let says = match loaded.files.len() {
@@ -80,7 +77,6 @@ impl Scene {
         let scene = Self {
             who: who(daemon, wish.user.as_deref()),
             config,
-            file,
             files,
             daemon,
             clock: Box::new(SystemClock),

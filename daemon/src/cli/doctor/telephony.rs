@@ -3,7 +3,6 @@
 use audio_io::dahdi::{self, Control, SignalKind};
 
 use super::finding::Finding;
-use super::scene::Scene;
 use crate::cli::exit::Exit;
 use crate::config::schema::{Config, Source};
 use crate::engine::telephony::alarm_words;
@@ -17,7 +16,7 @@ struct Facts {
     state: Result<(bool, Vec<&'static str>), i32>,
 }
 
-pub(super) fn look(_scene: &Scene, config: &Config) -> Vec<Finding> {
+pub(super) fn look(config: &Config) -> Vec<Finding> {
     let wanted: Vec<(String, u32)> = config
         .lines
         .iter()

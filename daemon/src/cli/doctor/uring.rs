@@ -40,7 +40,8 @@ fn judge(facts: Facts) -> Finding {
     let why = nix::errno::Errno::from_raw(errno).desc();
     let mend = match (errno, facts.disabled) {
         (_, Some(1 | 2)) => {
-            "'sysctl kernel.io_uring_disabled=0', and the same line in /etc/sysctl.d/60-callreel.conf"
+            "'sysctl kernel.io_uring_disabled=0', and the same line in \
+             /etc/sysctl.d/60-callreel.conf"
         }
         (libc::ENOSYS, _) => "use a kernel of at least 5.10 with CONFIG_IO_URING",
         (libc::EPERM | libc::EACCES, _) if facts.filtered => {

@@ -21,6 +21,8 @@ pub(super) struct Answers {
     /// Certificate and key of one's own.
     pub(super) pair: Option<(PathBuf, PathBuf)>,
     pub(super) user: Option<UserName>,
+    /// Whether another file names a certificate already.
+    pub(super) has_certificate: bool,
 }
 
 /// A line to be.
@@ -122,6 +124,7 @@ impl Answers {
             public_url: wish.public_url.clone().or(from_file.public_url),
             pair,
             user,
+            has_certificate: false,
         };
         let needs_tenant = !answers.lines.is_empty() || answers.user.is_some();
         if wish.is_unattended() && needs_tenant && answers.tenant.is_none() {

@@ -78,7 +78,7 @@ fn https(answers: &mut Answers, current: &Config) -> Result<(), CliError> {
             _ => Err("it begins with https://".to_owned()),
         })?;
     }
-    if answers.pair.is_none() {
+    if answers.pair.is_none() && !answers.has_certificate {
         let file = |text: &str| {
             let path = std::path::absolute(text).unwrap_or_else(|_| text.into());
             let there = path.is_file();

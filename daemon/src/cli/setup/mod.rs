@@ -51,6 +51,7 @@ pub(super) async fn run(common: Common, wish: SetupArgs) -> Result<(), CliError>
         return Err(CliError::SetupNeedsAnswers);
     }
     let mut answers = Answers::given(&wish)?;
+    answers.has_certificate = current.http.tls.pair().is_some();
     if asks {
         answers = ask::questions(answers, &current)?;
     }

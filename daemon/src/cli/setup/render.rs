@@ -32,7 +32,9 @@ pub(super) fn toml(answers: &Answers) -> Result<String, CliError> {
                 "\n[http.tls]\ncertificate = {certificate}\nkey = {key}"
             );
         }
-        None if answers.https.is_some() => text.push_str("\n[first_start]\ncertificate = true\n"),
+        None if answers.https.is_some() && !answers.has_certificate => {
+            text.push_str("\n[first_start]\ncertificate = true\n")
+        }
         None => {}
     }
     for line in &answers.lines {
