@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [run|test|bench|vm|package|install|cross|cross-amd64|cross-arm64|cross-armhf]: installs what is missing
+# setup.sh [run|test|bench|vm|package|install|emulated|cross|cross-amd64|cross-arm64|cross-armhf]: installs what is missing
 # for that purpose on Debian 12, and says what and why; 'cross' is all that building packages for all
 # machines needs. Touches nothing when everything is there. Needs root or sudo only to install.
 set -euo pipefail
@@ -74,6 +74,20 @@ install mmdebstrap makes the smallest Debian 12 to install on
 install iproute2 opens its loopback
 install util-linux shuts it off from the network
 install curl asks the daemon that was installed there
+emulated qemu-user-static runs programs of other machines
+emulated-arm64 libc6:arm64 their C library
+emulated-arm64 libgcc-s1:arm64 what Rust programs need of the compiler
+emulated-arm64 libasound2:arm64 their sound library
+emulated-armhf libc6:armhf their C library
+emulated-armhf libgcc-s1:armhf what Rust programs need of the compiler
+emulated-armhf libasound2:armhf their sound library
+emulated curl asks the daemon
+emulated jq reads its answers
+emulated openssl makes a certificate
+emulated sox makes the sound that is brought in
+emulated ffmpeg listens to what was converted
+emulated python3 measures it
+emulated procps finds the emulator
 TABLE
 }
 
@@ -191,8 +205,8 @@ main() {
     local name why missing=()
     purpose=${1:-run}
     case $purpose in
-        run | test | bench | vm | package | install | cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
-        *) die "setup.sh: '$1' is none of run, test, bench, vm, package, install, cross, cross-ARCH" ;;
+        run | test | bench | vm | package | install | emulated | emulated-arm64 | emulated-armhf | cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
+        *) die "setup.sh: '$1' is none of run, test, bench, vm, package, install, emulated, cross, cross-ARCH" ;;
     esac
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         check_elsewhere

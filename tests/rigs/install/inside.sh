@@ -241,7 +241,11 @@ TOML
 }
 
 records() {
-    json record start --line desk --from +15550100 && sleep 2 && json record stop --line desk || return 1
+    local id
+    id=$(json record start --line desk --from +15550100 | jq -r '[.. | objects | .recid? // empty] | first') ||
+        return 1
+    sleep 2
+    json record stop "$id" || return 1
     for _ in $(seq 50); do
         task=$(json recordings list --tenant acme --state stored |
             jq -r '[.. | objects | .task_id? // empty] | first // empty')
