@@ -66,6 +66,7 @@ main() {
     lay_out
     cp "$deb" "$run/share/callreel.deb"
     if [ -n "${CALLREEL_DEB_OLD:-}" ]; then cp "$CALLREEL_DEB_OLD" "$run/share/older.deb"; fi
+    "$rig/sounds.py" "$run/share/sounds"
     "$here/counter.py" write "$run/share/counter.wav" 320
     stage "${#names[@]} scenarios in a virtual machine with systemd ($arch), about $((${#names[@]} * 25)) s"
     drive "${names[@]}"

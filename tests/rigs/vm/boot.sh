@@ -78,7 +78,8 @@ cutter=$!
 trap 'kill $emulator $cutter 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-wait $emulator || rc=$?
+# The shell would tell of a kill that is meant.
+{ wait $emulator; } 2>/dev/null || rc=$?
 if grep -q '^CALLREEL-VM cut' "$console" 2>/dev/null; then exit 20; fi
 case $rc in 124 | 137) exit 124 ;; esac
 rc=$(told end)

@@ -21,7 +21,7 @@ if [ -e "$out/cuts" ]; then cuts=$(wc -l <"$out/cuts"); fi
 
 # as_installed: puts everything back to what the package left, stopped, without recordings.
 as_installed() {
-    systemctl stop "${units[@]}" callreel-check.timer callreel-check.service 2>/dev/null
+    systemctl stop "${units[@]}" callreel-check.timer callreel-check.service 2>/dev/null || true
     if [ ! -d $kept ]; then cp -a /etc/callreel $kept; fi
     rm -rf /etc/callreel "$dropins" /run/systemd/system/callreel*
     cp -a $kept /etc/callreel
@@ -31,12 +31,22 @@ as_installed() {
     journalctl --no-pager -n 1 -o json | jq -r .__CURSOR >"$out/cursor"
 }
 
-# appliance <<TOML: as installed, with this configuration besides, and started.
-appliance() {
+# prepare <<TOML: as installed, with this configuration besides.
+prepare() {
     as_installed
     cat >"$own"
+}
+
+# go: starts it as the package does.
+go() {
     systemctl start "${units[@]}" || fail "the units do not start: $(status)"
     say "the appliance runs"
+}
+
+# appliance <<TOML: as installed, with this configuration besides, and started.
+appliance() {
+    prepare
+    go
 }
 
 # line NAME NUMBER [KEY = VALUE]...: a line's configuration: the loopback card's device of that
@@ -96,9 +106,11 @@ uptime_ms() { sed 's/^\([0-9]*\)\.\([0-9]*\) .*/\1\20/' /proc/uptime; }
 count() {
     local number
     # Not from the share: reading there is slow.
-    [ -e /tmp/counter.wav ] || cp /share/counter.wav /tmp/
+    [ -e /run/counter.wav ] || cp /share/counter.wav /run/
     for number in "$@"; do
-        aplay -q -D "hw:Loopback,0,$number" --buffer-time=500000 /tmp/counter.wav &
+        # With a long buffer and before everything else: after an underrun nothing could be counted.
+        chrt -f 80 aplay -q -D "hw:Loopback,0,$number" --buffer-time=4000000 --period-time=200000 \
+            /run/counter.wav &
         players+=($!)
     done
 }
@@ -110,6 +122,10 @@ counted() {
     frames=$(sed -n 's/^hw_ptr *: *//p' "/proc/asound/Loopback/pcm0p/sub$1/status")
     printf '%s\n' $((${frames:-0} / 80))
 }
+
+# wait_counted NUMBER MS: until so much has been played there.
+wait_counted() { until_true 60 has_counted "$1" "$2" || fail "device $1 does not play"; }
+has_counted() { [ $(($(counted "$1") * 10)) -ge "$2" ]; }
 
 # captured LINE: milliseconds of sound that the line's device delivered since the daemon's start.
 captured() {
@@ -134,7 +150,7 @@ keep_recordings() {
     while read -r id line; do
         number[$line]=$((${number[$line]:-0} + 1))
         callreel recordings export "$id" --force -o "$out/$line-${number[$line]}.wav" >/dev/null
-    done < <(jq -r '.items | sort_by(.recid)[] | select(.state == "stored") | "\(.recid) \(.line)"' \
+    done < <(jq -r '.items | sort_by(.recid | tonumber)[] | select(.state == "stored") | "\(.recid) \(.line)"' \
         "$out/recordings.json")
 }
 

@@ -15,11 +15,11 @@ drive() {
     ss -Hltnp >"$out/listening.txt"
     stat -c '%U:%G %a %n' $data /run/callreel /run/callreel/control.sock /etc/callreel/credentials \
         /dev/snd/pcmC0D1c >"$out/modes.txt"
-    count 0
     line front-desk 0 >"$own"
     systemctl restart callreeld.service
     wait_lines front-desk
-    wait_recorded front-desk 5000
+    count 0
+    wait_counted 0 4500
     until_true 15 status_tells_lines || fail "no STATUS about lines: $(prop StatusText)"
     status >"$out/status.txt"
     callreel --json status >"$out/status.json"
