@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh [run|test|bench|vm]: installs what is missing for that purpose on Debian 12, and says what
-# and why. Touches nothing when everything is there. Needs root or sudo only to install.
+# setup.sh [run|test|bench|vm|package|install|cross|cross-amd64|cross-arm64|cross-armhf]: installs what is missing
+# for that purpose on Debian 12, and says what and why; 'cross' is all that building packages for all
+# machines needs. Touches nothing when everything is there. Needs root or sudo only to install.
 set -euo pipefail
 # shellcheck source=packaging/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -52,7 +53,49 @@ vm binutils takes debug information out of what is copied in
 vm dahdi-source the header that the telephone driver's users are compiled against
 bench nginx the web server that callreeld is measured against
 bench lame the MP3 encoder that conversions are measured against
+cross gcc links Rust programs and builds the crates' C parts
+cross g++ builds the AAC encoder, which is C++
+cross cmake builds the Opus codec
+cross pkg-config finds the sound library
+cross ca-certificates lets cargo check who it fetches crates from
+cross rustc-web Debian's own newer compiler: packages are the same wherever they are built
+cross cargo-web the builder that belongs to it
+cross-arm64,cross-armhf rust-web-src its standard library, which Debian has compiled for the host only
+cross binutils looks at what was built
+cross-amd64 libasound2-dev ALSA, the sound library that callreeld links with
+cross-arm64 g++-aarch64-linux-gnu compiles and links for that machine
+cross-arm64 libasound2-dev:arm64 ALSA, the sound library that callreeld links with
+cross-armhf g++-arm-linux-gnueabihf compiles and links for that machine
+cross-armhf libasound2-dev:armhf ALSA, the sound library that callreeld links with
+package,install xz-utils packs the Debian package
+package,install jq writes the bill of materials
+install mmdebstrap makes the smallest Debian 12 to install on
+install iproute2 opens its loopback
+install util-linux shuts it off from the network
+install curl asks the daemon that was installed there
 TABLE
+}
+
+# wanted PURPOSES: is the purpose one of these? A purpose NAME-ARCH is part of NAME, and needs what NAME
+# needs.
+wanted() {
+    local one
+    for one in ${1//,/ }; do
+        case $one in "$purpose" | "$purpose"-* | "${purpose%%-*}") return 0 ;; esac
+    done
+    return 1
+}
+
+# The packages of other architectures that are in the list make dpkg and apt look for such.
+foreign_architectures() {
+    local name arch
+    for name in "$@"; do
+        case $name in *:*) arch=${name#*:} ;; *) continue ;; esac
+        if ! dpkg --print-foreign-architectures | grep -qx "$arch"; then
+            stage "Letting dpkg know packages of the architecture $arch"
+            as_root dpkg --add-architecture "$arch"
+        fi
+    done
 }
 
 # Debian's own newer compiler, beside the 1.63 that Debian 12 was released with.
@@ -93,7 +136,7 @@ provided() {
 check_elsewhere() {
     local name missing=()
     while read -r purposes name _; do
-        case ,$purposes, in *",$purpose,"*) ;; *) continue ;; esac
+        wanted "$purposes" || continue
         case $name in libc6-dev | ca-certificates | libasound2-plugins) continue ;; esac
         provided "$name" || missing+=("$name")
     done < <(packages)
@@ -128,6 +171,7 @@ install_packages() {
         die "packages are missing and this user is neither root nor able to sudo; as root, run:
     apt-get update && apt-get install --no-install-recommends $*"
     fi
+    foreign_architectures "$@"
     stage "Fetching the list of packages"
     as_root "${apt[@]}" update || die "apt-get update failed: is the network there?"
     stage "Installing: $*"
@@ -144,13 +188,16 @@ install_packages() {
 main() {
     local name why missing=()
     purpose=${1:-run}
-    case $purpose in run | test | bench | vm) ;; *) die "setup.sh: '$1' is none of run, test, bench, vm" ;; esac
+    case $purpose in
+        run | test | bench | vm | package | install | cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
+        *) die "setup.sh: '$1' is none of run, test, bench, vm, package, install, cross, cross-ARCH" ;;
+    esac
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         check_elsewhere
     fi
 
     while read -r purposes name why; do
-        case ,$purposes, in *",$purpose,"*) ;; *) continue ;; esac
+        wanted "$purposes" || continue
         if ! installed "$name" && ! provided "$name"; then
             say "missing: $name ($why)"
             missing+=("$name")

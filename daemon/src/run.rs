@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::net::UnixListener;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,69 +16,29 @@ use storage::ids::{TenantId, TenantName};
 use crate::app::App;
 use crate::config::schema::{Config, StorageIo};
 use crate::config::{self, Changes, LoadError, Loaded};
+use crate::control::ControlServer;
 use crate::control::wire::Reloaded;
-use crate::control::{ControlError, ControlServer};
-use crate::engine::calls::{self, CallsError};
+use crate::engine::calls;
 use crate::engine::fetch::Fetcher;
 use crate::engine::prompts::Prompts;
 use crate::engine::transcode::Transcoder;
-use crate::engine::{Engine, EngineOpenError, LineToOpen};
+use crate::engine::{Engine, LineToOpen};
+use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
 use crate::notify::{self, Watchdog};
+use crate::passed::Passed;
 use crate::shutdown::{Request, Signals};
 
 /// How long answers in flight may take to end after the daemon was told to stop.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Why the daemon could not start or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Signals cannot be received.
-    #[error("cannot receive signals: {0}")]
-    Signals(std::io::Error),
-    /// The store cannot be opened.
-    #[error("cannot open the store in {data_dir}: {source}")]
-    Store {
-        /// `storage.data_dir`.
-        data_dir: String,
-        /// Why.
-        source: storage::error::OpenError,
-    },
-    /// A line's tenant cannot be made.
-    #[error("cannot add tenant '{name}', which a [[line]] names: {source}")]
-    Tenant {
-        /// The tenant.
-        name: TenantName,
-        /// Why.
-        source: storage::error::TenantError,
-    },
-    /// The index cannot be read.
-    #[error(transparent)]
-    Read(#[from] storage::error::ReadError),
-    /// A thread cannot be made.
-    #[error(transparent)]
-    Engine(#[from] EngineOpenError),
-    /// Calls under control cannot be started.
-    #[error(transparent)]
-    Calls(#[from] CallsError),
-    /// A socket cannot be opened.
-    #[error(transparent)]
-    Http(#[from] crate::http::serve::StartError),
-    /// A thread cannot be made.
-    #[error("cannot start a conversion thread: {0}")]
-    Thread(std::io::Error),
-    /// The control socket cannot be opened.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-}
-
 /// Runs until told to stop.
 ///
 /// # Errors
 /// [`RunError`] when a part cannot be started; parts started before it are stopped again.
-pub fn run(loaded: Loaded) -> Result<(), RunError> {
+pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     raise_open_files();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -107,7 +68,8 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         clock.clone(),
     );
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let served_at = Arc::new(OnceLock::new());
+    let served = Arc::new(OnceLock::new());
+    let expected = passed.first();
     let running = calls::start(calls::Parts {
         storage: storage.clone(),
         engine: engine.handle(),
@@ -117,7 +79,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         fetcher: fetcher.clone(),
         config: config.clone(),
         clock: clock.clone(),
-        recording_url: recording_url(&storage, &config, &clock, &served_at),
+        recording_url: recording_url(&storage, &config, &clock, (&served, expected)),
     });
     let running = match running {
         Ok(running) => running,
@@ -135,9 +97,10 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         fetcher,
         config,
         clock,
+        served,
         http_metrics: Arc::new(HttpMetrics::default()),
     };
-    let served = serve(&app, &loaded, signals, &served_at);
+    let served = serve(&app, &loaded, signals, passed);
     notify::stopping("ending calls, sealing open recordings");
     running.hang_up();
     engine.stop();
@@ -163,30 +126,29 @@ fn open_store(
     })
 }
 
+/// What is served: scheme and address.
+type Served = (&'static str, SocketAddr);
+
 /// Where clients find a call's recording: a signed link on `http.public_url`, or else on the first
-/// address that is served.
+/// address that is served; before anything is, on the one that is going to be.
 fn recording_url(
     storage: &StorageHandle,
     config: &Arc<ArcSwap<Config>>,
     clock: &Arc<dyn Clock>,
-    served_at: &Arc<OnceLock<SocketAddr>>,
+    (served, expected): (&Arc<OnceLock<Vec<Served>>>, Option<Served>),
 ) -> calls::RecordingUrl {
     let (storage, config, clock) = (storage.clone(), config.clone(), clock.clone());
-    let served_at = served_at.clone();
+    let served = served.clone();
     Arc::new(move |recording| {
         let http = &config.load().http;
-        // Before anything is served, where it is going to be.
-        let address = served_at.get().or(http.listen.first());
-        let base = match (&http.public_url, address.or(http.listen_tls.first())) {
+        let first = served.get().and_then(|all| all.first().copied());
+        let configured = || {
+            let plain = http.listen.first().map(|address| ("http", *address));
+            plain.or_else(|| http.listen_tls.first().map(|address| ("https", *address)))
+        };
+        let base = match (&http.public_url, first.or(expected).or_else(configured)) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
-            (None, Some(address)) => {
-                let scheme = if http.listen.is_empty() {
-                    "https"
-                } else {
-                    "http"
-                };
-                format!("{scheme}://{}", reachable(*address))
-            }
+            (None, Some((scheme, address))) => format!("{scheme}://{}", reachable(address)),
             (None, None) => String::new(),
         };
         recording_link(&storage, &base, &recording.facts, clock.wall())
@@ -204,23 +166,18 @@ const fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Everything between the engine's start and its stop.
-fn serve(
-    app: &App,
-    loaded: &Loaded,
-    signals: Signals,
-    served_at: &OnceLock<SocketAddr>,
-) -> Result<(), RunError> {
-    let http = Arc::new(HttpServer::start(app.clone())?);
-    if let Some(first) = http.local_addrs().first() {
-        served_at.get_or_init(|| *first);
-    }
+fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Result<(), RunError> {
+    let control: Option<UnixListener> = passed.control.take();
+    let held = Held::of(&passed, control.is_some());
+    let http = Arc::new(HttpServer::start_with(app.clone(), passed)?);
+    app.served.get_or_init(|| http.local_addrs().to_vec());
     let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
-    let control = ControlServer::start(app.clone(), reload.clone())?;
+    let control = ControlServer::start_with(app.clone(), reload.clone(), control)?;
     let engine = app.engine.clone();
     let watchdog = Watchdog::start(move || engine.is_progressing())
         .inspect_err(|error| log::error!("no watchdog: {error}"))
         .unwrap_or_default();
-    announce(app, &http);
+    announce(app, &http, held);
     while signals.wait().map_err(RunError::Signals)? == Request::Reload {
         notify::reloading();
         if let Err(error) = reload() {
@@ -280,9 +237,38 @@ fn reload_hook(
     })
 }
 
-fn announce(app: &App, http: &HttpServer) {
-    for address in http.local_addrs() {
-        log::info!("serving on {address}");
+/// Which sockets the service manager holds.
+#[derive(Clone, Copy)]
+struct Held {
+    http: bool,
+    https: bool,
+    control: bool,
+}
+
+impl Held {
+    const fn of(passed: &Passed, control: bool) -> Self {
+        Self {
+            http: !passed.http.is_empty(),
+            https: !passed.https.is_empty(),
+            control,
+        }
+    }
+}
+
+fn announce(app: &App, http: &HttpServer, held: Held) {
+    for (scheme, address) in http.local_addrs() {
+        let (is_held, key) = match *scheme {
+            "https" => (held.https, "http.listen_tls"),
+            _ => (held.http, "http.listen"),
+        };
+        if is_held {
+            log::info!("serving {scheme}://{address}, the service manager's socket, not {key}");
+        } else {
+            log::info!("serving {scheme}://{address}");
+        }
+    }
+    if held.control {
+        log::info!("controlled through the service manager's socket, not control.socket");
     }
     log::info!("ready: {}", summary(app));
     notify::ready(&summary(app));

@@ -45,6 +45,7 @@ pub mod segment;
 mod shared;
 #[cfg(test)]
 mod testing;
+pub mod trouble;
 #[cfg(test)]
 mod upkeep_tests;
 pub mod view;

@@ -1,41 +1,25 @@
 //! `callreeld`, the daemon: reads its configuration, sets up logging, and runs.
 
-use std::path::PathBuf;
+#![allow(
+    unsafe_code,
+    reason = "sockets that are passed are taken before there are threads"
+)]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use audio_io::clock::SystemClock;
 use clap::Parser;
+use daemon::cli::daemon_args::Arguments;
 use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
-use daemon::{logging, run};
-
-const AFTER_HELP: &str = "SIGNALS
-  SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
-  SIGHUP           read the configuration again
-
-EXIT CODES
-  0  stopped as asked, or the configuration is valid
-  1  failed; the journal or standard error says why
-  2  the command line or the configuration cannot be used
-
-EXAMPLE
-  callreeld --config /etc/callreel/callreel.toml --check";
-
-/// Records calls from sound cards and serves the recordings.
-#[derive(Debug, Parser)]
-#[command(name = "callreeld", version, after_help = AFTER_HELP)]
-struct Arguments {
-    /// The configuration file [default: /etc/callreel/callreel.toml, where it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Check the configuration, print a verdict, and do nothing else
-    #[arg(long)]
-    check: bool,
-}
+use daemon::passed::Passed;
+use daemon::{failure, logging, notify, run};
 
 fn main() -> ExitCode {
+    // SAFETY: the first thing the process does, before it has threads or opens anything.
+    let passed = unsafe { Passed::take() };
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -55,7 +39,7 @@ fn main() -> ExitCode {
             complain(&format!(
                 "{error}\ncallreeld: the configuration cannot be used"
             ));
-            return Exit::Usage.into();
+            return failure::of_config(&error).into();
         }
     };
     if arguments.check {
@@ -65,13 +49,31 @@ fn main() -> ExitCode {
         complain(&format!("callreeld: {error}"));
         return Exit::Failed.into();
     }
-    match run::run(loaded) {
-        Ok(()) => Exit::Ok.into(),
+    let passed = match passed {
+        Ok(passed) => passed,
         Err(error) => {
             log::error!("{error}");
-            Exit::Failed.into()
+            return Exit::Usage.into();
+        }
+    };
+    match run::run(loaded, passed) {
+        Ok(()) => Exit::Ok.into(),
+        Err(error) => {
+            tell(&error);
+            error.exit().into()
         }
     }
+}
+
+/// The last line of the journal says what to do, and `systemctl status` shows it too.
+fn tell(error: &failure::RunError) {
+    let exit = error.exit();
+    let text = match error.remedy() {
+        Some(remedy) => format!("{error}; to mend it: {remedy}"),
+        None => error.to_string(),
+    };
+    log::error!(code = exit.word(); "{text}");
+    notify::status(&text);
 }
 
 fn verdict(loaded: &Loaded) -> Exit {

@@ -12,6 +12,7 @@ mod access;
 pub mod args;
 mod calls;
 pub mod client;
+pub mod daemon_args;
 pub mod devices;
 pub mod error;
 pub mod exit;

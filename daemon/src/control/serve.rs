@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, Refusal};
 use super::limits::{BODY_BYTES_MAX, CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, WATCHERS_MAX};
-use super::peer::{Admission, Peer};
+use super::peer::{self, Admission, Peer};
 use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
@@ -137,11 +137,13 @@ async fn admitted(stream: &UnixStream, admission: Admission) -> bool {
     let peer = Peer {
         user: Uid::from_raw(credentials.uid()),
         group: Gid::from_raw(credentials.gid()),
+        groups: peer::groups_of(stream),
     };
-    let admitted = tokio::task::spawn_blocking(move || admission.admits(peer)).await;
+    let user = peer.user;
+    let admitted = tokio::task::spawn_blocking(move || admission.admits(&peer)).await;
     let admitted = admitted.unwrap_or(false);
     if !admitted {
-        log::warn!(uid = peer.user.as_raw(); "a user was refused at the control socket");
+        log::warn!(uid = user.as_raw(); "a user was refused at the control socket");
     }
     admitted
 }

@@ -58,6 +58,26 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// One that the service manager opened, and keeps when this one goes.
+    ///
+    /// # Errors
+    /// [`ControlError::Io`]
+    pub(super) fn passed(socket: UnixListener, path: &Path) -> Result<Self, ControlError> {
+        let set = socket.set_nonblocking(true);
+        set.map_err(|source| ControlError::Io {
+            what: "make non-blocking",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            socket,
+            path: path.to_owned(),
+            identity: None,
+        })
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         if self.identity.is_some() && identity(&self.path) == self.identity {

@@ -21,6 +21,7 @@ use super::tls::Certificates;
 use super::worker::{self, Ears, Runtime, Stop};
 use crate::app::App;
 use crate::config::schema::{Config, Http};
+use crate::passed::Passed;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,18 +53,9 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-/// Sockets that are listened on already (socket activation).
-#[derive(Debug, Default)]
-pub struct Passed {
-    /// For plain HTTP.
-    pub plain: Vec<TcpListener>,
-    /// For HTTPS.
-    pub tls: Vec<TcpListener>,
-}
-
 /// The running server. Dropping it stops it at once; [`HttpServer::shutdown`] is the polite way.
 pub struct HttpServer {
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<(&'static str, SocketAddr)>,
     certificates: Option<Arc<Certificates>>,
     config: Arc<ArcSwap<Config>>,
     admin: Arc<AdminKey>,
@@ -103,9 +95,9 @@ impl HttpServer {
             None => None,
         };
         let mut addresses = Vec::new();
-        for shared in plain.iter().chain(&tls) {
-            if let Some(first) = shared.first() {
-                addresses.push(first.local_addr().map_err(StartError::Passed)?);
+        for (scheme, all) in [("http", &plain), ("https", &tls)] {
+            for first in all.iter().filter_map(|shared| shared.first()) {
+                addresses.push((scheme, first.local_addr().map_err(StartError::Passed)?));
             }
         }
         let (draining, draining_seen) = watch::channel(false);
@@ -144,9 +136,10 @@ impl HttpServer {
         Ok(server)
     }
 
-    /// The addresses that are served: first plain ones, then TLS, in the order of configuration.
+    /// What is served, scheme and address: first plain ones, then TLS, in the order of
+    /// configuration.
     #[must_use]
-    pub fn local_addrs(&self) -> &[SocketAddr] {
+    pub fn local_addrs(&self) -> &[(&'static str, SocketAddr)] {
         &self.addresses
     }
 
@@ -224,7 +217,7 @@ fn sockets(http: &Http, passed: Passed, count: usize) -> Result<(Shared, Shared)
             .map(|socket| copies(socket).map_err(StartError::Passed))
             .collect()
     };
-    let Passed { plain, tls } = passed;
+    let (plain, tls) = (passed.http, passed.https);
     let plain = if plain.is_empty() {
         open("listen", &http.listen)?
     } else {

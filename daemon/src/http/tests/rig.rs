@@ -23,8 +23,9 @@ use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
 use crate::engine::{EngineTotals, LineSnapshot};
 use crate::http::metrics::HttpMetrics;
-use crate::http::serve::{HttpServer, Passed};
+use crate::http::serve::HttpServer;
 use crate::http::site::{Engine, Services, Site};
+use crate::passed::Passed;
 
 /// When the store's clock stands: so `Last-Modified` is known.
 pub(super) const NOW: WallMillis = WallMillis(784_111_777_500);
