@@ -9,6 +9,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/rigs/systemd/lib.sh
 . "$root/tests/rigs/systemd/lib.sh"
+# shellcheck source=packaging/targets.sh
+. "$root/packaging/targets.sh"
 # shellcheck source=tests/rigs/vm/drive.sh
 . "$rig/drive.sh"
 
@@ -17,16 +19,31 @@ run=$cache/run-$arch
 scenes=$here
 data_mib=512
 
-# package: the package under test, built if need be.
+# package: the package under test, from the programs in target/dist unless another is named.
 package() {
-    local found
-    if [ -z "${CALLREEL_DEB:-}" ]; then
-        die "name the package with CALLREEL_DEB"
+    local found=${CALLREEL_DEB:-} dist
+    if [ -z "$found" ]; then
+        "$root/packaging/package" "$arch" >&2
+        dist=$target/dist/$(triple "$arch")
+        found=$dist/callreel_$(version)-1_$arch.deb
     fi
-    found=$CALLREEL_DEB
     [ -e "$found" ] || die "there is no package $found"
     [ "$(dpkg-deb --field "$found" Architecture)" = "$arch" ] || die "$found is not for $arch"
     printf '%s\n' "$found"
+}
+
+# older PACKAGE OUT: an older package to come from. Without one of an earlier release it is the same
+# under an older version's number: the way over it is the same.
+older() {
+    local unpacked=$run/older
+    if [ -n "${CALLREEL_DEB_OLD:-}" ]; then
+        cp "$CALLREEL_DEB_OLD" "$2"
+        return
+    fi
+    dpkg-deb --raw-extract "$1" "$unpacked"
+    sed -i 's/^Version: .*/Version: 0.0.1-1/' "$unpacked/DEBIAN/control"
+    dpkg-deb --root-owner-group -Znone --build "$unpacked" "$2" >/dev/null
+    rm -rf "$unpacked"
 }
 
 # new_machine: the machine as it leaves the factory: the package installed, never booted, and an
@@ -65,7 +82,7 @@ main() {
     { read -r system && read -r disk; } <<<"$made"
     lay_out
     cp "$deb" "$run/share/callreel.deb"
-    if [ -n "${CALLREEL_DEB_OLD:-}" ]; then cp "$CALLREEL_DEB_OLD" "$run/share/older.deb"; fi
+    older "$deb" "$run/share/older.deb"
     "$rig/sounds.py" "$run/share/sounds"
     "$here/counter.py" write "$run/share/counter.wav" 320
     stage "${#names[@]} scenarios in a virtual machine with systemd ($arch), about $((${#names[@]} * 25)) s"

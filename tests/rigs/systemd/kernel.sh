@@ -5,17 +5,17 @@
 set -euo pipefail
 # shellcheck source=tests/rigs/systemd/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=packaging/debian.sh
+. "$root/packaging/debian.sh"
 
 out=$1
 mkdir -p "$out"
 cd "$out"
-dpkg --print-foreign-architectures | grep -qx arm64 ||
-    die "apt does not know arm64 here; run 'packaging/setup.sh arm'"
-image=$(apt-cache depends linux-image-arm64:arm64 |
+debian_update arm64
+image=$(apt_for arm64 apt-cache depends linux-image-arm64 |
     awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
-[ -n "$image" ] || die "linux-image-arm64 names no kernel package; run 'apt-get update'"
-image=${image%:arm64}
-apt-get -q download "$image:arm64"
+[ -n "$image" ] || die "linux-image-arm64 names no kernel package"
+apt_for arm64 apt-get download "$image"
 dpkg -x "$image"_*.deb unpacked
 version=${image#linux-image-}
 mkdir -p modules/lib/modules

@@ -41,6 +41,7 @@ done
 shift $((OPTIND - 1))
 image=$1 share=$2 console=$3 limit=$4
 
+# shellcheck disable=SC2054 # the commas are qemu's
 case $arch in
     amd64) machine=(qemu-system-x86_64 -M q35 -cpu qemu64 -kernel "$image/vmlinux") tty=ttyS0 ;;
     # Signed pointers are slow to emulate.

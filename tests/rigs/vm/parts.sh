@@ -5,7 +5,7 @@
 # part NAME SCRIPT ARG...: the folder of a part, made by SCRIPT ARG... FOLDER if it is missing. The
 # part's kind, up to the first '-', is what the cache calls it; $cache is where it lies.
 part() {
-    local folder=$cache/$1 script=$2 started=$SECONDS
+    local folder=${cache:?}/$1 script=$2 started=$SECONDS
     shift 2
     if [ ! -d "$folder" ]; then
         rm -rf "$folder.part"

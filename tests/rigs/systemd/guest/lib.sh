@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119,SC2120 # a unit may be named, and seldom is
 # What scenarios use in the guest with systemd: the appliance, its lines, sound that counts, the
 # journal. Sourced by scenario.sh, which sets $out, the folder of results.
 
@@ -15,6 +15,7 @@ units=(callreeld-control.socket callreeld-http.socket callreeld-https.socket cal
 : "${out:?}"
 # How often the power was cut in this scenario so far.
 cuts=0
+# shellcheck disable=SC2034 # scenarios ask
 if [ -e "$out/cuts" ]; then cuts=$(wc -l <"$out/cuts"); fi
 
 # ---- the appliance --------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ as_installed() {
     if [ ! -d $kept ]; then cp -a /etc/callreel $kept; fi
     rm -rf /etc/callreel "$dropins" /run/systemd/system/callreel*
     cp -a $kept /etc/callreel
-    find $data -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
+    find "$data" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
     systemctl daemon-reload
     systemctl reset-failed
     journalctl --no-pager -n 1 -o json | jq -r .__CURSOR >"$out/cursor"

@@ -13,7 +13,7 @@ drive() {
     systemctl --failed --no-legend --plain >"$out/failed.txt"
     journalctl --no-pager -b -u callreeld -o json >"$out/first.json"
     ss -Hltnp >"$out/listening.txt"
-    stat -c '%U:%G %a %n' $data /run/callreel /run/callreel/control.sock /etc/callreel/credentials \
+    stat -c '%U:%G %a %n' "$data" /run/callreel /run/callreel/control.sock /etc/callreel/credentials \
         /dev/snd/pcmC0D1c >"$out/modes.txt"
     line front-desk 0 >"$own"
     systemctl restart callreeld.service

@@ -25,7 +25,7 @@ drive() {
 
 judge() {
     [ "$(cat restarts)" = 2 ]
-    for n in 1 2 3; do whole front-desk-$n.wav 1500; done
+    for n in 1 2 3; do whole "front-desk-$n.wav" 1500; done
     lost_at_end front-desk-1.wav "$(cat at-ABRT)" 1500
     lost_at_end front-desk-2.wav "$(cat at-KILL)" 1500
     between front-desk-1.wav front-desk-2.wav 8000

@@ -21,10 +21,10 @@ drive() {
 
     pid=$(prop MainPID)
     counted 0 >"$out/at-freeze"
-    fsfreeze -f $data
-    trap 'fsfreeze -u $data; tidy_up' EXIT
+    fsfreeze -f "$data"
+    trap 'fsfreeze -u "$data"; tidy_up' EXIT
     until_true 60 watchdog_bit "$pid" || fail "the watchdog did not notice a disk that stands still"
-    fsfreeze -u $data
+    fsfreeze -u "$data"
     trap tidy_up EXIT
     again "$pid" 40
     wait_lines front-desk
@@ -42,7 +42,7 @@ watchdog_bit() {
 judge() {
     entry '.MESSAGE | test("Watchdog timeout")' 2
     entry '.MESSAGE | test("Failed with result .watchdog.")'
-    for n in 1 2 3; do whole front-desk-$n.wav 1500; done
+    for n in 1 2 3; do whole "front-desk-$n.wav" 1500; done
     lost_at_end front-desk-1.wav "$(cat at-stop)" 1500
     lost_at_end front-desk-2.wav "$(cat at-freeze)" 1500
 }

@@ -50,5 +50,5 @@ judge() {
         if grep . $name.err; then return 1; fi
         [ "$(cat $name.asked)" -ge 20 ]
     done
-    for n in {1..20}; do between front-desk-$n.wav front-desk-$((n + 1)).wav 2000; done
+    for n in {1..20}; do between "front-desk-$n.wav" front-desk-$((n + 1)).wav 2000; done
 }

@@ -21,18 +21,18 @@ drive() {
     systemctl start "${units[@]}"
     systemctl stop callreeld.service
 
-    cp -a $data/index.redb "$work/"
+    cp -a "$data/index.redb" "$work/"
     schema_of_the_future
     refused index 12 'schema'
-    cp -a "$work/index.redb" $data/
+    cp -a "$work/index.redb" "$data/"
 
-    chown root:root $data/index.redb
-    refused denied 5 $data
-    chown callreel:callreel $data/index.redb
+    chown root:root "$data/index.redb"
+    refused denied 5 "$data"
+    chown callreel:callreel "$data/index.redb"
 
-    mount -o remount,ro $data
-    refused disk 11 $data
-    mount -o remount,rw $data
+    mount -o remount,ro "$data"
+    refused disk 11 "$data"
+    mount -o remount,rw "$data"
 
     expired_certificate
     refused certificate 13 certificate
@@ -70,9 +70,9 @@ schema_of_the_future() {
         before=${before#hash_secret}
         # shellcheck disable=SC2046 # words are meant
         set -- $(grep -o '[a-z]*_high' <<<"$before")
-        printf '\0\0\0\143' | dd of=$data/index.redb bs=1 conv=notrunc status=none \
+        printf '\0\0\0\143' | dd of="$data/index.redb" bs=1 conv=notrunc status=none \
             seek=$((at + ${#keys} + 32 + 8 * $#))
-    done < <(grep -abo 'hash_secret[a-z_]*' $data/index.redb | tr -d '\0')
+    done < <(grep -abo 'hash_secret[a-z_]*' "$data/index.redb" | tr -d '\0')
 }
 
 # expired_certificate: where the service looks for one, made while the clock was wrong.

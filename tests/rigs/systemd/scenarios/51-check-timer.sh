@@ -14,7 +14,7 @@ drive() {
     systemctl start callreel-check.timer
     systemctl list-timers --no-pager --no-legend callreel-check.timer >"$out/timers.txt"
     systemctl start callreel-check.service || fail "the check of a sound store: $(status callreel-check.service)"
-    file=$(find $data/recordings -name '*.wav' -size +8k | sort | head -n 1)
+    file=$(find "$data/recordings" -name '*.wav' -size +8k | sort | head -n 1)
     printf 'damage' | dd of="$file" bs=1 seek=6000 conv=notrunc status=none
     if systemctl start callreel-check.service; then fail "the check does not mind damage"; fi
     prop Result callreel-check.service >"$out/result.txt"

@@ -56,7 +56,7 @@ after_cut() {
     for id in $(jq -r '[.items[] | select(.state == "stored" and .line == "front-desk")] |
         sort_by(.recid | tonumber) | .[] | .recid' "$out/found-$cuts.json"); do
         n=$((n + 1))
-        callreel recordings export "$id" --force -o "$out/front-desk-$n.wav" >/dev/null
+        callreel recordings export "$id" --force -o "$out/"front-desk-$n.wav"" >/dev/null
     done
 }
 
