@@ -54,7 +54,7 @@ appliance() {
 # number; with a long buffer, since an emulated machine pauses now and then.
 line() {
     printf '[[line]]\nname = "%s"\ntenant = "acme"\ncapture = "hw:Loopback,1,%s"\n' "$1" "$2"
-    printf 'buffer_ms = 500\n'
+    printf 'buffer_ms = 1500\n'
     shift 2
     if [ $# -gt 0 ]; then printf '%s\n' "$@"; else printf 'trigger = "always"\n'; fi
 }

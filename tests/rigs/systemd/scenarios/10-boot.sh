@@ -53,7 +53,7 @@ judge() {
     grep -q 'SCHED_FIFO.*priority: 50' threads.txt
     grep -q 'active (running)' status.txt
     grep -q 'Status: ".*line' status.txt
-    [ "$(jq -r .io_backend status.json)" = uring ]
+    [ "$(jq -r .io_backend status.json)" = io_uring ]
     jq -e '.items[0] | .state == "running" and .lost_frames == 0 and .overruns == 0' lines.json
     whole front-desk-1.wav 4000
 }

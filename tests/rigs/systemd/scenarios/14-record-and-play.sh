@@ -24,7 +24,7 @@ api() {
 }
 
 judge() {
-    [ "$(jq -r .io_backend status.json)" = uring ]
+    [ "$(jq -r .io_backend status.json)" = io_uring ]
     measure tone fetched.wav 0 440 4
     cmp fetched.wav front-desk-1.wav
     cmp part.bin <(tail -c +1001 fetched.wav | head -c 1000)

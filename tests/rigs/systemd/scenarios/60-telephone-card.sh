@@ -33,8 +33,7 @@ TOML
     systemctl restart callreeld.service
     wait_lines near far
     callreel app set acme --generate-key >/dev/null
-    callreel calls open near >/dev/null
-    session=$(callreel --json calls list | jq -r '.items[0].session_uuid')
+    session=$(callreel --json calls open near | jq -r .session_uuid)
     url=$(callreel --json prompt add --tenant acme --name melody /share/sounds/melody.wav |
         jq -r '"http://prompts.localhost/" + .prompt_id')
     callreel calls answer "$session" >/dev/null
