@@ -43,6 +43,7 @@ test fuse3 mounts the double of that interface where tests do not run as root
 test strace makes system calls fail on purpose
 test faketime lets a day pass for events that cannot be delivered
 test util-linux gives tests file systems of their own
+test systemd judges the units (systemd-analyze)
 test shellcheck checks the shell scripts
 vm qemu-system-x86 emulates a machine with a kernel whose modules we choose
 vm,arm mmdebstrap makes its file system of Debian's packages
@@ -122,6 +123,7 @@ provided() {
             ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         util-linux) command -v unshare >/dev/null ;;
+        systemd) command -v systemd-analyze >/dev/null ;;
         nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
         dahdi-source) echo "#include <dahdi/user.h>" | cc -E -x c - >/dev/null 2>&1 ;;
         fuse3) [ "$(id -u)" -eq 0 ] || command -v fusermount3 >/dev/null ;;

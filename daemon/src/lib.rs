@@ -1,6 +1,7 @@
 //! Callreel's daemon and command line: engine (policy), HTTP, configuration, control socket.
 
 pub mod app;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -27,7 +27,7 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
-use crate::notify::{self, Watchdog};
+use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
 use crate::shutdown::{Request, Signals};
 
@@ -45,6 +45,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
+    let patience = patience("opening the store");
     let (storage, seed, repaired) = open_store(&config, io, &clock)?;
     tell_repairs(&repaired);
     let lines = with_tenants(&config, &storage)?;
@@ -100,8 +101,10 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
         served,
         http_metrics: Arc::new(HttpMetrics::default()),
     };
+    drop(patience);
     let served = serve(&app, &loaded, signals, passed);
     notify::stopping("ending calls, sealing open recordings");
+    let _patience = self::patience("sealing recordings");
     running.hang_up();
     engine.stop();
     running.stop();
@@ -174,10 +177,14 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
     let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
     let control = ControlServer::start_with(app.clone(), reload.clone(), control)?;
     let engine = app.engine.clone();
-    let watchdog = Watchdog::start(move || engine.is_progressing())
+    let watchdog = Watchdog::start(move || engine.stuck())
         .inspect_err(|error| log::error!("no watchdog: {error}"))
         .unwrap_or_default();
     announce(app, &http, held);
+    let told = app.clone();
+    let status = StatusLine::start(move || summary(&told))
+        .inspect_err(|error| log::warn!("the status stays as it is: {error}"))
+        .unwrap_or_default();
     while signals.wait().map_err(RunError::Signals)? == Request::Reload {
         notify::reloading();
         if let Err(error) = reload() {
@@ -186,6 +193,7 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
         notify::ready(&summary(app));
     }
     log::info!("stopping");
+    drop(status);
     signals.watch_stopping().map_err(RunError::Signals)?;
     drop(control);
     http.shutdown(DRAIN);
@@ -270,16 +278,54 @@ fn announce(app: &App, http: &HttpServer, held: Held) {
     if held.control {
         log::info!("controlled through the service manager's socket, not control.socket");
     }
-    log::info!("ready: {}", summary(app));
-    notify::ready(&summary(app));
+    let summary = summary(app);
+    log::info!("ready: {summary}");
+    notify::ready(&summary);
 }
 
+/// One line for `systemctl status`: `8 lines (1 in trouble: front-desk), 3 recordings under way,
+/// 112.4 GB free in /var/lib/callreel`.
 fn summary(app: &App) -> String {
-    let lines = app.engine.lines().len();
-    format!(
-        "{lines} lines, {}",
-        app.config.load().storage.data_dir.display()
-    )
+    let lines = app.engine.lines();
+    let mut text = format!("{} lines", lines.len());
+    let troubled: Vec<&str> = lines
+        .iter()
+        .filter(|line| line.state != "running" || !line.alarms.is_empty())
+        .map(|line| line.name.as_str())
+        .collect();
+    if !troubled.is_empty() {
+        let shown = troubled[..troubled.len().min(TROUBLED_SHOWN)].join(", ");
+        let more = if troubled.len() > TROUBLED_SHOWN {
+            ", …"
+        } else {
+            ""
+        };
+        text.push_str(&format!(" ({} in trouble: {shown}{more})", troubled.len()));
+    }
+    let open = lines.iter().filter(|line| line.recording.is_some()).count();
+    text.push_str(&format!(", {open} recordings under way"));
+    let metrics = app.storage.metrics();
+    let free = metrics.free_bytes / 100_000_000;
+    text.push_str(&format!(
+        ", {}.{} GB free in {}",
+        free / 10,
+        free % 10,
+        app.storage.data_dir().display()
+    ));
+    if metrics.degraded {
+        text.push_str(", WHICH REFUSES WRITES");
+    }
+    text
+}
+
+/// Lines whose trouble `systemctl status` names.
+const TROUBLED_SHOWN: usize = 3;
+
+/// Asks the service manager for more time while the store works.
+fn patience(what: &'static str) -> Option<Patience> {
+    Patience::start(what, storage::progress::steps)
+        .inspect_err(|error| log::warn!("more time cannot be asked for: {error}"))
+        .unwrap_or_default()
 }
 
 fn io_choice(configured: StorageIo) -> IoChoice {

@@ -32,6 +32,7 @@ mod naming;
 mod open;
 pub mod outbox;
 mod paths;
+pub mod progress;
 pub mod prompt;
 pub mod record;
 pub mod recorder;

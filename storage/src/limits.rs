@@ -107,6 +107,9 @@ pub const COMMIT_GROUP_MAX: usize = 1_024;
 /// company keeps coming.
 pub const COMMIT_WINDOW: Duration = Duration::from_millis(100);
 
+/// An idle index writer shows that it lives this often.
+pub const INDEX_PULSE: Duration = Duration::from_secs(1);
+
 /// How long the index writer waits before it tries a failed commit again.
 pub const COMMIT_RETRY: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,7 @@
 //! A real `callreeld` in a scratch folder of its own, and how to treat it badly.
 
 use std::fmt::Write as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -175,6 +176,7 @@ impl Setup {
             endpoints,
             disk,
             prefix: self.prefix,
+            passed: Vec::new(),
             process: None,
         }
     }
@@ -190,6 +192,7 @@ pub struct Daemon {
     endpoints: Endpoints,
     disk: Option<SmallDisk>,
     prefix: Vec<String>,
+    passed: Vec<(String, OwnedFd)>,
     process: Option<Guarded>,
 }
 
@@ -230,11 +233,17 @@ impl Daemon {
             .arg(&self.config)
             .env("ALSA_CONFIG_PATH", &self.alsa)
             .env_remove("NOTIFY_SOCKET")
+            .env_remove("LISTEN_FDS")
+            .env_remove("LISTEN_PID")
+            .env_remove("LISTEN_FDNAMES")
             .env_remove("JOURNAL_STREAM");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CALLREEL__") {
                 command.env_remove(name);
             }
+        }
+        if !self.passed.is_empty() {
+            process::pass(&mut command, &self.passed);
         }
         self.process = Some(Guarded::spawn(command, &self.folder.path().join("log")));
     }
@@ -242,6 +251,13 @@ impl Daemon {
     /// Runs the daemon under another program from its next start on; under none if it is empty.
     pub fn set_wrapper(&mut self, program: &[&str]) {
         self.prefix = program.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// Passes it a socket, as the service manager does, at every start from the next one on; this
+    /// side stays open while the daemon restarts.
+    pub fn pass(&mut self, name: &str, socket: impl Into<OwnedFd>) {
+        self.set_wrapper(&["sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"]);
+        self.passed.push((name.to_owned(), socket.into()));
     }
 
     /// Fails the test when the daemon has ended.

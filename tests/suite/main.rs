@@ -1,6 +1,7 @@
 //! The integration suite: the real daemon, driven over its sockets. One binary, for link time; a
 //! module a subject. How to start and ask a daemon is the harness's business.
 
+mod activation;
 mod alsa_loop;
 mod audiosocket_layer;
 mod browser;
@@ -14,6 +15,7 @@ mod conversions;
 mod crash;
 mod dahdi_layer;
 mod disk;
+mod exits;
 mod families;
 mod import;
 mod limits;
@@ -29,4 +31,5 @@ mod task_auth;
 mod telephony;
 mod tidy;
 mod truncated;
+mod units;
 mod voice_log;

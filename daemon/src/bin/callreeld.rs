@@ -15,7 +15,7 @@ use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
 use daemon::passed::Passed;
-use daemon::{failure, logging, notify, run};
+use daemon::{catalog, failure, logging, notify, run};
 
 fn main() -> ExitCode {
     // SAFETY: the first thing the process does, before it has threads or opens anything.
@@ -72,7 +72,10 @@ fn tell(error: &failure::RunError) {
         Some(remedy) => format!("{error}; to mend it: {remedy}"),
         None => error.to_string(),
     };
-    log::error!(code = exit.word(); "{text}");
+    log::error!(
+        message_id = catalog::START_REFUSED, code = exit.word(), exit_code = exit.code();
+        "{text}"
+    );
     notify::status(&text);
 }
 

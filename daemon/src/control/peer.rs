@@ -58,9 +58,16 @@ impl Admission {
 
 /// The supplementary groups of the process at the other end of a Unix socket.
 pub(super) fn groups_of(socket: &impl AsRawFd) -> Vec<Gid> {
-    let mut groups: Vec<libc::gid_t> = vec![0; GROUPS_MAX];
+    let few = read_groups(socket, GROUPS_FEW);
+    few.or_else(|| read_groups(socket, GROUPS_MAX))
+        .unwrap_or_default()
+}
+
+/// The same, if there are at most `most`, and the kernel (from 4.13 on) tells them.
+fn read_groups(socket: &impl AsRawFd, most: usize) -> Option<Vec<Gid>> {
+    let mut groups: Vec<libc::gid_t> = vec![0; most];
     let room = groups.len() * size_of::<libc::gid_t>();
-    let mut bytes = libc::socklen_t::try_from(room).unwrap_or(0);
+    let mut bytes = libc::socklen_t::try_from(room).ok()?;
     // SAFETY: the kernel writes at most `bytes` bytes, which is what the vector holds, and says in
     // `bytes` how many it wrote; any bit pattern is a group's number.
     let answer = unsafe {
@@ -73,14 +80,16 @@ pub(super) fn groups_of(socket: &impl AsRawFd) -> Vec<Gid> {
         )
     };
     if answer != 0 {
-        // A kernel before 4.13, or more groups than anybody has: the user database remains.
-        return Vec::new();
+        return None;
     }
     groups.truncate(bytes as usize / size_of::<libc::gid_t>());
-    groups.into_iter().map(Gid::from_raw).collect()
+    Some(groups.into_iter().map(Gid::from_raw).collect())
 }
 
-/// More groups than this are not asked for; Linux allows 65,536.
+/// Groups that most processes are not in more than.
+const GROUPS_FEW: usize = 64;
+
+/// Linux allows no more (credentials(7)).
 const GROUPS_MAX: usize = 65_536;
 
 /// The number of whoever has none in a user namespace (user_namespaces(7)).

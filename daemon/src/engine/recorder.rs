@@ -21,6 +21,7 @@ use super::heartbeat::Heartbeat;
 use super::limits::{CALL_TICK, TICK};
 use super::line::{Line, Parties, Surroundings};
 use super::{EngineTotals, StartError, StopError};
+use crate::catalog;
 use crate::config::schema::Trigger;
 
 /// What others ask of the recorder thread.
@@ -294,18 +295,26 @@ impl Outcomes {
             RecorderEvent::Absent(recording) => {
                 self.totals.absent.fetch_add(1, Ordering::Relaxed);
                 let id = recording.facts.id;
-                log::info!(recording = id.0; "recording {id} was too short or silent to keep");
+                log::info!(
+                    recording = id.0, line = line_of(&recording);
+                    "recording {id} was too short or silent to keep"
+                );
                 self.answer(&recording, lines, || TakeEnd::Absent);
             }
             RecorderEvent::Failed(recording, error) => {
                 self.totals.failed.fetch_add(1, Ordering::Relaxed);
                 let id = recording.facts.id;
-                log::error!(recording = id.0; "recording {id} could not be written: {error}");
+                let line = line_of(&recording);
+                log::error!(
+                    message_id = catalog::RECORDING_FAILED, recording = id.0, line = line;
+                    "recording {id} of line {line} could not be written: {error}"
+                );
                 let end = || TakeEnd::Failed(format!("it could not be written: {error}"));
                 self.answer(&recording, lines, end);
             }
             RecorderEvent::DiskRefuses(error) => {
                 log::error!(
+                    message_id = catalog::DISK_REFUSES;
                     "the disk refuses writes: {error}; recording resumes by itself when it accepts"
                 );
                 lines.iter_mut().for_each(Line::forget_recording);
@@ -329,9 +338,14 @@ impl Outcomes {
     }
 }
 
+/// The line that a recording was made on, for the journal.
+fn line_of(recording: &Recording) -> &str {
+    recording.facts.line.as_ref().map_or("-", LineName::as_str)
+}
+
 fn tell_stored(recording: &Recording) {
     let facts = &recording.facts;
-    let line = facts.line.as_ref().map_or("-", LineName::as_str);
+    let line = line_of(recording);
     let cause = recording.outcome.as_ref().map(|outcome| outcome.end_cause);
     let gaps = recording
         .outcome

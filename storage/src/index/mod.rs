@@ -113,6 +113,7 @@ fn open(
     let file = Arc::new(opener.open(path).map_err(redb::Error::Io)?);
     let database = Database::builder()
         .set_cache_size(cache_bytes)
+        .set_repair_callback(|_| crate::progress::step())
         .create_with_backend(backend::Shared(Arc::clone(&file)))?;
     Ok(Open { database, file })
 }
