@@ -1,7 +1,7 @@
 # Everything a developer needs; the work is in packaging/*.sh. `make help` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-vm bench check fmt lint fuzz clean
+.PHONY: help setup run test test-vm test-systemd test-arm bench check fmt lint fuzz clean
 
 help: ## This list
 	@echo 'Callreel: records calls and plays them back. On Debian 12; root or sudo only to install packages.'
@@ -19,6 +19,12 @@ test: ## Format, lints, unit, integration and doc tests, fuzz targets; ends with
 
 test-vm: ## The daemon on telephone channels and a loopback card of a real kernel, emulated (NAMES='10-loop ...')
 	@exec packaging/test-vm.sh $(NAMES)
+
+test-systemd: ## The package under systemd in a virtual machine: boot, watchdog, reload, update, power cuts (NAMES=...)
+	@exec packaging/test-systemd.sh $(NAMES)
+
+test-arm: ## The ARM package on an emulated ARM machine, with systemd and its own kernel (NAMES=...)
+	@exec packaging/test-arm.sh $(NAMES)
 
 bench: ## The benchmarks beside their peers (ARGS='--quick ranges'); JSON in target/bench
 	@exec packaging/bench.sh $(ARGS)

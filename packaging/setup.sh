@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh [run|test|bench|vm|package|install|emulated|cross|cross-amd64|cross-arm64|cross-armhf]: installs what is missing
-# for that purpose on Debian 12, and says what and why; 'cross' is all that building packages for all
-# machines needs. Touches nothing when everything is there. Needs root or sudo only to install.
+# setup.sh [run|test|bench|vm|arm|package|install|emulated|cross|cross-amd64|cross-arm64|cross-armhf]:
+# installs what is missing for that purpose on Debian 12, and says what and why; 'cross' is all that
+# building packages for all machines needs. Touches nothing when everything is there. Needs root or sudo only to install.
 set -euo pipefail
 # shellcheck source=packaging/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -17,7 +17,7 @@ run,test,bench g++ builds the AAC encoder, which is C++
 run,test,bench cmake builds the Opus codec
 run,test,bench ca-certificates lets cargo check who it fetches crates from
 run,test,bench curl asks the running daemon
-run,test,vm jq reads the JSON answers of the command line
+run,test,vm,arm jq reads the JSON answers of the command line
 run,test espeak-ng speaks the demo's telephone calls, and the texts of the prompt library
 run,test sox brings speech to telephone quality; makes test tones
 test,bench libsqlite3-dev SQLite, which the index is measured against
@@ -34,7 +34,7 @@ test mp3val looks for faults in MP3 files
 test mediainfo looks for faults in the other formats
 test chromium plays every format through the API, as a browser
 test python3 runs the tester of the API documents
-vm python3 makes and measures the sounds of calls
+vm,arm python3 makes and measures the sounds of calls
 test python3-venv keeps that tester apart from the system
 test,bench lame decodes MP3 another way; the encoder that conversions are measured against
 bench ffmpeg converts as well: conversions are measured against it
@@ -46,11 +46,15 @@ test util-linux gives tests file systems of their own
 test systemd judges the units (systemd-analyze)
 test shellcheck checks the shell scripts
 vm qemu-system-x86 emulates a machine with a kernel whose modules we choose
-vm mmdebstrap makes its file system of Debian's packages
-vm cpio packs that file system
-vm kmod finds out which modules belong together
+vm,arm mmdebstrap makes its file system of Debian's packages
+vm,arm cpio packs that file system
+vm,arm kmod finds out which modules belong together
 vm xz-utils unpacks the kernel
 vm binutils takes debug information out of what is copied in
+vm,arm e2fsprogs makes its disks
+arm qemu-system-arm emulates an ARM machine
+arm qemu-user-static runs the set-up of its packages
+arm arch-test lets mmdebstrap see that this works
 vm dahdi-source the header that the telephone driver's users are compiled against
 bench nginx the web server that callreeld is measured against
 bench lame the MP3 encoder that conversions are measured against
@@ -205,8 +209,10 @@ main() {
     local name why missing=()
     purpose=${1:-run}
     case $purpose in
-        run | test | bench | vm | package | install | emulated | emulated-arm64 | emulated-armhf | cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
-        *) die "setup.sh: '$1' is none of run, test, bench, vm, package, install, emulated, cross, cross-ARCH" ;;
+        run | test | bench | vm | arm | package | install) ;;
+        emulated | emulated-arm64 | emulated-armhf) ;;
+        cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
+        *) die "setup.sh: '$1' is none of run, test, bench, vm, arm, package, install, emulated, cross, cross-ARCH" ;;
     esac
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         check_elsewhere
