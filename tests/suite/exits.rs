@@ -156,8 +156,9 @@ fn a_certificate_that_cannot_be_used() {
     let certificate = std::fs::read(&path).expect("the certificate");
     std::fs::write(&path, "-----BEGIN NONSENSE-----\n").expect("garbage");
     refused(&mut daemon, 13, &["http.tls", &path]);
+    // A file that the configuration names and that is not there is the configuration's fault.
     std::fs::remove_file(&path).expect("no certificate");
-    refused(&mut daemon, 13, &["http.tls", &path]);
+    refused(&mut daemon, 2, &["http.tls.certificate", &path]);
     std::fs::write(&path, certificate).expect("the certificate");
     daemon.start();
 }
