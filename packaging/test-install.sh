@@ -32,7 +32,7 @@ main() {
     "$root/packaging/setup.sh" install
     arch=$(dpkg --print-architecture)
     version=$(version)-1
-    "$root/packaging/bundle" --deb-version "$older" "$arch"
+    "$root/packaging/bundle" --fast --deb-version "$older" "$arch"
     "$root/packaging/bundle" "$arch"
     archive=$(bare "$arch")
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/callreel-install.XXXXXX")

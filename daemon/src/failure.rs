@@ -167,6 +167,7 @@ pub fn of_config(error: &LoadError) -> Exit {
 fn of_trouble(trouble: &Trouble<'_>) -> Exit {
     match trouble {
         Trouble::System(error) => of_io(error),
+        Trouble::Full => Exit::Disk,
         Trouble::InUse => Exit::Conflict,
         Trouble::Foreign => Exit::Foreign,
         Trouble::Other => Exit::Failed,

@@ -9,6 +9,8 @@ use crate::error::{OpenError, ReadError, WriteError};
 pub enum Trouble<'e> {
     /// The operating system refused something.
     System(&'e Error),
+    /// Too little space is free.
+    Full,
     /// Another process has the store.
     InUse,
     /// What is stored is not understood, and will not be the next time either.
@@ -23,6 +25,7 @@ impl OpenError {
     pub fn trouble(&self) -> Trouble<'_> {
         match self {
             Self::Io { source, .. } => Trouble::System(source),
+            Self::NoRoom { .. } => Trouble::Full,
             Self::Locked(_) => Trouble::InUse,
             Self::Index(error) => of_index(error),
             Self::NewerSchema { .. } | Self::Meta(_) => Trouble::Foreign,
