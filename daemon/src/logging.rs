@@ -3,8 +3,8 @@
 //! whoever logs it; but decoders, which log each unreadable prompt as their own failure, are heard
 //! at level debug only.
 //!
-//! A record's keys are fields of the journal, in capitals: `journalctl -u callreeld LINE=front-desk`.
-//! The same thing has the same name everywhere:
+//! A record's keys are fields of the journal, in capitals: `journalctl LINE=front-desk`. The same
+//! thing has the same name everywhere:
 //!
 //! | field | of records about | value |
 //! |---|---|---|

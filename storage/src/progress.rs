@@ -1,5 +1,5 @@
-//! Whether long work goes on: repairing, checking a big index, sealing at the end. Whoever waits for
-//! it (the service manager, at start and stop) is told by the growth of one number.
+//! Whether long work goes on: repairing, checking a big index, sealing at the end. Whoever waits
+//! for it (the service manager, at start and stop) is told by the growth of one number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

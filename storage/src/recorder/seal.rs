@@ -49,7 +49,10 @@ pub(super) async fn seal(core: Rc<Core>, id: RecordingId) {
     if let Some(slot) = state.slots.remove(&id) {
         if slot.unmarked > 0 {
             let digits = slot.unmarked;
-            log::warn!(recording = id.0; "recording {id}: {digits} digits beyond {MARKS_MAX} marks are not marked");
+            log::warn!(
+                recording = id.0;
+                "recording {id}: {digits} digits beyond {MARKS_MAX} marks are not marked"
+            );
         }
         state.queued -= slot
             .pieces
