@@ -348,6 +348,7 @@ fn swap(layout: &Layout, fresh: &Path) -> Result<Option<PathBuf>, ReindexError> 
         let path = path.to_owned();
         move |source| ReindexError::Io { path, source }
     };
+    crate::restore::kept::hand_over(layout.root(), fresh).map_err(failed(fresh))?;
     let current = layout.index();
     let mut backup = None;
     if current.exists() {

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use audio_io::units::WallMillis;
+use nix::unistd::Uid;
 
 use crate::error::OpenError;
 use crate::limits::{INDEX_COPIES_MAX, REPLACED_MAX};
@@ -54,6 +55,7 @@ pub(crate) fn before_migration(
     let name = format!("{COPY}{schema}-{}", stamp(wall));
     let copy = free_name(&folder, &name, ".redb");
     copy_file(&index, &copy).map_err(io("copying the index to", &copy))?;
+    hand_over(layout.root(), &folder).map_err(io("giving to the store's owner", &folder))?;
     Ok(copy)
 }
 
@@ -112,6 +114,29 @@ pub(crate) fn new_private(path: &Path) -> io::Result<File> {
 pub(crate) fn only_for_owner(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+/// Gives what root made in a store to whoever the store belongs to: the daemon is not root.
+pub(crate) fn hand_over(root: &Path, made: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner = std::fs::metadata(root)?;
+    if !Uid::effective().is_root() || owner.uid() == 0 {
+        return Ok(());
+    }
+    // Links are not followed: the folder belongs to a user that root need not trust.
+    visit(made, &mut |path| {
+        std::os::unix::fs::lchown(path, Some(owner.uid()), Some(owner.gid()))
+    })
+}
+
+/// Everything in a folder, then the folder.
+pub(super) fn visit(path: &Path, each: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    if path.symlink_metadata()?.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            visit(&entry?.path(), each)?;
+        }
+    }
+    each(path)
 }
 
 /// Where what a restore replaces is kept, after making room for it: `NAME.before-restore-TIME`.

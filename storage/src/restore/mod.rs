@@ -264,6 +264,7 @@ pub fn put_back_index(
     let _lock = lock(&layout)?;
     let fresh = layout.root().join("index.redb.new");
     kept::copy_file(copy, &fresh).map_err(io_error("copying to", &fresh))?;
+    kept::hand_over(layout.root(), &fresh).map_err(io_error("giving away", &fresh))?;
     let kept = take_over::swap_index(&layout, &fresh, clock.wall())?;
     Ok(WentBack { schema, kept })
 }

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audio_io::units::WallMillis;
-use nix::unistd::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 
-use super::kept::{new_private, only_for_owner};
+use super::kept::{hand_over, new_private, only_for_owner, visit};
 use super::{PLAN, Plan, RestoreError, alone, io_error, place};
 use crate::backup::unpack::{Take, unpack};
 use crate::backup::{Head, Place};
@@ -231,31 +230,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), RestoreError> {
         .map_err(io_error("writing", path))
 }
 
-/// Gives what root put together to whoever the store belongs to.
-fn hand_over(root: &Path, folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-    let owner = std::fs::metadata(root)?;
-    if !Uid::effective().is_root() || owner.uid() == 0 {
-        return Ok(());
-    }
-    let (user, group) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
-    visit(folder, &mut |path| {
-        nix::unistd::chown(path, Some(user), Some(group)).map_err(io::Error::from)
-    })
-}
-
 fn sync_all(folder: &Path) -> io::Result<()> {
     visit(folder, &mut |path| File::open(path)?.sync_all())
-}
-
-/// Everything in a folder, then the folder.
-fn visit(path: &Path, each: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
-    if path.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            visit(&entry?.path(), each)?;
-        }
-    }
-    each(path)
 }
 
 /// Removes a folder that may not be there.
