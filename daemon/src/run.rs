@@ -245,7 +245,8 @@ fn reload_hook(
     Arc::new(move || {
         let mut new = config::load(&origin)?.config;
         let old = app.config.load_full();
-        if let Err(error) = material::resolve(&mut new, &*app.clock) {
+        let found = material::resolve(&mut new, &*app.clock);
+        if let Err(error) = &found {
             log::error!("certificate and admin key stay as they are: {error}");
             new.http.tls.clone_from(&old.http.tls);
             new.admin.clone_from(&old.admin);
@@ -270,10 +271,12 @@ fn reload_hook(
         in_force.first_start = new.first_start;
         app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
-        if let Err(error) = http.reload() {
-            log::error!("the old certificate stays in force: {error}");
+        if found.is_ok() {
+            if let Err(error) = http.reload() {
+                log::error!("the old certificate stays in force: {error}");
+            }
+            tell_expiry(&app);
         }
-        tell_expiry(&app);
         let waiting = Changes::between(&app.config.load(), &new).sections;
         let is_applied = |section: &&str| !waiting.contains(section);
         let applied: Vec<&str> = changes.sections.into_iter().filter(is_applied).collect();

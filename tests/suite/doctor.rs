@@ -215,11 +215,8 @@ fn a_folder_of_somebody_else_names_the_user() {
     let daemon = Setup::new().prepare();
     let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(daemon.folder(), all).expect("the scratch folder");
-    let words = [
-        &*daemon.data().to_string_lossy(),
-        "user nobody may not write",
-        "chown -R nobody",
-    ];
+    let data = daemon.data().display().to_string();
+    let words = [&data, "user nobody may not write", "chown -R nobody"];
     insist(
         &doctor(&daemon, &[], &["--user", "nobody"]),
         5,
