@@ -9,13 +9,28 @@ apt_state=${target:?}/apt
 # apt_for ARCH COMMAND...: apt-get or apt-cache for a machine of that architecture on which nothing
 # is installed.
 apt_for() {
-    local arch=$1 state=$apt_state/$1
-    shift
-    "$1" -q -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::Etc="$state/etc" \
-        -o Dir::Etc::TrustedParts=/etc/apt/trusted.gpg.d -o Dir::State="$state/state" \
-        -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
-        -o Dir::Log="$state/log" -o APT::Sandbox::User=root -o APT::Install-Recommends=false \
-        -o Acquire::Languages=none -o Acquire::Retries=3 "${@:2}"
+    APT_CONFIG=$apt_state/$1/apt.conf "${@:2}"
+}
+
+# apt_settings ARCH: apt's settings for it; those of this machine do not count.
+apt_settings() {
+    local state=$apt_state/$1
+    cat <<CONF
+APT::Architecture "$1";
+APT::Architectures { "$1"; };
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Dir::Etc "$state/etc";
+Dir::Etc::Parts "$state/etc/apt.conf.d";
+Dir::Etc::Trusted "/etc/apt/trusted.gpg";
+Dir::Etc::TrustedParts "/etc/apt/trusted.gpg.d";
+Dir::State "$state/state";
+Dir::State::Status "$state/status";
+Dir::Cache "$state/cache";
+Dir::Log "$state/log";
+CONF
 }
 
 # debian_sources: this machine's own mirror of Debian 12, as sources.list has it.
@@ -44,6 +59,7 @@ debian_update() {
     mkdir -p "$state"/{etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,state/lists/partial} \
         "$state"/{cache/archives/partial,log}
     : >"$state/status"
+    apt_settings "$1" >"$state/apt.conf"
     debian_sources >"$state/etc/sources.list"
     if [ -n "$(find "$state/fetched" -mtime -1 2>/dev/null)" ]; then return; fi
     stage "Fetching Debian's list of packages for $1"
