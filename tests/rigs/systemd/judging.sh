@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What the judges of scenarios use, in the folder that the scenario left. Sourced by judge.sh.
 
+measure() { "$(dirname "${BASH_SOURCE[0]}")/../vm/measure.py" "$@"; }
+
 # numbers FILE: the first and the last number in a recording and how many are missing in between.
 numbers() { "$(dirname "${BASH_SOURCE[0]}")/counter.py" read "$1"; }
 

@@ -26,7 +26,7 @@ drive() {
     callreel --json lines >"$out/lines.json"
     cat "/proc/$(prop MainPID)/status" >"$out/process.txt"
     for thread in "/proc/$(prop MainPID)/task"/*; do
-        printf '%s %s\n' "$(cat "$thread/comm")" "$(chrt -p "${thread##*/}" | tr '\n' ' ')"
+        printf '%s %s\n' "$(cat "$thread/comm" 2>/dev/null)" "$(chrt -p "${thread##*/}" 2>/dev/null | tr '\n' ' ')"
     done >"$out/threads.txt"
     systemd-analyze security --no-pager callreeld.service >"$out/security.txt" || true
     keep_recordings

@@ -9,6 +9,7 @@ drive() {
     doctor good 0
 
     line nowhere 0 | sed 's/Loopback,1,0/Absent,0,0/' >"$own"
+    systemctl restart callreeld.service
     doctor device 14
     line front-desk 0 >"$own"
 

@@ -27,6 +27,7 @@ judge() {
     [ "$(jq -r .io_backend status.json)" = io_uring ]
     measure tone fetched.wav 0 440 4
     cmp fetched.wav front-desk-1.wav
-    cmp part.bin <(tail -c +1001 fetched.wav | head -c 1000)
+    dd if=fetched.wav of=part.wanted bs=1000 skip=1 count=1 status=none
+    cmp part.bin part.wanted
     cat machine.txt
 }

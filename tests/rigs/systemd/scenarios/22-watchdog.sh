@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # run by guest/scenario.sh
 # A daemon that stands still is ended by the watchdog and started again: once all of it (SIGSTOP),
-# once its index and recorder, since the disk does not answer (a frozen file system).
-limit=150
+# once its index, since the disk does not answer (a frozen file system).
+limit=200
 
 drive() {
     local pid
-    prepare < <(line front-desk 0)
+    # The second line closes a recording every few seconds, so there is always something to index.
+    prepare < <(line front-desk 0 && line rotating 1 'trigger = "always"' 'rotate_s = 4')
     dropin <<<$'[Service]\nWatchdogSec=12'
     go
     wait_lines front-desk
@@ -23,7 +24,7 @@ drive() {
     counted 0 >"$out/at-freeze"
     fsfreeze -f "$data"
     trap 'fsfreeze -u "$data"; tidy_up' EXIT
-    until_true 60 watchdog_bit "$pid" || fail "the watchdog did not notice a disk that stands still"
+    until_true 70 watchdog_bit "$pid" || fail "the watchdog did not notice a disk that stands still"
     fsfreeze -u "$data"
     trap tidy_up EXIT
     again "$pid" 40

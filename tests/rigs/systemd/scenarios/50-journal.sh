@@ -21,5 +21,5 @@ judge() {
     entry '._COMM == "callreeld" and .PRIORITY == null' 0
     entry '.LINE == "front-desk" and (.RECORDING | tostring | test("^[0-9]+$"))'
     entry '.LINE == "reception" and .TENANT == "acme"'
-    entry '._SYSTEMD_UNIT == "callreeld.service" and .PRIORITY == "6"'
+    entry '._COMM == "callreeld" and .CALLREEL_VERSION != null and (.PRIORITY | tonumber) > 4'
 }
