@@ -186,6 +186,15 @@ impl Recorder {
         self.core.tick();
     }
 
+    /// How long the disk has been taking over the sound that it was given last; zero while it
+    /// has taken all of it.
+    #[must_use]
+    pub fn disk_wait(&self) -> Duration {
+        let since = self.core.state.borrow().writing_since;
+        let now = self.core.shared.clock.monotonic();
+        since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+
     /// What has happened since the last call.
     pub fn events(&mut self) -> Vec<RecorderEvent> {
         std::mem::take(&mut self.core.state.borrow_mut().events)

@@ -57,10 +57,17 @@ pub fn contents(config: &Config, now: WallMillis) -> Result<Contents, SourceErro
             take(&mut sources, place, path)?;
         }
     }
-    for (file, path) in named(config) {
-        take(&mut sources, Place::Named(file), path)?;
-    }
     let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    let made = config.storage.data_dir.join("keys");
+    // A running daemon's configuration names the files in use wherever they come from.
+    let elsewhere = |path: &Path| {
+        !path.starts_with(&made) && !credentials.as_ref().is_some_and(|own| path.starts_with(own))
+    };
+    for (file, path) in named(config) {
+        if elsewhere(&path) {
+            take(&mut sources, Place::Named(file), path)?;
+        }
+    }
     for file in KeyFile::ALL {
         if let Some(folder) = &credentials {
             let path = folder.join(format!("{PREFIX}{}", file.file_name()));
@@ -68,7 +75,7 @@ pub fn contents(config: &Config, now: WallMillis) -> Result<Contents, SourceErro
         }
     }
     for file in KeyFile::ALL {
-        let path = config.storage.data_dir.join("keys").join(file.file_name());
+        let path = made.join(file.file_name());
         take(&mut sources, Place::Made(file), path)?;
     }
     Ok(Contents {
@@ -83,9 +90,9 @@ pub fn contents(config: &Config, now: WallMillis) -> Result<Contents, SourceErro
 /// Files that the configuration names.
 fn named(config: &Config) -> Vec<(KeyFile, PathBuf)> {
     let mut files = Vec::new();
-    if let Some(tls) = &config.http.tls {
-        files.push((KeyFile::Certificate, tls.certificate.clone()));
-        files.push((KeyFile::CertificateKey, tls.key.clone()));
+    if let Some(pair) = config.http.tls.pair() {
+        files.push((KeyFile::Certificate, pair.certificate));
+        files.push((KeyFile::CertificateKey, pair.key));
     }
     files.extend(
         config

@@ -46,7 +46,9 @@ impl Listener {
         };
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))
             .map_err(io("set the mode"))?;
-        if let Some(group) = group {
+        // Where it is right already nothing is asked: a hardened service may not change owners.
+        let held = std::fs::metadata(path).map_err(io("look at"))?.gid();
+        if let Some(group) = group.filter(|group| group.as_raw() != held) {
             nix::unistd::chown(path, None, Some(group))
                 .map_err(|errno| io("give it to control.group")(errno.into()))?;
         }

@@ -144,6 +144,9 @@ pub(super) const OUTCOME_WITHIN: Duration = Duration::from_secs(60);
 /// stuck: the watchdog is no longer fed and `/readyz` says so.
 pub(super) const PROGRESS_WITHIN: Duration = Duration::from_secs(5);
 
+/// The disk that has not taken a batch of sound for this long hangs: that is no progress either.
+pub(super) const DISK_WITHIN: Duration = Duration::from_secs(15);
+
 /// The same for the thread that writes the index, which waits for the disk: a slow one may take its
 /// time, one that does not answer at all is no progress.
 pub(super) const INDEX_WITHIN: Duration = Duration::from_secs(15);

@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::calls::link::{LineNumber, LineOrder, TakeEnd};
 use super::heartbeat::Heartbeat;
-use super::limits::{CALL_TICK, TICK};
+use super::limits::{CALL_TICK, DISK_WITHIN, TICK};
 use super::line::{Line, Parties, Surroundings};
 use super::{EngineTotals, StartError, StopError};
 use crate::catalog;
@@ -175,7 +175,10 @@ impl Run {
             self.take_events();
             self.drain(|_| true);
             self.recorder.tick();
-            heartbeat.beat();
+            // A disk that does not answer at all: nothing is recorded, whatever goes round here.
+            if self.recorder.disk_wait() <= DISK_WITHIN {
+                heartbeat.beat();
+            }
         }
     }
 
@@ -346,7 +349,10 @@ fn line_of(recording: &Recording) -> &str {
 fn tell_stored(recording: &Recording) {
     let facts = &recording.facts;
     let line = line_of(recording);
-    let cause = recording.outcome.as_ref().map(|outcome| outcome.end_cause);
+    let cause = recording
+        .outcome
+        .as_ref()
+        .map_or("", |outcome| ended_by(outcome.end_cause));
     let gaps = recording
         .outcome
         .as_ref()
@@ -354,6 +360,23 @@ fn tell_stored(recording: &Recording) {
     let length = recording.duration().unwrap_or_default();
     log::info!(
         recording = facts.id.0, line = line, duration_ms = length.0, gaps = gaps;
-        "recording {} of line {line} is stored: {length}, ended by {cause:?}", facts.id
+        "recording {} of line {line} is stored: {length}, ended by {cause}", facts.id
     );
+}
+
+/// Why a recording ended, in words.
+const fn ended_by(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Silence => "silence",
+        EndCause::Command => "command",
+        EndCause::MaxLength => "its maximum length",
+        EndCause::Rotated => "rotation",
+        EndCause::DeviceLost => "the loss of its device",
+        EndCause::Shutdown => "the end of the daemon",
+        EndCause::Crash => "a crash",
+        EndCause::DiskFull => "a full disk",
+        EndCause::DiskError => "an error of the disk",
+        EndCause::Imported => "import",
+        EndCause::HungUp => "hang-up",
+    }
 }
