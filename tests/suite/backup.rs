@@ -55,9 +55,12 @@ fn recording_and_reading_go_on_while_it_is_backed_up() {
     let samples = setup.folder().join("known.raw");
     let noise = sound::to_bytes(&sound::noise(300 * 8_000));
     std::fs::write(&samples, noise).expect("known.raw");
-    let alsa = AlsaConfig::default().file("known", &samples);
-    let line = "capture = \"known\"\ntrigger = \"api\"\npre_roll_ms = 0";
-    let daemon = setup.alsa(alsa).line("a", line).line("b", line).start();
+    let alsa = AlsaConfig::default()
+        .file("left", &samples)
+        .file("right", &samples);
+    let line = |pcm| format!("capture = \"{pcm}\"\ntrigger = \"api\"\npre_roll_ms = 0");
+    let setup = setup.alsa(alsa).line("a", &line("left"));
+    let daemon = setup.line("b", &line("right")).start();
     let _ = support::noise_recording(&daemon, TASK, 30_000);
     let key = support::key(&daemon);
     wait::until("both devices", || {

@@ -17,7 +17,7 @@ use super::error::CliError;
 use super::output::complain;
 use crate::backup::{Fate, Plan, plan};
 use crate::config::schema::Storage;
-use crate::control::wire::{Key, Progress};
+use crate::control::wire::{Items, Key, Progress};
 use crate::logging::rfc3339;
 
 /// What a restore does or would do.
@@ -115,7 +115,7 @@ async fn present_keys(
         return Ok(Vec::new());
     }
     if daemon_runs && context.configured_data_dir().ok().as_ref() == Some(&plan.data_dir) {
-        let keys: Vec<Key> = context.client.get("/keys").await?;
+        let keys: Items<Key> = context.client.get("/keys").await?;
         let brief = |key: &Key| {
             Some(KeyBrief {
                 key_id: key.key_id.parse().ok()?,
@@ -123,7 +123,7 @@ async fn present_keys(
                 revoked: key.revoked_at.is_some(),
             })
         };
-        return Ok(keys.iter().filter_map(brief).collect());
+        return Ok(keys.items.iter().filter_map(brief).collect());
     }
     // An index that cannot be read has nothing to compare with.
     Ok(restore::keys_offline(&plan.data_dir).unwrap_or_default())

@@ -30,7 +30,9 @@ fn is_cut(daemon: &Daemon, file: &Path, step: u32) -> bool {
         .stderr(std::process::Stdio::null())
         .status()
         .expect("strace");
-    !status.success()
+    let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
+    assert!(killed || status.success(), "step {step}: {status}");
+    killed
 }
 
 /// The command is killed at each of its steps; after the next start all is old or all is new.
