@@ -5,7 +5,7 @@ set -uo pipefail
 
 scratch=$1 archive=$2 dist=$3 arch=$4 version=$5 older=$6
 system=$scratch/system
-passed=0 failed=0 daemon=''
+passed=0 failed=0 daemon='' key='' task=''
 url=http://127.0.0.1:8080
 
 say() { printf '%s\n' "$*"; }
@@ -188,9 +188,11 @@ pages_are_whole() {
 
 libraries_are_there() {
     local out
-    out=$(in_system ldd /usr/bin/callreeld /usr/bin/callreel)
+    out=$(in_system ldd /usr/bin/callreeld /usr/bin/callreel) || return 1
     say "$out"
-    ! grep -q 'not found' <<<"$out" && [ "$(in_system callreel --version)" = "$(in_system callreeld --version | sed 's/^callreeld/callreel/')" ]
+    if grep 'not found' <<<"$out"; then return 1; fi
+    out=$(in_system callreel --version)
+    [ -n "$out" ] && [ "$(in_system callreeld --version)" = "callreeld ${out#callreel }" ]
 }
 
 # Every component has a name, a version and an identity; the package and its neighbours are there.
@@ -210,7 +212,9 @@ bill_is_sound() {
 
 start() {
     in_system install -d -o callreel -g callreel /run/callreel
-    as_callreel callreeld >>"$scratch/journal" 2>&1 &
+    # The process that is waited for becomes the daemon itself.
+    (exec chroot "$system" env -i PATH=/usr/bin:/bin LANG=C.UTF-8 \
+        setpriv --reuid callreel --regid callreel --init-groups callreeld) >>"$scratch/journal" 2>&1 &
     daemon=$!
     for _ in $(seq 100); do
         if curl -fsS -o "$scratch/ready" --max-time 2 "$url/readyz" 2>/dev/null; then return 0; fi
@@ -223,7 +227,6 @@ start() {
 
 stop() {
     local rc=0
-    # The daemon itself is the child of chroot and setpriv, which became it.
     kill -TERM "$daemon" && wait "$daemon" || rc=$?
     return $rc
 }
@@ -280,6 +283,8 @@ life() {
     unpack "$version" newer
     started=$SECONDS
     check "an installation on the smallest Debian 12" install_from older
+    # Without one there is nothing to say of the rest.
+    not_installed && return
     say "        it took $((SECONDS - started)) s"
     check "the version is the bundle's" test "$(installed_version)" = "$older"
     check "files, modes and owners" files_are_right
