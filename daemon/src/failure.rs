@@ -317,7 +317,11 @@ mod tests {
         }
         let newer = RunError::Store {
             data_dir: "/d".into(),
-            source: OpenError::NewerSchema { found: 9, known: 3 },
+            source: OpenError::NewerSchema {
+                found: 9,
+                known: 3,
+                way_back: None,
+            },
         };
         assert_eq!(newer.exit(), Exit::Foreign);
         assert!(newer.to_string().contains("upgrade"), "{newer}");

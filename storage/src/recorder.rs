@@ -25,6 +25,7 @@ mod trouble;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audio_io::block::GapCause;
 use audio_io::units::Frames;

@@ -61,7 +61,10 @@ pub fn contents(config: &Config, now: WallMillis) -> Result<Contents, SourceErro
     let made = config.storage.data_dir.join("keys");
     // A running daemon's configuration names the files in use wherever they come from.
     let elsewhere = |path: &Path| {
-        !path.starts_with(&made) && !credentials.as_ref().is_some_and(|own| path.starts_with(own))
+        !path.starts_with(&made)
+            && !credentials
+                .as_ref()
+                .is_some_and(|own| path.starts_with(own))
     };
     for (file, path) in named(config) {
         if elsewhere(&path) {
