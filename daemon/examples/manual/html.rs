@@ -209,8 +209,8 @@ fn commands(programs: &[Program]) -> String {
         let mut command = program
             .command
             .clone()
-            .name(program.typed.clone())
-            .bin_name(program.typed.clone())
+            .name(program.typed)
+            .bin_name(program.typed)
             .term_width(100);
         out.push_str(&format!(
             "<h2 id=\"{}\"><code>{}</code></h2>\n<pre>{}</pre>\n",

@@ -19,9 +19,9 @@ use daemon::cli::daemon_args;
 /// A program or a command of it, with its full name in both spellings.
 struct Program {
     /// As it is typed: `callreel calls open`.
-    typed: String,
+    typed: &'static str,
     /// As its page is called: `callreel-calls-open`.
-    page: String,
+    page: &'static str,
     /// The manual's section: 1 for users' commands, 8 for the daemon.
     section: u8,
     command: Command,
@@ -48,8 +48,8 @@ fn programs() -> Vec<Program> {
     let mut daemon = daemon_args::Arguments::command();
     daemon.build();
     let mut all = vec![Program {
-        typed: String::from("callreeld"),
-        page: String::from("callreeld"),
+        typed: "callreeld",
+        page: "callreeld",
         section: 8,
         command: daemon,
     }];
@@ -60,10 +60,11 @@ fn programs() -> Vec<Program> {
 }
 
 fn add(all: &mut Vec<Program>, typed: &str, command: &Command) {
-    let page = typed.replace(' ', "-");
+    // clap keeps names for as long as the program runs, and so does this one.
+    let page: &'static str = typed.replace(' ', "-").leak();
     all.push(Program {
-        typed: typed.to_owned(),
-        page: page.clone(),
+        typed: typed.to_owned().leak(),
+        page,
         section: 1,
         command: command.clone().name(page),
     });

@@ -54,7 +54,7 @@ fn page(program: &Program, programs: &[Program], date: &str) -> io::Result<Vec<u
             writeln!(
                 out,
                 ".TP\n\\fB{}\\fR(1)\n{}",
-                plain(&command.page),
+                plain(command.page),
                 plain(&about)
             )?;
         }
@@ -103,7 +103,7 @@ fn extra(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
                 writeln!(out, ".SH NOTES\n.nf")?;
                 open = true;
             }
-            writeln!(out, "{}", plain(line.strip_prefix("  ").unwrap_or(line)))?;
+            writeln!(out, "{}", plain(line.strip_prefix(' ').unwrap_or(line)))?;
         }
     }
     if open {
