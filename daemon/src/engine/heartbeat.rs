@@ -130,6 +130,7 @@ mod tests {
         );
         wakeups.fetch_add(1, Ordering::Relaxed);
         clock.advance(PROGRESS_WITHIN + Duration::from_millis(1));
+        heartbeat.beat();
         assert_eq!(heartbeat.stuck(), ["index"]);
         turns.fetch_add(1, Ordering::Relaxed);
         assert!(heartbeat.is_beating());

@@ -93,15 +93,19 @@ impl Keys {
         sync(parent)
     }
 
-    /// Makes the certificate, or renews it where its end is near.
-    pub(super) fn certificate(&self, names: &Names, now: WallMillis) -> Result<(), MaterialError> {
+    /// Makes the certificate, or renews it where its end is near. Whether it did.
+    pub(super) fn certificate(
+        &self,
+        names: &Names,
+        now: WallMillis,
+    ) -> Result<bool, MaterialError> {
         let pair = self.pair();
         if !pair.certificate.exists() {
             log::info!(
                 "there is no certificate in {}: one is made",
                 self.folder.display()
             );
-            return self.issue(names, now);
+            return self.issue(names, now).map(|()| true);
         }
         // What is there cannot be read or used: whoever put it there must see that.
         let inspection = examine(&pair)?;
@@ -111,9 +115,9 @@ impl Keys {
                  key",
                 day(inspection.not_after)
             );
-            return self.issue(names, now);
+            return self.issue(names, now).map(|()| true);
         }
-        Ok(())
+        Ok(false)
     }
 
     fn issue(&self, names: &Names, now: WallMillis) -> Result<(), MaterialError> {

@@ -29,6 +29,7 @@ use self::inspect::Inspection;
 pub(crate) use self::made::EARLIEST;
 use self::made::Keys;
 pub use self::upkeep::{EVERY, Upkeep};
+use crate::catalog;
 use crate::config::schema::{Config, Expired, Pair};
 use crate::http::serve::{self, TlsError};
 
@@ -156,8 +157,7 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<bool, MaterialError> {
     let (keys, now) = (Keys::of(&config.storage.data_dir), clock.wall());
     let from = source_of(&pair, &keys);
     if from == Provenance::Made {
-        keys.certificate(&host::names(config), now)?;
-        let renewed = keys.is_untold(made::Told::Certificate);
+        let renewed = keys.certificate(&host::names(config), now)?;
         tell::untold(&keys, config, (true, false));
         return Ok(renewed);
     }
@@ -245,7 +245,10 @@ fn judge(
         if expired == Expired::Refuse {
             return Err(error);
         }
-        log::warn!("{error}; it is served as http.tls.expired says");
+        log::warn!(
+            message_id = catalog::CERTIFICATE_EXPIRING;
+            "{error}; it is served as http.tls.expired says"
+        );
         return Ok(());
     }
     warn_of_dates(inspection, &path, from, now);
@@ -264,6 +267,7 @@ fn warn_of_dates(inspection: &Inspection, path: &Path, from: Provenance, now: Wa
         );
     } else if inspection.not_after.0.saturating_sub(now.0) < SOON_MS {
         log::warn!(
+            message_id = catalog::CERTIFICATE_EXPIRING;
             "the certificate {path} expires on {}, in {} days; {}",
             inspect::day(inspection.not_after),
             inspection.not_after.0.saturating_sub(now.0) / DAY_MS,

@@ -8,6 +8,7 @@ use log::LevelFilter;
 use super::host::{self, Names};
 use super::made::{Keys, Told};
 use super::{examine, inspect};
+use crate::catalog;
 use crate::config::schema::Config;
 
 /// Tells what nobody was told yet, of the certificate and of the administrator's key.
@@ -30,6 +31,7 @@ fn tell_certificate(keys: &Keys, config: &Config) -> bool {
         return false;
     };
     log::warn!(
+        message_id = catalog::FIRST_START;
         "first start: made the certificate {} for {}, valid until {}; its SHA-256 fingerprint is \
          {}; compare it when a browser asks whether to trust this server",
         pair.certificate.display(),
@@ -55,6 +57,7 @@ fn tell_admin_key(keys: &Keys) -> bool {
     };
     let path = path.display();
     log::warn!(
+        message_id = catalog::FIRST_START;
         "first start: the admin key (X-Admin-API-Key) is {}; it is told this once; 'sudo cat \
          {path}' shows it again, 'sudo rm {path} && sudo systemctl reload callreeld' makes a new \
          one",

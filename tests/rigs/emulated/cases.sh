@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What packaging/test-emulated.sh asks of the programs. Sourced by it, which sets here, run, port,
 # url, emulated and limit_s.
-: "${here:=}" "${run:=}" "${port:=}" "${url:=}" "${emulated:=}" "${limit_s:=}"
+: "${started:=0}" "${here:=}" "${run:=}" "${port:=}" "${url:=}" "${emulated:=}" "${limit_s:=}"
 
 passed=0 failed=0
 recid=9876545 sid=call_abc123 object=d741-6904fad1-vce-daf-638729 campaign=110
@@ -81,8 +81,9 @@ falls_back() {
 
 # Three seconds of stereo, and its bytes as they will be served.
 bring_in() {
-    sox -n -r 8000 -c 2 -b 16 "$here/in.wav" synth 3 sine 440 sine 1000 gain -6 &&
-        callreel --json tenant add acme || true
+    sox -n -r 8000 -c 2 -b 16 "$here/in.wav" synth 3 sine 440 sine 1000 gain -6 || return 1
+    # It may be there already.
+    callreel --json tenant add acme || true
     callreel --json recordings import --tenant acme --recid $recid --call-sid $sid \
         --crt-object-id $object --campaign-id $campaign --call-id $call --task-id $task \
         --to +15559876543 --from +15551234567 "$here/in.wav"
