@@ -200,7 +200,7 @@ fn an_expired_certificate_is_refused_or_served_as_configured() {
         "reload-or-restart",
         "\"serve\"",
     ] {
-        assert_eq!(said.matches(wanted).count() >= 2, true, "{wanted}: {said}");
+        assert!(said.matches(wanted).count() >= 2, "{wanted}: {said}");
     }
     let text = std::fs::read_to_string(daemon.config()).expect("the configuration");
     let served = text.replace("[http.tls]", "[http.tls]\nexpired = \"serve\"");
