@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh [run|test|bench|vm]: installs what is missing for that purpose on Debian 12, and says what
-# and why. Touches nothing when everything is there. Needs root or sudo only to install.
+# setup.sh [run|test|bench|vm|arm|package|install|emulated|cross|cross-amd64|cross-arm64|cross-armhf]:
+# installs what is missing for that purpose on Debian 12, and says what and why; 'cross' is all that
+# building packages for all machines needs. Touches nothing when everything is there. Needs root or sudo only to install.
 set -euo pipefail
 # shellcheck source=packaging/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,7 +17,7 @@ run,test,bench g++ builds the AAC encoder, which is C++
 run,test,bench cmake builds the Opus codec
 run,test,bench ca-certificates lets cargo check who it fetches crates from
 run,test,bench curl asks the running daemon
-run,test,vm jq reads the JSON answers of the command line
+run,test,vm,arm jq reads the JSON answers of the command line
 run,test espeak-ng speaks the demo's telephone calls, and the texts of the prompt library
 run,test sox brings speech to telephone quality; makes test tones
 test,bench libsqlite3-dev SQLite, which the index is measured against
@@ -33,7 +34,7 @@ test mp3val looks for faults in MP3 files
 test mediainfo looks for faults in the other formats
 test chromium plays every format through the API, as a browser
 test python3 runs the tester of the API documents
-vm python3 makes and measures the sounds of calls
+vm,arm python3 makes and measures the sounds of calls
 test python3-venv keeps that tester apart from the system
 test,bench lame decodes MP3 another way; the encoder that conversions are measured against
 bench ffmpeg converts as well: conversions are measured against it
@@ -42,17 +43,78 @@ test fuse3 mounts the double of that interface where tests do not run as root
 test strace makes system calls fail on purpose
 test faketime lets a day pass for events that cannot be delivered
 test util-linux gives tests file systems of their own
+test systemd judges the units (systemd-analyze)
 test shellcheck checks the shell scripts
 vm qemu-system-x86 emulates a machine with a kernel whose modules we choose
-vm mmdebstrap makes its file system of Debian's packages
-vm cpio packs that file system
-vm kmod finds out which modules belong together
+vm,arm mmdebstrap makes its file system of Debian's packages
+vm,arm cpio packs that file system
+vm,arm kmod finds out which modules belong together
 vm xz-utils unpacks the kernel
 vm binutils takes debug information out of what is copied in
+vm,arm e2fsprogs makes its disks
+arm qemu-system-arm emulates an ARM machine
+arm qemu-user-static runs the set-up of its packages
+arm arch-test lets mmdebstrap see that this works
 vm dahdi-source the header that the telephone driver's users are compiled against
 bench nginx the web server that callreeld is measured against
 bench lame the MP3 encoder that conversions are measured against
+cross gcc links Rust programs and builds the crates' C parts
+cross g++ builds the AAC encoder, which is C++
+cross cmake builds the Opus codec
+cross pkg-config finds the sound library
+cross ca-certificates lets cargo check who it fetches crates from
+cross rustc-web Debian's own newer compiler: packages are the same wherever they are built
+cross cargo-web the builder that belongs to it
+cross-arm64,cross-armhf rust-web-src its standard library, which Debian has compiled for the host only
+cross binutils looks at what was built
+cross-amd64 libasound2-dev ALSA, the sound library that callreeld links with
+cross-arm64 g++-aarch64-linux-gnu compiles and links for that machine
+cross-arm64 libasound2-dev:arm64 ALSA, the sound library that callreeld links with
+cross-armhf g++-arm-linux-gnueabihf compiles and links for that machine
+cross-armhf libasound2-dev:armhf ALSA, the sound library that callreeld links with
+package,install xz-utils packs the Debian package
+package,install jq writes the bill of materials
+install mmdebstrap makes the smallest Debian 12 to install on
+install iproute2 opens its loopback
+install util-linux shuts it off from the network
+install curl asks the daemon that was installed there
+emulated qemu-user-static runs programs of other machines
+emulated-arm64 libc6:arm64 their C library
+emulated-arm64 libgcc-s1:arm64 what Rust programs need of the compiler
+emulated-arm64 libasound2:arm64 their sound library
+emulated-armhf libc6:armhf their C library
+emulated-armhf libgcc-s1:armhf what Rust programs need of the compiler
+emulated-armhf libasound2:armhf their sound library
+emulated curl asks the daemon
+emulated jq reads its answers
+emulated openssl makes a certificate
+emulated sox makes the sound that is brought in
+emulated ffmpeg listens to what was converted
+emulated python3 measures it
+emulated procps finds the emulator
 TABLE
+}
+
+# wanted PURPOSES: is the purpose one of these? A purpose NAME-ARCH is part of NAME, and needs what NAME
+# needs.
+wanted() {
+    local one
+    for one in ${1//,/ }; do
+        case $one in "$purpose" | "$purpose"-* | "${purpose%%-*}") return 0 ;; esac
+    done
+    return 1
+}
+
+# The packages of other architectures that are in the list make dpkg and apt look for such.
+foreign_architectures() {
+    local name arch
+    for name in "$@"; do
+        case $name in *:*) arch=${name#*:} ;; *) continue ;; esac
+        if ! dpkg --print-foreign-architectures | grep -qx "$arch"; then
+            stage "Letting dpkg know packages of the architecture $arch"
+            as_root dpkg --add-architecture "$arch"
+        fi
+    done
 }
 
 # Debian's own newer compiler, beside the 1.63 that Debian 12 was released with.
@@ -75,6 +137,7 @@ provided() {
             ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         util-linux) command -v unshare >/dev/null ;;
+        systemd) command -v systemd-analyze >/dev/null ;;
         nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
         dahdi-source) echo "#include <dahdi/user.h>" | cc -E -x c - >/dev/null 2>&1 ;;
         fuse3) [ "$(id -u)" -eq 0 ] || command -v fusermount3 >/dev/null ;;
@@ -93,7 +156,7 @@ provided() {
 check_elsewhere() {
     local name missing=()
     while read -r purposes name _; do
-        case ,$purposes, in *",$purpose,"*) ;; *) continue ;; esac
+        wanted "$purposes" || continue
         case $name in libc6-dev | ca-certificates | libasound2-plugins) continue ;; esac
         provided "$name" || missing+=("$name")
     done < <(packages)
@@ -128,6 +191,7 @@ install_packages() {
         die "packages are missing and this user is neither root nor able to sudo; as root, run:
     apt-get update && apt-get install --no-install-recommends $*"
     fi
+    foreign_architectures "$@"
     stage "Fetching the list of packages"
     as_root "${apt[@]}" update || die "apt-get update failed: is the network there?"
     stage "Installing: $*"
@@ -144,13 +208,18 @@ install_packages() {
 main() {
     local name why missing=()
     purpose=${1:-run}
-    case $purpose in run | test | bench | vm) ;; *) die "setup.sh: '$1' is none of run, test, bench, vm" ;; esac
+    case $purpose in
+        run | test | bench | vm | arm | package | install) ;;
+        emulated | emulated-arm64 | emulated-armhf) ;;
+        cross | cross-amd64 | cross-arm64 | cross-armhf) ;;
+        *) die "setup.sh: '$1' is none of run, test, bench, vm, arm, package, install, emulated, cross, cross-ARCH" ;;
+    esac
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         check_elsewhere
     fi
 
     while read -r purposes name why; do
-        case ,$purposes, in *",$purpose,"*) ;; *) continue ;; esac
+        wanted "$purposes" || continue
         if ! installed "$name" && ! provided "$name"; then
             say "missing: $name ($why)"
             missing+=("$name")

@@ -10,6 +10,13 @@ fn main() {
     if can_mount() {
         println!("cargo::rustc-cfg=can_mount");
     }
+    println!("cargo::rustc-check-cfg=cfg(is_root, has_systemd)");
+    if runs("sh", &["-c", "test $(id -u) -eq 0 && command -v setpriv"]) {
+        println!("cargo::rustc-cfg=is_root");
+    }
+    if runs("systemd-analyze", &["--version"]) {
+        println!("cargo::rustc-cfg=has_systemd");
+    }
     println!("cargo::rustc-check-cfg=cfg(has_spandsp, has_talk_off)");
     // Where the list of installed packages is, packages may come.
     println!("cargo::rerun-if-changed=/var/lib/dpkg/status");

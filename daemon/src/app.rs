@@ -1,6 +1,7 @@
 //! What every part of the running daemon shares.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use audio_io::clock::Clock;
@@ -28,6 +29,8 @@ pub struct App {
     pub fetcher: crate::engine::fetch::Fetcher,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Where HTTP is served, once it is: scheme and address, plain ones first.
+    pub served: Arc<OnceLock<Vec<(&'static str, SocketAddr)>>>,
     /// Counters of the HTTP side.
     pub http_metrics: Arc<crate::http::metrics::HttpMetrics>,
 }

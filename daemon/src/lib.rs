@@ -1,13 +1,18 @@
 //! Callreel's daemon and command line: engine (policy), HTTP, configuration, control socket.
 
 pub mod app;
+pub mod backup;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod engine;
+pub mod failure;
 pub mod http;
 pub mod logging;
+pub mod material;
 pub mod notify;
+pub mod passed;
 pub mod run;
 pub mod shutdown;
 mod spool;

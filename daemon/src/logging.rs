@@ -2,6 +2,28 @@
 //! connected to it, readable lines on standard error elsewhere. What is logged is the business of
 //! whoever logs it; but decoders, which log each unreadable prompt as their own failure, are heard
 //! at level debug only.
+//!
+//! A record's keys are fields of the journal, in capitals: `journalctl LINE=front-desk`. The same
+//! thing has the same name everywhere:
+//!
+//! | field | of records about | value |
+//! |---|---|---|
+//! | `LINE` | a line | its name |
+//! | `TENANT` | what a tenant owns | its name (`TENANT_ID`: its number, where no more is known) |
+//! | `RECORDING` | a recording | its recid |
+//! | `CALL` | a call under control, or a connection of a PBX | the UUID of its session |
+//! | `APP`, `EVENT` | an application, a webhook event of it | their ids |
+//! | `PROMPT` | a prompt | its id |
+//! | `SPAN` | a span of a telephone card | its number |
+//! | `USER`, `KEY_ID`, `SIGNING_KEY` | who may do what | name, ids |
+//! | `PEER`, `UID` | who is at the other end | address, or user of the control socket |
+//! | `REQUEST`, `STATUS`, `CODE` | an answer over HTTP | X-Request-Id, status, error code or `-` |
+//! | `CODE`, `EXIT_CODE` | why the daemon could not start | `cli::exit::Exit`: word and number |
+//! | `STUCK` | what makes no progress | `capture`, `recorder`, `index`, `calls` |
+//! | `MESSAGE_ID` | events to be woken for | [`crate::catalog`] |
+//!
+//! `PRIORITY` is 3 (an error: sound or data is lost, or will be), 4 (a warning: something is not as
+//! it should be, and the daemon goes on), 5 (what happened) or 6 (for whoever looks for a fault).
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -147,6 +169,10 @@ struct Pairs<'a>(&'a mut String);
 
 impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        // A number for machines; the journal has it.
+        if key.as_str() == "message_id" {
+            return Ok(());
+        }
         let value = value.to_string();
         let quoted = value.is_empty() || value.contains([' ', '"', '=']);
         let result = if quoted {

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,77 +17,40 @@ use storage::ids::{TenantId, TenantName};
 use crate::app::App;
 use crate::config::schema::{Config, StorageIo};
 use crate::config::{self, Changes, LoadError, Loaded};
+use crate::control::ControlServer;
 use crate::control::wire::Reloaded;
-use crate::control::{ControlError, ControlServer};
-use crate::engine::calls::{self, CallsError};
+use crate::engine::calls;
 use crate::engine::fetch::Fetcher;
 use crate::engine::prompts::Prompts;
 use crate::engine::transcode::Transcoder;
-use crate::engine::{Engine, EngineOpenError, LineToOpen};
+use crate::engine::{Engine, LineToOpen};
+use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
-use crate::notify::{self, Watchdog};
+use crate::material::{self, Upkeep};
+use crate::notify::{self, Patience, StatusLine, Watchdog};
+use crate::passed::Passed;
 use crate::shutdown::{Request, Signals};
 
 /// How long answers in flight may take to end after the daemon was told to stop.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Why the daemon could not start or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Signals cannot be received.
-    #[error("cannot receive signals: {0}")]
-    Signals(std::io::Error),
-    /// The store cannot be opened.
-    #[error("cannot open the store in {data_dir}: {source}")]
-    Store {
-        /// `storage.data_dir`.
-        data_dir: String,
-        /// Why.
-        source: storage::error::OpenError,
-    },
-    /// A line's tenant cannot be made.
-    #[error("cannot add tenant '{name}', which a [[line]] names: {source}")]
-    Tenant {
-        /// The tenant.
-        name: TenantName,
-        /// Why.
-        source: storage::error::TenantError,
-    },
-    /// The index cannot be read.
-    #[error(transparent)]
-    Read(#[from] storage::error::ReadError),
-    /// A thread cannot be made.
-    #[error(transparent)]
-    Engine(#[from] EngineOpenError),
-    /// Calls under control cannot be started.
-    #[error(transparent)]
-    Calls(#[from] CallsError),
-    /// A socket cannot be opened.
-    #[error(transparent)]
-    Http(#[from] crate::http::serve::StartError),
-    /// A thread cannot be made.
-    #[error("cannot start a conversion thread: {0}")]
-    Thread(std::io::Error),
-    /// The control socket cannot be opened.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-}
-
 /// Runs until told to stop.
 ///
 /// # Errors
 /// [`RunError`] when a part cannot be started; parts started before it are stopped again.
-pub fn run(loaded: Loaded) -> Result<(), RunError> {
+pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     raise_open_files();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let config = loaded.config.clone();
+    let mut config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
+    let patience = patience("opening the store");
     let (storage, seed, repaired) = open_store(&config, io, &clock)?;
     tell_repairs(&repaired);
+    material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
     let mut engine = Engine::start(
@@ -107,7 +72,9 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         clock.clone(),
     );
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let served_at = Arc::new(OnceLock::new());
+    let served = Arc::new(OnceLock::new());
+    let expected = passed.first();
+    let http_metrics = Arc::new(HttpMetrics::default());
     let running = calls::start(calls::Parts {
         storage: storage.clone(),
         engine: engine.handle(),
@@ -117,7 +84,7 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         fetcher: fetcher.clone(),
         config: config.clone(),
         clock: clock.clone(),
-        recording_url: recording_url(&storage, &config, &clock, &served_at),
+        recording_url: recording_url(&storage, &config, &clock, (&served, expected)),
     });
     let running = match running {
         Ok(running) => running,
@@ -135,15 +102,23 @@ pub fn run(loaded: Loaded) -> Result<(), RunError> {
         fetcher,
         config,
         clock,
-        http_metrics: Arc::new(HttpMetrics::default()),
+        served,
+        http_metrics,
     };
-    let served = serve(&app, &loaded, signals, &served_at);
+    drop(patience);
+    let served = serve(&app, &loaded, signals, passed);
+    wind_down(running, engine);
+    served
+}
+
+/// Ends calls and seals what is open.
+fn wind_down(running: calls::Running, engine: Engine) {
     notify::stopping("ending calls, sealing open recordings");
+    let _patience = patience("sealing recordings");
     running.hang_up();
     engine.stop();
     running.stop();
     log::info!("stopped; every recording is sealed");
-    served
 }
 
 /// Opens the store and repairs what a crash left.
@@ -163,30 +138,29 @@ fn open_store(
     })
 }
 
+/// What is served: scheme and address.
+type Served = (&'static str, SocketAddr);
+
 /// Where clients find a call's recording: a signed link on `http.public_url`, or else on the first
-/// address that is served.
+/// address that is served; before anything is, on the one that is going to be.
 fn recording_url(
     storage: &StorageHandle,
     config: &Arc<ArcSwap<Config>>,
     clock: &Arc<dyn Clock>,
-    served_at: &Arc<OnceLock<SocketAddr>>,
+    (served, expected): (&Arc<OnceLock<Vec<Served>>>, Option<Served>),
 ) -> calls::RecordingUrl {
     let (storage, config, clock) = (storage.clone(), config.clone(), clock.clone());
-    let served_at = served_at.clone();
+    let served = served.clone();
     Arc::new(move |recording| {
         let http = &config.load().http;
-        // Before anything is served, where it is going to be.
-        let address = served_at.get().or(http.listen.first());
-        let base = match (&http.public_url, address.or(http.listen_tls.first())) {
+        let first = served.get().and_then(|all| all.first().copied());
+        let configured = || {
+            let plain = http.listen.first().map(|address| ("http", *address));
+            plain.or_else(|| http.listen_tls.first().map(|address| ("https", *address)))
+        };
+        let base = match (&http.public_url, first.or(expected).or_else(configured)) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
-            (None, Some(address)) => {
-                let scheme = if http.listen.is_empty() {
-                    "https"
-                } else {
-                    "http"
-                };
-                format!("{scheme}://{}", reachable(*address))
-            }
+            (None, Some((scheme, address))) => format!("{scheme}://{}", reachable(address)),
             (None, None) => String::new(),
         };
         recording_link(&storage, &base, &recording.facts, clock.wall())
@@ -204,23 +178,25 @@ const fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Everything between the engine's start and its stop.
-fn serve(
-    app: &App,
-    loaded: &Loaded,
-    signals: Signals,
-    served_at: &OnceLock<SocketAddr>,
-) -> Result<(), RunError> {
-    let http = Arc::new(HttpServer::start(app.clone())?);
-    if let Some(first) = http.local_addrs().first() {
-        served_at.get_or_init(|| *first);
-    }
+fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Result<(), RunError> {
+    let control: Option<UnixListener> = passed.control.take();
+    let held = Held::of(&passed, control.is_some());
+    let http = Arc::new(HttpServer::start_with(app.clone(), passed)?);
+    app.served.get_or_init(|| http.local_addrs().to_vec());
     let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
-    let control = ControlServer::start(app.clone(), reload.clone())?;
+    let control = ControlServer::start_with(app.clone(), reload.clone(), control)?;
+    let upkeep = certificate_upkeep(app.clone(), http.clone())
+        .inspect_err(|error| log::error!("certificates are not looked at: {error}"));
+    tell_expiry(app);
     let engine = app.engine.clone();
-    let watchdog = Watchdog::start(move || engine.is_progressing())
+    let watchdog = Watchdog::start(move || engine.stuck())
         .inspect_err(|error| log::error!("no watchdog: {error}"))
         .unwrap_or_default();
-    announce(app, &http);
+    announce(app, &http, held);
+    let told = app.clone();
+    let status = StatusLine::start(move || summary(&told))
+        .inspect_err(|error| log::warn!("the status stays as it is: {error}"))
+        .unwrap_or_default();
     while signals.wait().map_err(RunError::Signals)? == Request::Reload {
         notify::reloading();
         if let Err(error) = reload() {
@@ -229,11 +205,38 @@ fn serve(
         notify::ready(&summary(app));
     }
     log::info!("stopping");
+    drop(status);
     signals.watch_stopping().map_err(RunError::Signals)?;
+    drop(upkeep);
     drop(control);
     http.shutdown(DRAIN);
     drop(watchdog);
     Ok(())
+}
+
+/// Looks at the certificate once a day, and renews one that was made here.
+fn certificate_upkeep(app: App, http: Arc<HttpServer>) -> std::io::Result<Upkeep> {
+    Upkeep::start(material::EVERY, move || {
+        let config = app.config.load_full();
+        match material::look(&config, &*app.clock) {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Err(error) = http.reload() {
+                    log::error!("the old certificate stays in force: {error}");
+                }
+                tell_expiry(&app);
+            }
+            Err(error) => log::error!("{error}"),
+        }
+    })
+}
+
+/// Puts the certificate's end where `/metrics` finds it.
+fn tell_expiry(app: &App) {
+    let ends = material::expiry_s(&app.config.load());
+    app.http_metrics
+        .certificate_expiry_s
+        .store(ends, Ordering::Relaxed);
 }
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
@@ -245,8 +248,14 @@ fn reload_hook(
     http: Arc<HttpServer>,
 ) -> Arc<dyn Fn() -> Result<Reloaded, LoadError> + Send + Sync> {
     Arc::new(move || {
-        let new = config::load(&origin)?.config;
+        let mut new = config::load(&origin)?.config;
         let old = app.config.load_full();
+        let found = material::resolve(&mut new, &*app.clock);
+        if let Err(error) = &found {
+            log::error!("certificate and admin key stay as they are: {error}");
+            new.http.tls.clone_from(&old.http.tls);
+            new.admin.clone_from(&old.admin);
+        }
         let changes = Changes::between(&old, &new);
         crate::logging::set_level(new.log.level);
         // Lines, paths and sockets stay as they are until a restart; what is compared the next
@@ -264,10 +273,14 @@ fn reload_hook(
         app.fetcher.reload(new.fetch.clone());
         in_force.webhooks = new.webhooks.clone();
         in_force.admin = new.admin.clone();
+        in_force.first_start = new.first_start;
         app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
-        if let Err(error) = http.reload() {
-            log::error!("the old certificate stays in force: {error}");
+        if found.is_ok() {
+            if let Err(error) = http.reload() {
+                log::error!("the old certificate stays in force: {error}");
+            }
+            tell_expiry(&app);
         }
         let waiting = Changes::between(&app.config.load(), &new).sections;
         let is_applied = |section: &&str| !waiting.contains(section);
@@ -280,20 +293,87 @@ fn reload_hook(
     })
 }
 
-fn announce(app: &App, http: &HttpServer) {
-    for address in http.local_addrs() {
-        log::info!("serving on {address}");
-    }
-    log::info!("ready: {}", summary(app));
-    notify::ready(&summary(app));
+/// Which sockets the service manager holds.
+#[derive(Clone, Copy)]
+struct Held {
+    http: bool,
+    https: bool,
+    control: bool,
 }
 
+impl Held {
+    const fn of(passed: &Passed, control: bool) -> Self {
+        Self {
+            http: !passed.http.is_empty(),
+            https: !passed.https.is_empty(),
+            control,
+        }
+    }
+}
+
+fn announce(app: &App, http: &HttpServer, held: Held) {
+    for (scheme, address) in http.local_addrs() {
+        let (is_held, key) = match *scheme {
+            "https" => (held.https, "http.listen_tls"),
+            _ => (held.http, "http.listen"),
+        };
+        if is_held {
+            log::info!("serving {scheme}://{address}, the service manager's socket, not {key}");
+        } else {
+            log::info!("serving {scheme}://{address}");
+        }
+    }
+    if held.control {
+        log::info!("controlled through the service manager's socket, not control.socket");
+    }
+    let summary = summary(app);
+    log::info!("ready: {summary}");
+    notify::ready(&summary);
+}
+
+/// One line for `systemctl status`: `8 lines (1 in trouble: front-desk), 3 recordings under way,
+/// 112.4 GB free in /var/lib/callreel`.
 fn summary(app: &App) -> String {
-    let lines = app.engine.lines().len();
-    format!(
-        "{lines} lines, {}",
-        app.config.load().storage.data_dir.display()
-    )
+    let lines = app.engine.lines();
+    let mut text = format!("{} lines", lines.len());
+    let troubled: Vec<&str> = lines
+        .iter()
+        .filter(|line| line.state != "running" || !line.alarms.is_empty())
+        .map(|line| line.name.as_str())
+        .collect();
+    if !troubled.is_empty() {
+        let shown = troubled[..troubled.len().min(TROUBLED_SHOWN)].join(", ");
+        let more = if troubled.len() > TROUBLED_SHOWN {
+            ", …"
+        } else {
+            ""
+        };
+        text.push_str(&format!(" ({} in trouble: {shown}{more})", troubled.len()));
+    }
+    let open = lines.iter().filter(|line| line.recording.is_some()).count();
+    text.push_str(&format!(", {open} recordings under way"));
+    let metrics = app.storage.metrics();
+    let free = metrics.free_bytes / 100_000_000;
+    text.push_str(&format!(
+        ", {}.{} GB free in {}",
+        free / 10,
+        free % 10,
+        app.storage.data_dir().display()
+    ));
+    if metrics.degraded {
+        text.push_str(", WHICH REFUSES WRITES");
+    }
+    text
+}
+
+/// Lines whose trouble `systemctl status` names.
+const TROUBLED_SHOWN: usize = 3;
+
+/// Asks the service manager for more time while the store works.
+fn patience(what: &'static str) -> Option<Patience> {
+    Patience::start(what, storage::progress::steps)
+        .inspect_err(|error| log::warn!("more time cannot be asked for: {error}"))
+        .unwrap_or_default()
 }
 
 fn io_choice(configured: StorageIo) -> IoChoice {

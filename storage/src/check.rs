@@ -7,13 +7,14 @@ mod library;
 use std::path::Path;
 use std::sync::Arc;
 
+use audio_io::clock::{Clock as _, SystemClock};
 use audio_io::dsp::peaks::Peaks;
 
 use crate::accounts::is_readable;
 use crate::error::{CheckError, OpenError, ReadError};
 use crate::handle::StorageHandle;
 use crate::ids::RecordingName;
-use crate::index::backend::FileOpener;
+use crate::index::backend::{FileOpener, Opener};
 use crate::index::keys::split_recording;
 use crate::index::rows::RowTable;
 use crate::index::{Index, migrate, read};
@@ -99,9 +100,8 @@ pub fn check_offline(
     let layout = Layout::new(data_dir);
     let _lock = lock(&layout)?;
     let reserve = Arc::new(Reserve::new(layout.reserve()));
-    let opener = Arc::new(FileOpener { reserve });
-    let index = Index::open(opener, layout.index(), OFFLINE_CACHE).map_err(OpenError::from)?;
-    migrate::migrate(&index)?;
+    let opener: Arc<dyn Opener> = Arc::new(FileOpener { reserve });
+    let (index, _) = migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall())?;
     run(&layout, &index, options, &|| (), progress)
 }
 

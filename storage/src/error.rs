@@ -26,12 +26,31 @@ pub enum OpenError {
     #[error("index: {0}; 'callreel reindex' rebuilds it from the recordings")]
     Index(#[from] redb::Error),
     /// The index was written by a newer version.
-    #[error("the index has schema {found}, this version knows up to {known}; upgrade callreel")]
+    #[error(
+        "the index has schema {found}, this version knows up to {known}: upgrade callreel, {}",
+        way_back_text(way_back.as_deref())
+    )]
     NewerSchema {
         /// What the index says.
         found: u32,
         /// The newest this version knows.
         known: u32,
+        /// A copy of the index from before it was migrated, which this version can read.
+        way_back: Option<PathBuf>,
+    },
+    /// There is no room for a copy of the index, which must be there before it is changed.
+    #[error(
+        "the index is of an older version and is copied before it is changed, which needs \
+         {needed} bytes in '{}', where {free} are free: free some, then start again",
+        folder.display()
+    )]
+    NoRoom {
+        /// Where the copy goes.
+        folder: PathBuf,
+        /// Bytes that must be free.
+        needed: u64,
+        /// Bytes that are.
+        free: u64,
     },
     /// A value of the index's own book-keeping cannot be read.
     #[error("the index's '{0}' is unreadable; 'callreel reindex' rebuilds it")]
@@ -42,6 +61,17 @@ pub enum OpenError {
     /// A thread could not be started.
     #[error("thread '{0}': {1}")]
     Thread(&'static str, io::Error),
+}
+
+fn way_back_text(copy: Option<&std::path::Path>) -> String {
+    match copy {
+        Some(path) => format!(
+            "or go back to the copy from before the upgrade with 'callreel restore \
+             --index-backup {}' and then 'callreel reindex'",
+            path.display()
+        ),
+        None => "or put a backup of this version back with 'callreel restore'".to_owned(),
+    }
 }
 
 /// Why the index could not be read.

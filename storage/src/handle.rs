@@ -297,6 +297,14 @@ impl StorageHandle {
         self.flush_index()
     }
 
+    /// How often the thread that writes the index has come round: it grows by one a second at
+    /// least, as long as that thread is not stuck in the disk.
+    #[must_use]
+    pub fn index_turns(&self) -> u64 {
+        let turns = &self.shared.metrics.index_turns;
+        turns.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Commit and sync latency histograms, sizes, counters for /metrics.
     #[must_use]
     pub fn metrics(&self) -> StorageMetrics {

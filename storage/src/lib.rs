@@ -8,6 +8,7 @@
 
 pub mod account;
 mod accounts;
+pub mod backup;
 mod carry;
 mod changes;
 pub mod check;
@@ -32,6 +33,7 @@ mod naming;
 mod open;
 pub mod outbox;
 mod paths;
+pub mod progress;
 pub mod prompt;
 pub mod record;
 pub mod recorder;
@@ -40,11 +42,13 @@ pub mod reindex;
 mod repair;
 mod replace;
 mod reserve;
+pub mod restore;
 pub mod scratch;
 pub mod segment;
 mod shared;
 #[cfg(test)]
 mod testing;
+pub mod trouble;
 #[cfg(test)]
 mod upkeep_tests;
 pub mod view;

@@ -107,6 +107,9 @@ pub const COMMIT_GROUP_MAX: usize = 1_024;
 /// company keeps coming.
 pub const COMMIT_WINDOW: Duration = Duration::from_millis(100);
 
+/// An idle index writer shows that it lives this often.
+pub const INDEX_PULSE: Duration = Duration::from_secs(1);
+
 /// How long the index writer waits before it tries a failed commit again.
 pub const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
@@ -314,3 +317,10 @@ const _: () = {
     assert!(WEBHOOK_SECRET_BYTES.0 <= WEBHOOK_SECRET_BYTES.1);
     assert!(OUTBOX_SESSION_DAYS as u64 * 24 * 60 * 60 > OUTBOX_AGE.as_secs());
 };
+
+/// Copies of the index from before migrations that are kept; the oldest goes for a new one.
+pub const INDEX_COPIES_MAX: usize = 3;
+
+/// Indexes, and folders of keys, that restores replaced and that are kept; the oldest goes for a
+/// new one.
+pub const REPLACED_MAX: usize = 3;

@@ -47,6 +47,8 @@ pub(crate) struct Metrics {
     pub(crate) index_commit: Histogram,
     pub(crate) seal: Histogram,
     pub(crate) bytes_written: AtomicU64,
+    /// How often the index writer has come round, with or without work.
+    pub(crate) index_turns: AtomicU64,
     pub(crate) recorder_refuses: AtomicBool,
     pub(crate) index_refuses: AtomicBool,
     backend: AtomicU8,

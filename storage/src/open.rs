@@ -12,11 +12,10 @@ use crate::changes::Changes;
 use crate::derived::Derived;
 use crate::error::{OpenError, ReadError};
 use crate::handle::{RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
-use crate::index::Index;
 use crate::index::apply::Change;
 use crate::index::backend::{FileOpener, Opener};
 use crate::index::commit::{Committer, Parts};
-use crate::index::migrate::migrate;
+use crate::index::migrate;
 use crate::library::Library;
 use crate::limits::{ID_RANGE, VIEW_QUEUE_MAX};
 use crate::metrics::Metrics;
@@ -37,18 +36,16 @@ pub(crate) fn open(
     let lock = lock(&layout)?;
     crate::scratch::sweep(&layout);
     let reserve = Arc::new(Reserve::new(layout.reserve()));
-    let opener = opener.unwrap_or_else(|| {
+    let opener: Arc<dyn Opener> = opener.unwrap_or_else(|| {
         let reserve = Arc::clone(&reserve);
         Arc::new(FileOpener { reserve })
     });
-    let index = Arc::new(Index::open(
-        opener,
-        layout.index(),
-        options.index_cache_bytes,
-    )?);
+    crate::restore::take_over(&layout, &opener, clock.wall())?;
+    let (index, hash_secret) =
+        migrate::open(&opener, &layout, options.index_cache_bytes, clock.wall())?;
+    let index = Arc::new(index);
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
-    let hash_secret = migrate(&index)?;
     let (report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
     let high = index.id_high().map_err(open_error)?.max(1);
     index.commit(&[Change::ReserveIds {

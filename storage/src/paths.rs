@@ -45,6 +45,26 @@ impl Layout {
         self.root.join("scratch")
     }
 
+    /// Copies of the index from before it was migrated.
+    pub(crate) fn backups(&self) -> PathBuf {
+        self.root.join("backups")
+    }
+
+    /// Certificate and keys that the first start made.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// What a restore puts together before it counts.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.root.join("restore-staging")
+    }
+
+    /// What the next start takes over.
+    pub(crate) fn pending(&self) -> PathBuf {
+        self.root.join("restore-pending")
+    }
+
     pub(crate) fn recordings(&self) -> PathBuf {
         self.root.join("recordings")
     }

@@ -25,6 +25,7 @@ mod trouble;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audio_io::block::GapCause;
 use audio_io::units::Frames;
@@ -184,6 +185,15 @@ impl Recorder {
     /// Starts whatever I/O is due (journal write and sync, probes). Call every 50 to 100 ms.
     pub fn tick(&mut self) {
         self.core.tick();
+    }
+
+    /// How long the disk has been taking over the sound that it was given last; zero while it
+    /// has taken all of it.
+    #[must_use]
+    pub fn disk_wait(&self) -> Duration {
+        let since = self.core.state.borrow().writing_since;
+        let now = self.core.shared.clock.monotonic();
+        since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     /// What has happened since the last call.

@@ -118,6 +118,7 @@ fn garbage(layout: &Layout, index: &Index) -> Result<u64, OpenError> {
                 continue;
             }
         }
+        crate::progress::step();
         done.push(Change::DropGarbage(tenant, id));
     }
     if !done.is_empty() {
@@ -170,6 +171,7 @@ struct Replay<'s> {
 
 impl Replay<'_> {
     fn visit(&mut self, entry: Entry<'_>) -> Result<(), ReplayError> {
+        crate::progress::step();
         match entry {
             Entry::Begin(begin) => {
                 let id = begin.facts.id;

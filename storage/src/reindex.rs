@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use audio_io::clock::{Clock as _, SystemClock};
+
 use crate::accounts::carried_over;
 use crate::carry::carry;
 use crate::check::OFFLINE_CACHE;
@@ -13,7 +15,7 @@ use crate::error::{CheckError, OpenError, ReindexError};
 use crate::ids::{TenantId, TenantName};
 use crate::import::{plain_sound, row_of};
 use crate::index::apply::Change;
-use crate::index::backend::FileOpener;
+use crate::index::backend::{FileOpener, Opener};
 use crate::index::replaced::ReplaceChange;
 use crate::index::rows::{RowChange, RowTable};
 use crate::index::{Index, migrate};
@@ -65,16 +67,15 @@ pub fn reindex(
         source,
     })?;
     let reserve = Arc::new(Reserve::new(layout.reserve()));
-    let opener = Arc::new(FileOpener { reserve });
-    let old = Old::read(&layout, &opener);
+    let opener: Arc<dyn Opener> = Arc::new(FileOpener { reserve });
+    let old = Old::read(&layout, &opener)?;
     let mut work = Work {
         fresh: Index::open(opener, fresh_path.clone(), OFFLINE_CACHE)?,
         report: ReindexReport {
             old_unreadable: !old.readable,
             ..Default::default()
         },
-        tenants: HashMap::new(),
-        group: Vec::new(),
+        adopter: Adopter::default(),
     };
     work.carry_over(old, &layout)?;
     work.take_files(&layout, progress)?;
@@ -82,10 +83,11 @@ pub fn reindex(
     let Work {
         fresh,
         mut report,
-        tenants,
-        ..
+        adopter,
     } = work;
-    report.tenants = tenants.len() as u64;
+    report.recordings = adopter.recordings;
+    report.skipped = adopter.skipped;
+    report.tenants = adopter.tenants.len() as u64;
     drop(fresh);
     report.backup = swap(&layout, &fresh_path)?;
     Ok(report)
@@ -106,25 +108,31 @@ struct Old {
 }
 
 impl Old {
-    fn read(layout: &Layout, opener: &Arc<FileOpener>) -> Self {
+    /// What cannot be opened is only given up where that is the index's own fault.
+    fn read(layout: &Layout, opener: &Arc<dyn Opener>) -> Result<Self, OpenError> {
         if !layout.index().exists() {
-            return Self {
+            return Ok(Self {
                 readable: true,
                 ..Self::default()
-            };
+            });
         }
-        Self::try_read(layout, opener).unwrap_or_else(|error| {
-            log::warn!("the old index cannot be read: {error}");
-            Self::default()
-        })
+        match Self::try_read(layout, opener) {
+            Err(error @ (OpenError::NoRoom { .. } | OpenError::Io { .. })) => Err(error),
+            Err(error) => {
+                log::warn!("the old index cannot be read: {error}");
+                Ok(Self::default())
+            }
+            read => read,
+        }
     }
 
-    fn try_read(layout: &Layout, opener: &Arc<FileOpener>) -> Result<Self, OpenError> {
-        let index = Index::open(Arc::clone(opener) as _, layout.index(), OFFLINE_CACHE)?;
+    fn try_read(layout: &Layout, opener: &Arc<dyn Opener>) -> Result<Self, OpenError> {
+        let wall = SystemClock.wall();
+        let (index, secret) = migrate::open(opener, layout, OFFLINE_CACHE, wall)?;
         let read = |error| OpenError::from(CheckError::Read(error));
         Ok(Self {
             readable: true,
-            hash_secret: Some(migrate::migrate(&index)?),
+            hash_secret: Some(secret),
             id_high: index.id_high().map_err(read)?,
             tenants: whole(index.tenant_rows().map_err(read)?),
             keys: whole(index.key_rows().map_err(read)?),
@@ -143,26 +151,30 @@ fn whole<I, T, E>(rows: Vec<(I, Result<T, E>)>) -> Vec<T> {
 struct Work {
     fresh: Index,
     report: ReindexReport,
-    tenants: HashMap<TenantId, TenantName>,
-    group: Vec<Change>,
+    adopter: Adopter,
 }
 
 impl Work {
     fn carry_over(&mut self, old: Old, layout: &Layout) -> Result<(), ReindexError> {
         migrate::create(&self.fresh, old.hash_secret)?;
-        self.group.push(Change::ReserveIds { below: old.id_high });
+        self.adopter
+            .group
+            .push(Change::ReserveIds { below: old.id_high });
         for tenant in old.tenants {
-            self.tenants.insert(tenant.id, tenant.name.clone());
-            self.group.push(Change::PutTenant(tenant));
+            self.adopter.tenants.insert(tenant.id, tenant.name.clone());
+            self.adopter.group.push(Change::PutTenant(tenant));
         }
         self.report.keys = old.keys.len() as u64;
-        self.group.extend(old.keys.iter().map(Change::put_key));
+        self.adopter
+            .group
+            .extend(old.keys.iter().map(Change::put_key));
         let users = old.accounts.iter();
         let users = users.filter(|row| matches!(row, RowChange::Put(RowTable::Users, ..)));
         self.report.users = users.count() as u64;
-        self.group.push(Change::Rows(old.accounts));
+        self.adopter.group.push(Change::Rows(old.accounts));
         // What was open is sealed by the next start, which finds it by these rows.
-        self.group
+        self.adopter
+            .group
             .extend(old.live.into_iter().map(|row| Change::Put(Box::new(row))));
         self.commit()?;
         self.report.prompts = carry(old.index.as_ref(), &self.fresh, layout)?;
@@ -189,39 +201,81 @@ impl Work {
         // The files of one recording come one after the other.
         let one = |a: &(_, Option<_>), b: &(_, Option<_>)| a.1.is_some() && a.1 == b.1;
         for files in found.chunk_by(one) {
-            let mut taken = Vec::new();
-            for (path, _) in files {
-                let read = take(layout, path, &mut |bytes| {
-                    done += bytes;
-                    progress(done, total.max(done));
-                });
-                match read {
-                    Ok(read) => taken.push(read),
-                    Err(error) => self.report.skipped.push((path.clone(), error)),
-                }
+            let paths = files.iter().map(|(path, _)| path.as_path());
+            self.adopter.recording(layout, paths, &mut |bytes| {
+                done += bytes;
+                progress(done, total.max(done));
+            });
+            if self.adopter.group.len() >= COMMIT_GROUP_MAX {
+                self.commit()?;
             }
-            self.add_best(layout, taken)?;
         }
         Ok(())
     }
 
+    fn commit(&mut self) -> Result<(), ReindexError> {
+        self.fresh
+            .commit(&std::mem::take(&mut self.adopter.group))?;
+        Ok(())
+    }
+}
+
+/// Makes rows of recordings' files, and of their tenants where those are not known.
+#[derive(Default)]
+pub(crate) struct Adopter {
+    tenants: HashMap<TenantId, TenantName>,
+    /// What is to be committed.
+    pub(crate) group: Vec<Change>,
+    /// How many were taken.
+    pub(crate) recordings: u64,
+    /// Files that could not be taken, and why.
+    pub(crate) skipped: Vec<(PathBuf, SealedError)>,
+}
+
+impl Adopter {
+    /// An adopter for an index that has these tenants.
+    pub(crate) fn new(tenants: Vec<Tenant>) -> Self {
+        let tenants = tenants.into_iter().map(|row| (row.id, row.name));
+        Self {
+            tenants: tenants.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes the files of one recording.
+    pub(crate) fn recording<'p>(
+        &mut self,
+        layout: &Layout,
+        paths: impl Iterator<Item = &'p Path>,
+        progress: &mut dyn FnMut(u64),
+    ) {
+        let mut taken = Vec::new();
+        for path in paths {
+            match take(layout, path, progress) {
+                Ok(read) => taken.push(read),
+                Err(error) => self.skipped.push((path.to_owned(), error)),
+            }
+        }
+        self.add_best(layout, taken);
+    }
+
     /// Of two files of one recording, which an interrupted exchange leaves, one becomes its own;
     /// the next start removes the other.
-    fn add_best(&mut self, layout: &Layout, mut taken: Vec<Taken>) -> Result<(), ReindexError> {
+    fn add_best(&mut self, layout: &Layout, mut taken: Vec<Taken>) {
         taken.sort_by_key(|one| one.trust);
         let Some(best) = taken.pop() else {
-            return Ok(());
+            return;
         };
         for other in taken {
             let path = layout.recording(&other.row.facts);
-            self.report.skipped.push((path, SealedError::Double));
+            self.skipped.push((path, SealedError::Double));
             let leftover = ReplaceChange::Intend(Box::new(other.row));
             self.group.push(Change::Replace(leftover));
         }
-        self.add(best.row, best.tenant_name)
+        self.add(best.row, best.tenant_name);
     }
 
-    fn add(&mut self, row: Recording, name: Option<TenantName>) -> Result<(), ReindexError> {
+    fn add(&mut self, row: Recording, name: Option<TenantName>) {
         let id = row.facts.tenant;
         if !self.tenants.contains_key(&id) {
             let free = name.filter(|name| !self.tenants.values().any(|held| held == name));
@@ -236,18 +290,8 @@ impl Work {
                 keep_as: crate::record::Container::Wav,
             }));
         }
-        self.report.recordings += 1;
+        self.recordings += 1;
         self.group.push(Change::Put(Box::new(row)));
-        if self.group.len() >= COMMIT_GROUP_MAX {
-            self.commit()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn commit(&mut self) -> Result<(), ReindexError> {
-        self.fresh.commit(&std::mem::take(&mut self.group))?;
-        Ok(())
     }
 }
 
@@ -304,6 +348,7 @@ fn swap(layout: &Layout, fresh: &Path) -> Result<Option<PathBuf>, ReindexError> 
         let path = path.to_owned();
         move |source| ReindexError::Io { path, source }
     };
+    crate::restore::kept::hand_over(layout.root(), fresh).map_err(failed(fresh))?;
     let current = layout.index();
     let mut backup = None;
     if current.exists() {

@@ -204,7 +204,8 @@ impl Repair {
             result = self.try_seal(tools, cause, RecordingState::Stored);
         }
         result.unwrap_or_else(|error| {
-            log::error!("recording {} cannot be repaired: {error}", self.facts.id);
+            let id = self.facts.id;
+            log::error!(recording = id.0; "recording {id} cannot be repaired: {error}");
             self.failed(tools, &error)
         })
     }
@@ -286,7 +287,8 @@ impl Repair {
 
     fn absent(mut self, tools: &Tools<'_>, end_cause: EndCause) -> Recording {
         if let Err(error) = crate::delete::remove_files(&self.path) {
-            log::warn!("file of recording {} stays: {error}", self.facts.id);
+            let id = self.facts.id;
+            log::warn!(recording = id.0; "file of recording {id} stays: {error}");
         }
         let frames = self.facts.format.frames_in(self.position);
         cut_marks(&mut self.marks, frames);

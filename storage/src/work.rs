@@ -145,6 +145,7 @@ fn measure_while(
             meters.see(at, &buffer[..read]);
         }
         at += read as u64;
+        crate::progress::step();
         if !wanted(read as u64) {
             return Err(io::Error::from(io::ErrorKind::Interrupted));
         }

@@ -1,6 +1,7 @@
 //! A real `callreeld` in a scratch folder of its own, and how to treat it badly.
 
 use std::fmt::Write as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,6 +31,7 @@ pub struct Setup {
     tables: String,
     small_disk_mib: Option<u32>,
     prefix: Vec<String>,
+    certificate: bool,
 }
 
 impl Default for Setup {
@@ -57,7 +59,15 @@ impl Setup {
             tables: String::new(),
             small_disk_mib: None,
             prefix: Vec::new(),
+            certificate: true,
         }
+    }
+
+    /// Names no certificate: `[http.tls]` has what `toml` says, if anything.
+    #[must_use]
+    pub fn no_certificate(mut self) -> Self {
+        self.certificate = false;
+        self
     }
 
     /// The scratch folder, for files that the configuration refers to.
@@ -141,18 +151,21 @@ impl Setup {
         let data = folder.join("data");
         std::fs::create_dir(&data).expect("the data folder");
         let config = folder.join("callreel.toml");
+        let tls_table = if self.certificate {
+            certificate.table()
+        } else {
+            String::new()
+        };
         let text = format!(
             "[storage]\ndata_dir = \"{}\"\nindex_cache_mib = 8\n{}\n\
              [http]\nlisten = [\"{plain}\"]\nlisten_tls = [\"{tls}\"]\nworkers = 1\n{}\n\
-             [http.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n\
+             {tls_table}\
              [control]\nsocket = \"{}\"\n\n\
              [realtime]\npriority = 0\nlock_memory = false\n\n\
              [log]\nlevel = \"debug\"\n\n{}\n{}",
             data.display(),
             self.storage,
             self.http,
-            certificate.certificate.display(),
-            certificate.key.display(),
             folder.join("control.sock").display(),
             self.tables,
             self.lines
@@ -175,6 +188,7 @@ impl Setup {
             endpoints,
             disk,
             prefix: self.prefix,
+            passed: Vec::new(),
             process: None,
         }
     }
@@ -190,6 +204,7 @@ pub struct Daemon {
     endpoints: Endpoints,
     disk: Option<SmallDisk>,
     prefix: Vec<String>,
+    passed: Vec<(String, OwnedFd)>,
     process: Option<Guarded>,
 }
 
@@ -230,11 +245,17 @@ impl Daemon {
             .arg(&self.config)
             .env("ALSA_CONFIG_PATH", &self.alsa)
             .env_remove("NOTIFY_SOCKET")
+            .env_remove("LISTEN_FDS")
+            .env_remove("LISTEN_PID")
+            .env_remove("LISTEN_FDNAMES")
             .env_remove("JOURNAL_STREAM");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CALLREEL__") {
                 command.env_remove(name);
             }
+        }
+        if !self.passed.is_empty() {
+            process::pass(&mut command, &self.passed);
         }
         self.process = Some(Guarded::spawn(command, &self.folder.path().join("log")));
     }
@@ -242,6 +263,13 @@ impl Daemon {
     /// Runs the daemon under another program from its next start on; under none if it is empty.
     pub fn set_wrapper(&mut self, program: &[&str]) {
         self.prefix = program.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// Passes it a socket, as the service manager does, at every start from the next one on; this
+    /// side stays open while the daemon restarts.
+    pub fn pass(&mut self, name: &str, socket: impl Into<OwnedFd>) {
+        self.set_wrapper(&["sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"]);
+        self.passed.push((name.to_owned(), socket.into()));
     }
 
     /// Fails the test when the daemon has ended.
@@ -255,6 +283,15 @@ impl Daemon {
             Some(Some(code)) => panic!("the daemon ended with {code}:\n{}", self.log()),
             None => panic!("the daemon was not started"),
         }
+    }
+
+    /// Whether it has ended by itself.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn has_ended(&mut self) -> bool {
+        let process = self.process.as_mut().expect("a daemon that was started");
+        process.ended().is_some()
     }
 
     /// `kill -9`.

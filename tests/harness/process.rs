@@ -1,7 +1,11 @@
 //! Child processes: where the product's binaries are, and children that die with the suite.
 
-#![allow(unsafe_code, reason = "a child asks the kernel to die with its parent")]
+#![allow(
+    unsafe_code,
+    reason = "a child asks the kernel to die with its parent, and takes sockets along"
+)]
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,6 +88,39 @@ pub fn repository() -> PathBuf {
     tests
         .parent()
         .map_or_else(|| tests.to_path_buf(), Path::to_path_buf)
+}
+
+/// Lets a command inherit sockets as the service manager passes them: descriptors 3 and up, with
+/// their names. `LISTEN_PID` is for a shell between to set, which alone knows its number in time.
+pub fn pass(command: &mut Command, sockets: &[(String, OwnedFd)]) {
+    let names: Vec<&str> = sockets.iter().map(|(name, _)| name.as_str()).collect();
+    command
+        .env("LISTEN_FDS", sockets.len().to_string())
+        .env("LISTEN_FDNAMES", names.join(":"));
+    let numbers: Vec<i32> = sockets
+        .iter()
+        .map(|(_, socket)| socket.as_raw_fd())
+        .collect();
+    // SAFETY: between fork and exec only fcntl(2), dup2(2) and close(2) are called, which are
+    // async-signal-safe, on memory that was allocated before.
+    unsafe {
+        command.pre_exec(move || {
+            // Out of the way first, so that no socket is put where another one still lies.
+            let mut high = [-1; 8];
+            for (high, number) in high.iter_mut().zip(&numbers) {
+                *high = nix::libc::fcntl(*number, nix::libc::F_DUPFD_CLOEXEC, 200);
+                if *high < 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
+            }
+            for (to, from) in (3..).zip(high.iter().take(numbers.len())) {
+                if nix::libc::dup2(*from, to) < 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        });
+    }
 }
 
 /// A child that is killed when it goes out of scope, or when the suite dies.

@@ -35,6 +35,16 @@ impl Certificate {
         }
     }
 
+    /// `[http.tls]` with this certificate.
+    #[must_use]
+    pub fn table(&self) -> String {
+        format!(
+            "[http.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n",
+            self.certificate.display(),
+            self.key.display()
+        )
+    }
+
     /// A client that trusts only this certificate and offers `protocol` by ALPN.
     ///
     /// # Panics

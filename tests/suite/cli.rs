@@ -35,6 +35,8 @@ const COMMANDS: &[&[&str]] = &[
     &["recordings", "delete"],
     &["check"],
     &["reindex"],
+    &["backup"],
+    &["restore"],
 ];
 
 /// `--help` of each command explains itself and shows an example that begins with `callreel`.

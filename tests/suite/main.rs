@@ -1,8 +1,10 @@
 //! The integration suite: the real daemon, driven over its sockets. One binary, for link time; a
 //! module a subject. How to start and ask a daemon is the harness's business.
 
+mod activation;
 mod alsa_loop;
 mod audiosocket_layer;
+mod backup;
 mod browser;
 mod call_recording;
 mod calls;
@@ -14,7 +16,10 @@ mod conversions;
 mod crash;
 mod dahdi_layer;
 mod disk;
+mod doctor;
+mod exits;
 mod families;
+mod first_start;
 mod import;
 mod limits;
 mod live;
@@ -22,6 +27,7 @@ mod matrix;
 mod openapi;
 mod play_audio_file;
 mod ranges;
+mod setup;
 mod shutdown;
 mod support;
 mod task_audio;
@@ -29,4 +35,5 @@ mod task_auth;
 mod telephony;
 mod tidy;
 mod truncated;
+mod units;
 mod voice_log;

@@ -1,41 +1,25 @@
 //! `callreeld`, the daemon: reads its configuration, sets up logging, and runs.
 
-use std::path::PathBuf;
+#![allow(
+    unsafe_code,
+    reason = "sockets that are passed are taken before there are threads"
+)]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use audio_io::clock::SystemClock;
 use clap::Parser;
+use daemon::cli::daemon_args::Arguments;
 use daemon::cli::exit::Exit;
 use daemon::cli::output::{complain, write};
 use daemon::config::{self, Loaded, Origin};
-use daemon::{logging, run};
-
-const AFTER_HELP: &str = "SIGNALS
-  SIGTERM, SIGINT  seal open recordings and stop; the third one stops at once
-  SIGHUP           read the configuration again
-
-EXIT CODES
-  0  stopped as asked, or the configuration is valid
-  1  failed; the journal or standard error says why
-  2  the command line or the configuration cannot be used
-
-EXAMPLE
-  callreeld --config /etc/callreel/callreel.toml --check";
-
-/// Records calls from sound cards and serves the recordings.
-#[derive(Debug, Parser)]
-#[command(name = "callreeld", version, after_help = AFTER_HELP)]
-struct Arguments {
-    /// The configuration file [default: /etc/callreel/callreel.toml, where it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Check the configuration, print a verdict, and do nothing else
-    #[arg(long)]
-    check: bool,
-}
+use daemon::passed::Passed;
+use daemon::{catalog, failure, logging, material, notify, run};
 
 fn main() -> ExitCode {
+    // SAFETY: the first thing the process does, before it has threads or opens anything.
+    let passed = unsafe { Passed::take() };
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -55,23 +39,59 @@ fn main() -> ExitCode {
             complain(&format!(
                 "{error}\ncallreeld: the configuration cannot be used"
             ));
-            return Exit::Usage.into();
+            return failure::of_config(&error).into();
         }
     };
     if arguments.check {
         return verdict(&loaded).into();
     }
+    let waits = |error: &dyn std::fmt::Display| {
+        complain(&format!(
+            "callreeld: a restored configuration waits and the present one is used: {error}; \
+             'callreel restore --finish' as root puts it in place"
+        ));
+    };
+    let loaded = match daemon::backup::finish_at_start(loaded, waits) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            complain(&format!(
+                "{error}\ncallreeld: the restored configuration cannot be used"
+            ));
+            return Exit::Usage.into();
+        }
+    };
     if let Err(error) = logging::install(loaded.config.log.level, Arc::new(SystemClock)) {
         complain(&format!("callreeld: {error}"));
         return Exit::Failed.into();
     }
-    match run::run(loaded) {
-        Ok(()) => Exit::Ok.into(),
+    let passed = match passed {
+        Ok(passed) => passed,
         Err(error) => {
             log::error!("{error}");
-            Exit::Failed.into()
+            return Exit::Usage.into();
+        }
+    };
+    match run::run(loaded, passed) {
+        Ok(()) => Exit::Ok.into(),
+        Err(error) => {
+            tell(&error);
+            error.exit().into()
         }
     }
+}
+
+/// The last line of the journal says what to do, and `systemctl status` shows it too.
+fn tell(error: &failure::RunError) {
+    let exit = error.exit();
+    let text = match error.remedy() {
+        Some(remedy) => format!("{error}; to mend it: {remedy}"),
+        None => error.to_string(),
+    };
+    log::error!(
+        message_id = catalog::START_REFUSED, code = exit.word(), exit_code = exit.code();
+        "{text}"
+    );
+    notify::status(&text);
 }
 
 fn verdict(loaded: &Loaded) -> Exit {
@@ -88,8 +108,16 @@ fn verdict(loaded: &Loaded) -> Exit {
     for table in &loaded.tables {
         text.push_str(&format!("line: {}\n", table.described()));
     }
-    match write(&text) {
-        Ok(()) => Exit::Ok,
-        Err(_) => Exit::Failed,
+    let certificate = material::verdict(&loaded.config, &SystemClock);
+    if let Ok(Some(about)) = &certificate {
+        text.push_str(&format!("certificate: {about}\n"));
+    }
+    match (write(&text), certificate) {
+        (_, Err(error)) => {
+            complain(&format!("callreeld: {error}"));
+            error.exit()
+        }
+        (Ok(()), Ok(_)) => Exit::Ok,
+        (Err(_), Ok(_)) => Exit::Failed,
     }
 }

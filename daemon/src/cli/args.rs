@@ -2,7 +2,9 @@
 //! files of their names.
 
 mod access;
+mod appliance;
 mod calls;
+mod keep;
 mod prompts;
 mod values;
 mod webhooks;
@@ -10,8 +12,10 @@ mod webhooks;
 use std::path::PathBuf;
 
 pub use access::*;
+pub use appliance::*;
 pub use calls::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use keep::*;
 pub use prompts::*;
 use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
 use uuid::Uuid;
@@ -178,6 +182,14 @@ pub enum Command {
     /// The old index is kept.
     #[command(after_help = "EXAMPLE\n  callreel reindex --data-dir /var/lib/callreel")]
     Reindex(Upkeep),
+    /// Back up index, keys and configuration, while the daemon runs or not
+    ///
+    /// Asks the daemon where it runs; otherwise reads the data folder itself.
+    #[command(after_help = keep::BACKUP_HELP)]
+    Backup(BackupArgs),
+    /// Show what a backup would change, and put it back
+    #[command(after_help = keep::RESTORE_HELP)]
+    Restore(RestoreArgs),
     /// List, test and play to sound devices; needs no daemon
     #[command(after_help = "EXAMPLE\n  callreel devices\n  callreel devices test plughw:1,0")]
     Devices {
@@ -185,6 +197,19 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<DevicesCommand>,
     },
+    /// Ask the few questions of a new recorder and write its configuration
+    ///
+    /// Writes conf.d/50-setup.toml beside the configuration, nothing else, after it was checked as
+    /// by 'callreeld --check'. Replaces what it wrote before, never what somebody wrote by hand.
+    #[command(after_help = SETUP_HELP)]
+    Setup(SetupArgs),
+    /// Look at everything that recording needs, and say how to mend what is wrong
+    ///
+    /// Clock, disk, io_uring, real-time limits, memory, sound and telephone cards, permissions,
+    /// certificate, ports, service, index. Works with and without a running daemon, changes
+    /// nothing, and opens no sound card that a daemon may have. As root it sees more.
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Make the daemon read its configuration again
     #[command(after_help = "EXAMPLE\n  callreel reload")]
     Reload,

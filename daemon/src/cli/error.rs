@@ -1,8 +1,12 @@
 //! Why a command failed, in words that say what to do, and with which exit code.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use storage::backup::BackupError;
+use storage::error::OpenError;
 use storage::limits::PASSWORD_BYTES;
+use storage::restore::RestoreError;
 
 use super::exit::Exit;
 use crate::config::LoadError;
@@ -99,6 +103,39 @@ pub enum CliError {
         .0.display()
     )]
     DaemonRuns(PathBuf),
+    /// `setup` without answers.
+    #[error(
+        "there is no terminal to ask on; give --yes with --tenant, --line and so on, or --answers \
+         FILE"
+    )]
+    SetupNeedsAnswers,
+    /// An answer of `setup` that cannot be.
+    #[error("{key}: '{found}' will not do; it must be {wanted}")]
+    Answer {
+        /// The flag's or key's name.
+        key: &'static str,
+        /// What was given.
+        found: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// A file of answers that cannot be read.
+    #[error("'{}': {source}; 'callreel setup --help' lists its keys", path.display())]
+    AnswersFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ::config::ConfigError,
+    },
+    /// A file that `setup` would replace.
+    #[error(
+        "'{}' was written or changed by hand, and setup replaces only what it wrote itself; \
+         rename it (to 60-own.toml) to keep its settings, or delete it", .0.display()
+    )]
+    HandMade(PathBuf),
+    /// The doctor found problems.
+    #[error("problems were found; each says how to mend it")]
+    Unhealthy(Exit),
     /// The check found something.
     #[error("{0} problems were found")]
     Damage(u64),
@@ -138,6 +175,24 @@ pub enum CliError {
     /// Checking or rebuilding.
     #[error(transparent)]
     Upkeep(#[from] crate::control::UpkeepError),
+    /// A backup that was not made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A backup that is not whole, or was not put back.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// Files of a backup that cannot be read.
+    #[error(transparent)]
+    Source(#[from] crate::backup::SourceError),
+    /// Files of a backup that cannot be put in place.
+    #[error(transparent)]
+    Plan(#[from] crate::backup::PlanError),
+    /// systemctl.
+    #[error(
+        "the restore is prepared, but the daemon was not restarted{}: restart it by hand",
+        .0.as_ref().map_or_else(String::new, |error| format!(" (systemctl: {error})"))
+    )]
+    NoRestart(Option<std::io::Error>),
     /// A sound device.
     #[error(transparent)]
     Device(#[from] super::devices::DeviceError),
@@ -154,11 +209,18 @@ impl CliError {
             | Self::PasswordsDiffer
             | Self::PasswordLength
             | Self::SeveralSessions { .. }
+            | Self::SetupNeedsAnswers
+            | Self::Answer { .. }
+            | Self::AnswersFile { .. }
             | Self::SingleOnly(_) => Exit::Usage,
+            Self::Backup(error) => of_backup(error),
+            Self::Restore(error) => of_restore(error),
+            Self::Plan(crate::backup::PlanError::Config(_)) => Exit::Usage,
+            Self::Unhealthy(exit) => *exit,
             Self::NoSession(_) => Exit::NotFound,
             Self::NotRunning { .. } | Self::DaemonWent => Exit::NotRunning,
             Self::Denied(_) => Exit::Denied,
-            Self::Exists(_) | Self::DaemonRuns(_) => Exit::Conflict,
+            Self::Exists(_) | Self::HandMade(_) | Self::DaemonRuns(_) => Exit::Conflict,
             Self::Upkeep(error) if error.is_locked() => Exit::Conflict,
             Self::Refused(body) => match body.code {
                 ErrorCode::NotFound => Exit::NotFound,
@@ -169,10 +231,55 @@ impl CliError {
                 }
                 ErrorCode::Unusable | ErrorCode::Unavailable | ErrorCode::Internal => Exit::Failed,
             },
-            Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Exit::NotFound
-            }
+            Self::File { source, .. } => match source.kind() {
+                ErrorKind::NotFound => Exit::NotFound,
+                ErrorKind::PermissionDenied => Exit::Denied,
+                _ => Exit::Failed,
+            },
             _ => Exit::Failed,
         }
+    }
+}
+
+const fn of_open(error: &OpenError) -> Exit {
+    match error {
+        OpenError::Locked(_) => Exit::Conflict,
+        OpenError::NewerSchema { .. } => Exit::Foreign,
+        OpenError::NoRoom { .. } => Exit::Disk,
+        _ => Exit::Failed,
+    }
+}
+
+fn of_io(error: &std::io::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Exit::Denied,
+        ErrorKind::NotFound => Exit::NotFound,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
+            Exit::Disk
+        }
+        _ => Exit::Failed,
+    }
+}
+
+fn of_backup(error: &BackupError) -> Exit {
+    match error {
+        BackupError::Open(error) => of_open(error),
+        BackupError::NoIndex(_) => Exit::NotFound,
+        BackupError::Write(error) => of_io(error),
+        _ => Exit::Failed,
+    }
+}
+
+fn of_restore(error: &RestoreError) -> Exit {
+    match error {
+        RestoreError::Archive(error) if error.is_foreign() => Exit::Foreign,
+        RestoreError::Open(error) => of_open(error),
+        RestoreError::Io { source, .. } => of_io(source),
+        RestoreError::NoRoom { .. } => Exit::Disk,
+        RestoreError::Pending(_) | RestoreError::Busy(_) | RestoreError::Journal(_) => {
+            Exit::Conflict
+        }
+        RestoreError::NonePending(_) => Exit::NotFound,
+        _ => Exit::Failed,
     }
 }

@@ -38,6 +38,29 @@ impl Partial {
         })
     }
 
+    /// Begins a file that only its owner reads.
+    ///
+    /// # Errors
+    /// As [`Partial::create`].
+    pub(super) fn create_private(target: PathBuf, force: bool) -> Result<Self, CliError> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let begun = Self::create(target, force)?;
+        begun
+            .file
+            .set_permissions(std::fs::Permissions::from_mode(0o600))
+            .map_err(|source| failed("set the mode of", &begun.partial, source))?;
+        Ok(begun)
+    }
+
+    /// Another handle that writes it, for a thread of its own.
+    ///
+    /// # Errors
+    /// [`CliError::File`]
+    pub(super) fn writer(&self) -> Result<File, CliError> {
+        let writer = self.file.try_clone();
+        writer.map_err(|source| failed("open", &self.partial, source))
+    }
+
     /// Writes some of it.
     ///
     /// # Errors
@@ -61,6 +84,11 @@ impl Partial {
         }
         std::fs::rename(&self.partial, &self.target)
             .map_err(|source| failed("rename", &self.partial, source))?;
+        let folder = self.target.parent().filter(|path| *path != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| failed("sync", folder, source))?;
         Ok(std::mem::take(&mut self.target))
     }
 }

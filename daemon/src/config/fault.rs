@@ -285,8 +285,15 @@ pub enum Rule {
         max: u64,
     },
     /// HTTPS without a certificate.
-    #[error("needs [http.tls] with certificate and key")]
+    #[error(
+        "needs a certificate: name it and its key in [http.tls], give the service the credentials \
+         callreel_certificate.pem and callreel_certificate.key, or set certificate = true in \
+         [first_start]"
+    )]
     TlsMissing,
+    /// Half of a pair.
+    #[error("is missing; certificate and key go together, name both or none")]
+    TlsHalf,
     /// A certificate or key that is not there.
     #[error("there is no file '{}'", .0.display())]
     NoSuchFile(PathBuf),

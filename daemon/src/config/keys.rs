@@ -64,6 +64,7 @@ pub(super) const ROOT: &[Key] = &[
     optional("speech", Kind::Table(SPEECH)),
     optional("webhooks", Kind::Table(WEBHOOKS)),
     optional("admin", Kind::Table(ADMIN)),
+    optional("first_start", Kind::Table(FIRST_START)),
     optional("dahdi", Kind::Table(DAHDI)),
     optional("audiosocket", Kind::Table(AUDIOSOCKET)),
     optional("line", Kind::Tables(LINE)),
@@ -87,8 +88,9 @@ const HTTP: &[Key] = &[
 ];
 
 const TLS: &[Key] = &[
-    required("certificate", Kind::Path),
-    required("key", Kind::Path),
+    optional("certificate", Kind::Path),
+    optional("key", Kind::Path),
+    optional("expired", Kind::Choice(&["refuse", "serve"])),
 ];
 
 const CONTROL: &[Key] = &[
@@ -132,6 +134,11 @@ const SPEECH: &[Key] = &[
 const WEBHOOKS: &[Key] = &[optional("allow", Kind::List(NETWORK))];
 
 const ADMIN: &[Key] = &[optional("key_file", Kind::Path)];
+
+const FIRST_START: &[Key] = &[
+    optional("certificate", Kind::Bool),
+    optional("admin_key", Kind::Bool),
+];
 
 const LINE: &[Key] = &[
     required("name", Kind::Text(LINE_NAME)),

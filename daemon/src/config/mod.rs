@@ -21,7 +21,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use fault::{Fault, LoadError, Place, Problem, Rule};
-use keys::{Key, Kind};
 pub use keys::{is_url, is_voice};
 use layer::{Layer, LineTable};
 use schema::Config;
@@ -81,14 +80,25 @@ pub struct Loaded {
 pub fn load(origin: &Origin) -> Result<Loaded, LoadError> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    load_with(origin, environment)
+    load_with(origin, environment, None)
+}
+
+/// The same, as if one of the files, or another one beside them, had this text.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_as_if(origin: &Origin, path: &Path, text: &str) -> Result<Loaded, LoadError> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    load_with(origin, environment, Some((path, text)))
 }
 
 /// What a new configuration changes, by section, and whether that needs a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `access`,
-    /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `dahdi`, `audiosocket`, `line`.
+    /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `first_start`, `dahdi`,
+    /// `audiosocket`, `line`.
     pub sections: Vec<&'static str>,
 }
 
@@ -110,6 +120,7 @@ impl Changes {
             ("speech", differs(&old.speech, &new.speech)),
             ("webhooks", differs(&old.webhooks, &new.webhooks)),
             ("admin", differs(&old.admin, &new.admin)),
+            ("first_start", differs(&old.first_start, &new.first_start)),
             ("dahdi", differs(&old.dahdi, &new.dahdi)),
             ("audiosocket", differs(&old.audiosocket, &new.audiosocket)),
             ("line", differs(&old.lines, &new.lines)),
@@ -124,13 +135,27 @@ impl Changes {
 fn load_with(
     origin: &Origin,
     environment: impl Iterator<Item = (String, String)>,
+    instead: Option<(&Path, &str)>,
 ) -> Result<Loaded, LoadError> {
     let mut problems = Vec::new();
     let mut files = Vec::new();
     let mut layers = Vec::new();
     let folder = origin.file.parent().unwrap_or(Path::new("/")).to_owned();
-    for (path, must_exist) in files_to_read(origin, &folder, &mut problems) {
-        match read(&path, must_exist) {
+    let mut paths = files_to_read(origin, &folder, &mut problems);
+    if let Some((path, _)) = instead
+        && !paths.iter().any(|(known, _)| known == path)
+    {
+        // The main file comes first, the others by their names.
+        let at = paths[1..].partition_point(|(known, _)| known.as_path() < path);
+        paths.insert(at + 1, (path.to_owned(), true));
+    }
+    for (path, must_exist) in paths {
+        let given = instead.filter(|(instead, _)| *instead == path);
+        let text = given.map_or_else(
+            || read(&path, must_exist),
+            |(_, text)| Ok(Some(text.into())),
+        );
+        match text {
             Ok(Some(text)) => {
                 layers.push(layer::from_toml(&path, &text, &folder, &mut problems));
                 files.push(path);
@@ -140,21 +165,28 @@ fn load_with(
         }
     }
     layers.push(layer::from_environment(environment, &mut problems));
-    let config = merge(&layers, &mut problems);
+    let config = merge(&layers, &folder, &mut problems);
     match config {
-        Some((config, tables)) if problems.is_empty() => Ok(Loaded {
-            config,
-            tables,
-            files,
-            origin: origin.clone(),
-        }),
+        Some((mut config, tables)) if problems.is_empty() => {
+            config.file = Some(origin.file.clone()).filter(|file| files.contains(file));
+            Ok(Loaded {
+                config,
+                tables,
+                files,
+                origin: origin.clone(),
+            })
+        }
         _ => Err(LoadError { problems }),
     }
 }
 
 /// Merges layers whose single values are in order, and applies the rules between them. Gives the
 /// configuration, and its lines as their tables stand.
-fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<(Config, Vec<schema::Line>)> {
+fn merge(
+    layers: &[Layer],
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<(Config, Vec<schema::Line>)> {
     let mut places = BTreeMap::new();
     let mut lines: Vec<LineTable> = Vec::new();
     let mut builder = config::Config::builder();
@@ -164,14 +196,13 @@ fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<(Config, Vec<s
         lines.extend(layer.lines.iter().filter(|line| line.sound).cloned());
         builder = builder.add_source(layer.clone());
     }
-    half_tables(keys::ROOT, "", &places, problems);
     builder = builder.add_source(Layer::of_lines(&lines));
     match builder
         .build()
         .and_then(config::Config::try_deserialize::<Config>)
     {
         Ok(mut config) => {
-            rules::check(&config, &places, &lines, problems);
+            rules::check(&config, folder, &places, &lines, problems);
             let tables = std::mem::take(&mut config.lines);
             if problems.is_empty() {
                 config.lines = tables.iter().flat_map(schema::Line::expand).collect();
@@ -189,40 +220,6 @@ fn merge(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<(Config, Vec<s
                 });
             }
             None
-        }
-    }
-}
-
-/// Reports tables that were begun but lack a required key.
-fn half_tables(
-    keys: &'static [Key],
-    prefix: &str,
-    places: &BTreeMap<String, Place>,
-    problems: &mut Vec<Problem>,
-) {
-    for key in keys {
-        let Kind::Table(inner) = key.kind else {
-            continue;
-        };
-        let path = format!("{prefix}{}", key.name);
-        let inside = format!("{path}.");
-        half_tables(inner, &inside, places, problems);
-        let begun = places
-            .iter()
-            .find(|(at, _)| **at == path || at.starts_with(&inside));
-        let Some((_, place)) = begun else { continue };
-        for required in inner.iter().filter(|key| key.required) {
-            let key = format!("{inside}{}", required.name);
-            if !places.contains_key(&key) && !problems.iter().any(|known| known.key == key) {
-                let fault = Fault::Missing {
-                    wanted: required.kind.wanted(),
-                };
-                problems.push(Problem {
-                    place: place.clone(),
-                    key,
-                    fault,
-                });
-            }
         }
     }
 }

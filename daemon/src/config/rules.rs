@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use super::fault::{Fault, Place, Problem, Rule};
 use super::layer::LineTable;
 use super::schema::{Access, Admin, Config, Http, Line, Speech};
+use crate::material::credential;
 
 mod telephony;
 
@@ -30,15 +31,17 @@ const NEVER_FETCHED: [&str; 7] = [
     "ff00::/8",
 ];
 
-/// Checks a whole configuration. `lines` are the tables that `config.lines` came from, in order.
+/// Checks a whole configuration, whose main file is in `folder`. `lines` are the tables that `config.lines` came from, in order.
 pub(super) fn check(
     config: &Config,
+    folder: &Path,
     places: &BTreeMap<String, Place>,
     lines: &[LineTable],
     problems: &mut Vec<Problem>,
 ) {
     let mut rules = Rules { places, problems };
     rules.http(&config.http);
+    rules.certificate(config, folder);
     rules.access(&config.access);
     rules.allowed("fetch.allow", &config.fetch.allow);
     rules.allowed("webhooks.allow", &config.webhooks.allow);
@@ -90,16 +93,17 @@ impl Rules<'_> {
     }
 
     fn http(&mut self, http: &Http) {
-        if !http.listen_tls.is_empty() && http.tls.is_none() {
-            self.blame(
-                self.place_of("http.listen_tls"),
-                "http.listen_tls",
-                Rule::TlsMissing,
-            );
-        }
-        if let Some(tls) = &http.tls {
-            self.file("http.tls.certificate", &tls.certificate);
-            self.file("http.tls.key", &tls.key);
+        let files = [
+            ("http.tls.certificate", &http.tls.certificate),
+            ("http.tls.key", &http.tls.key),
+        ];
+        for (at, (key, path)) in files.into_iter().enumerate() {
+            let other = files[1 - at];
+            match (path, other.1) {
+                (Some(path), _) => self.file(key, path),
+                (None, Some(_)) => self.blame(self.place_of(other.0), key, Rule::TlsHalf),
+                (None, None) => {}
+            }
         }
         let mut seen: Vec<SocketAddr> = Vec::new();
         let plain = http.listen.iter().map(|address| ("http.listen", address));
@@ -121,6 +125,18 @@ impl Rules<'_> {
         if http.allowed_origins.len() > 1 && http.allowed_origins.iter().any(|o| o == "*") {
             let key = "http.allowed_origins";
             self.blame(self.place_of(key), key, Rule::StarAndOthers);
+        }
+    }
+
+    /// HTTPS needs a certificate from somewhere. Credentials are given to the service, so that
+    /// others see at most the folder they come from, or that they may not look into it.
+    fn certificate(&mut self, config: &Config, folder: &Path) {
+        let http = &config.http;
+        let named = http.tls.certificate.is_some() || http.tls.key.is_some();
+        let wanted = !http.listen_tls.is_empty();
+        if wanted && !named && !config.first_start.certificate && !credential::may_be(folder) {
+            let key = "http.listen_tls";
+            self.blame(self.place_of(key), key, Rule::TlsMissing);
         }
     }
 

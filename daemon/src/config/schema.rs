@@ -20,6 +20,9 @@ mod line;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The file it was read from, where there is one; not a setting.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// `[storage]`
     pub storage: Storage,
     /// `[http]`
@@ -42,6 +45,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// `[admin]`
     pub admin: Admin,
+    /// `[first_start]`
+    pub first_start: FirstStart,
     /// `[dahdi]`
     pub dahdi: Dahdi,
     /// `[audiosocket]`
@@ -92,10 +97,10 @@ pub enum StorageIo {
 pub struct Http {
     /// Addresses for plain HTTP.
     pub listen: Vec<SocketAddr>,
-    /// Addresses for HTTPS; needs `tls`.
+    /// Addresses for HTTPS; needs a certificate, from wherever (`material`).
     pub listen_tls: Vec<SocketAddr>,
     /// Certificate and key.
-    pub tls: Option<Tls>,
+    pub tls: Tls,
     /// Worker threads; 0 means one a core.
     pub workers: usize,
     /// Origins that browsers may call from (`https://host[:port]`), or `*`.
@@ -114,7 +119,7 @@ impl Default for Http {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             listen_tls: Vec::new(),
-            tls: None,
+            tls: Tls::default(),
             workers: 0,
             allowed_origins: Vec::new(),
             max_connections: 4_096,
@@ -125,13 +130,45 @@ impl Default for Http {
 }
 
 /// `[http.tls]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Tls {
-    /// PEM file: the certificate and its chain.
-    pub certificate: PathBuf,
+    /// PEM file: the certificate and its chain. Both or none of these two.
+    pub certificate: Option<PathBuf>,
     /// PEM file: the private key.
+    pub key: Option<PathBuf>,
+    /// What happens at start when the certificate has expired.
+    pub expired: Expired,
+}
+
+impl Tls {
+    /// Certificate and key, where both are named.
+    #[must_use]
+    pub fn pair(&self) -> Option<Pair> {
+        let (certificate, key) = (self.certificate.clone()?, self.key.clone()?);
+        Some(Pair { certificate, key })
+    }
+}
+
+/// The files of a certificate, with its chain, and of its private key; PEM both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The certificate's.
+    pub certificate: PathBuf,
+    /// The key's.
     pub key: PathBuf,
+}
+
+/// What happens at start when the certificate has expired. One that expires while the daemon runs
+/// stops nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expired {
+    /// The daemon does not start.
+    #[default]
+    Refuse,
+    /// It starts, records, serves with it and warns.
+    Serve,
 }
 
 /// `[control]`: the Unix socket that `callreel` talks to.
@@ -310,4 +347,14 @@ pub struct Admin {
     /// A file that holds the key of `X-Admin-API-Key`, 16 to 256 printable characters on one line.
     /// Without it `/admin` answers 503.
     pub key_file: Option<PathBuf>,
+}
+
+/// `[first_start]`: what is made where it was not given.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FirstStart {
+    /// A self-signed certificate for HTTPS, in `data_dir/keys`.
+    pub certificate: bool,
+    /// A key for `/admin`, in `data_dir/keys`.
+    pub admin_key: bool,
 }

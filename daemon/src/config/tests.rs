@@ -34,7 +34,7 @@ fn load_all(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Load
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let base = format!("{}/", folder.path().display());
-    load_with(&origin, environment).map_err(|error| error.to_string().replace(&base, ""))
+    load_with(&origin, environment, None).map_err(|error| error.to_string().replace(&base, ""))
 }
 
 #[test]
@@ -187,10 +187,10 @@ fn relative_paths_are_relative_to_the_main_file_and_refused_in_the_environment()
     let file = folder.path().join("x.toml");
     std::fs::write(&file, "[storage]\ndata_dir = 'data'\n").expect("a file");
     let origin = Origin::new(Some(file));
-    let loaded = load_with(&origin, std::iter::empty()).expect("valid");
+    let loaded = load_with(&origin, std::iter::empty(), None).expect("valid");
     assert_eq!(loaded.config.storage.data_dir, folder.path().join("data"));
     let environment = [("CALLREEL__STORAGE__DATA_DIR".to_owned(), "data".to_owned())];
-    let error = load_with(&origin, environment.into_iter()).expect_err("relative");
+    let error = load_with(&origin, environment.into_iter(), None).expect_err("relative");
     assert!(
         error
             .to_string()
@@ -202,7 +202,7 @@ fn relative_paths_are_relative_to_the_main_file_and_refused_in_the_environment()
 #[test]
 fn a_named_file_must_exist_and_the_default_one_need_not() {
     let missing = Origin::new(Some("/nonexistent/callreel.toml".into()));
-    let error = load_with(&missing, std::iter::empty()).expect_err("missing");
+    let error = load_with(&missing, std::iter::empty(), None).expect_err("missing");
     assert!(
         error.to_string().contains("/nonexistent/callreel.toml"),
         "{error}"
@@ -211,13 +211,14 @@ fn a_named_file_must_exist_and_the_default_one_need_not() {
         file: "/nonexistent/callreel.toml".into(),
         must_exist: false,
     };
-    let loaded = load_with(&default, std::iter::empty()).expect("defaults");
+    let loaded = load_with(&default, std::iter::empty(), None).expect("defaults");
     assert!(loaded.files.is_empty());
 }
 
 #[test]
 fn the_reference_file_is_the_defaults() {
-    let config = load_text(REFERENCE).expect("the reference file is valid");
+    let mut config = load_text(REFERENCE).expect("the reference file is valid");
+    config.file = None;
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
 }
 
@@ -331,6 +332,7 @@ fn the_table_of_keys_and_the_schema_name_the_same_keys() {
         ("speech", "[speech]\nzz = 1"),
         ("webhooks", "[webhooks]\nzz = 1"),
         ("admin", "[admin]\nzz = 1"),
+        ("first_start", "[first_start]\nzz = 1"),
         ("dahdi", "[dahdi]\nzz = 1"),
         ("audiosocket", "[audiosocket]\nzz = 1"),
         ("line", "[[line]]\nzz = 1"),

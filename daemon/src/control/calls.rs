@@ -67,7 +67,7 @@ pub(super) async fn open(desk: &Desk, wish: OpenCall) -> Result<Answer, Refusal>
     };
     let view = desk.app.calls.open(owner, call).await?;
     log::info!(
-        session = view.uuid.to_string().as_str(), line = view.line.as_str();
+        call = view.uuid.to_string().as_str(), line = view.line.as_str();
         "call opened by command"
     );
     let tenants = tenants::all(desk).await?;
@@ -87,7 +87,7 @@ pub(super) async fn command(
     let accepted = desk.app.calls.command(None, session, request).await?;
     let operation = accepted.operation;
     log::info!(
-        session = session.to_string().as_str(), command = kind.as_str(),
+        call = session.to_string().as_str(), command = kind.as_str(),
         repeated = accepted.repeated;
         "command given to a session by an operator"
     );

@@ -26,7 +26,7 @@ pub(super) async fn import(desk: &Desk, wish: Import) -> Result<Answer, Refusal>
         let tenant = wish.tenant.to_string();
         let imported = carry_out(&storage, wish, &mut |now| teller.progress(&now));
         if let Ok(recording) = &imported {
-            log::info!(recid = recording.facts.id.0, tenant = tenant.as_str(); "file imported");
+            log::info!(recording = recording.facts.id.0, tenant = tenant.as_str(); "file imported");
         }
         teller.end(imported.map(|recording| convert::recording(&recording, &tenant)));
     });

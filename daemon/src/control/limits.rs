@@ -31,6 +31,9 @@ pub(super) const PIECES_MAX: usize = 8;
 /// Sound in one piece of an export.
 pub(super) const PIECE_BYTES: u64 = 256 * 1024;
 
+/// How long one piece of a backup may wait for its reader; then it is cut off.
+pub(super) const BACKUP_STALL: Duration = Duration::from_secs(60);
+
 /// How long open answers may go on when the daemon stops; then they are cut off.
 pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 

@@ -23,17 +23,6 @@ pub(super) async fn status(desk: &Desk) -> Result<Answer, Refusal> {
     (webhooks.delivered, webhooks.failed) = (delivery.delivered, delivery.failed);
     let lines = app.engine.lines();
     let in_state = |state: &str| lines.iter().filter(|line| line.state == state).count();
-    let config = app.config.load();
-    let plain = config
-        .http
-        .listen
-        .iter()
-        .map(|address| format!("http://{address}"));
-    let secure = config
-        .http
-        .listen_tls
-        .iter()
-        .map(|address| format!("https://{address}"));
     ok(&Status {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
@@ -45,7 +34,13 @@ pub(super) async fn status(desk: &Desk) -> Result<Answer, Refusal> {
         io_backend: metrics.io_backend.into(),
         free_bytes: metrics.free_bytes,
         index_bytes: metrics.index_bytes,
-        listen: plain.chain(secure).collect(),
+        listen: app
+            .served
+            .get()
+            .into_iter()
+            .flatten()
+            .map(|(scheme, address)| format!("{scheme}://{address}"))
+            .collect(),
         lines: LineCounts {
             total: lines.len(),
             running: in_state("running"),

@@ -10,6 +10,7 @@
 //! out. What is not here: the public API (`http`), and how answers are shown (`cli`).
 
 mod answer;
+mod backup;
 mod calls;
 mod convert;
 mod events;
@@ -33,6 +34,7 @@ mod users;
 mod webhooks;
 pub mod wire;
 
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -90,6 +92,19 @@ impl ControlServer {
     /// [`ControlError`] when another daemon answers there, the path is taken by something else,
     /// the group does not exist, or the system refuses the socket or the thread.
     pub fn start(app: App, reload: ReloadHook) -> Result<Self, ControlError> {
+        Self::start_with(app, reload, None)
+    }
+
+    /// The same, on a socket that is open already: its path, mode and end are those of whoever
+    /// opened it.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn start_with(
+        app: App,
+        reload: ReloadHook,
+        passed: Option<UnixListener>,
+    ) -> Result<Self, ControlError> {
         let config = app.config.load().control.clone();
         let io = |what, source| ControlError::Io {
             what,
@@ -101,7 +116,10 @@ impl ControlServer {
             .as_deref()
             .map(socket::group_by_name)
             .transpose()?;
-        let listener = Listener::bind(&config.socket, group)?;
+        let listener = match passed {
+            Some(socket) => Listener::passed(socket, &config.socket)?,
+            None => Listener::bind(&config.socket, group)?,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(limits::BLOCKING_THREADS_MAX)

@@ -95,7 +95,7 @@ pub(super) async fn delete(
     let facts = recording.facts;
     let storage = desk.app.storage.clone();
     blocking(move || storage.delete(facts.tenant, facts.id)).await?;
-    log::info!(recid = facts.id.0, tenant = tenant.as_str(); "recording deleted by command");
+    log::info!(recording = facts.id.0, tenant = tenant.as_str(); "recording deleted by command");
     ok(&Deleted {
         recid: facts.id.to_string(),
     })

@@ -59,6 +59,7 @@ pub(super) enum Route {
     StartRecording,
     StopRecording,
     Check,
+    Backup,
     Reload,
 }
 
@@ -109,6 +110,7 @@ impl Route {
             ["record", "start"] => vec![(Method::POST, Self::StartRecording)],
             ["record", "stop"] => vec![(Method::POST, Self::StopRecording)],
             ["check"] => vec![(Method::POST, Self::Check)],
+            ["backup"] => vec![(Method::GET, Self::Backup)],
             ["reload"] => vec![(Method::POST, Self::Reload)],
             _ => Vec::new(),
         };

@@ -20,13 +20,13 @@ use std::time::Duration;
 
 use super::answer::{Answer, Refusal};
 use super::limits::{BODY_BYTES_MAX, CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, WATCHERS_MAX};
-use super::peer::{Admission, Peer};
+use super::peer::{self, Admission, Peer};
 use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
 use super::{
-    ReloadHook, calls, events, import, jobs, keys, lines, prompts, recordings, telephony, tenants,
-    users, webhooks,
+    ReloadHook, backup, calls, events, import, jobs, keys, lines, prompts, recordings, telephony,
+    tenants, users, webhooks,
 };
 use crate::app::App;
 use crate::http::wire::session_commands::COMMAND_BODY_BYTES;
@@ -39,6 +39,8 @@ pub(super) struct Desk {
     pub(super) started: Duration,
     /// One check at a time: each reads every recording.
     pub(super) checking: Semaphore,
+    /// One backup at a time: each holds a snapshot of the index.
+    pub(super) backing_up: Arc<Semaphore>,
     /// Readers that watch calls.
     pub(super) watching: Arc<Semaphore>,
     /// True once the socket is being closed.
@@ -64,6 +66,7 @@ impl Desk {
             started_at,
             started,
             checking: Semaphore::new(1),
+            backing_up: Arc::new(Semaphore::new(1)),
             watching: Arc::new(Semaphore::new(WATCHERS_MAX)),
             stopped,
             admission,
@@ -137,11 +140,13 @@ async fn admitted(stream: &UnixStream, admission: Admission) -> bool {
     let peer = Peer {
         user: Uid::from_raw(credentials.uid()),
         group: Gid::from_raw(credentials.gid()),
+        groups: peer::groups_of(stream),
     };
-    let admitted = tokio::task::spawn_blocking(move || admission.admits(peer)).await;
+    let user = peer.user;
+    let admitted = tokio::task::spawn_blocking(move || admission.admits(&peer)).await;
     let admitted = admitted.unwrap_or(false);
     if !admitted {
-        log::warn!(uid = peer.user.as_raw(); "a user was refused at the control socket");
+        log::warn!(uid = user.as_raw(); "a user was refused at the control socket");
     }
     admitted
 }
@@ -218,6 +223,7 @@ async fn dispatch(
         Route::Audio(name) => recordings::audio(&desk, name, query).await,
         Route::Import => import::import(&desk, body(request).await?).await,
         Route::Check => jobs::check(desk, body(request).await?).await,
+        Route::Backup => backup::backup(desk).await,
         Route::Reload => jobs::reload(&desk).await,
     }
 }

@@ -46,7 +46,9 @@ impl Listener {
         };
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))
             .map_err(io("set the mode"))?;
-        if let Some(group) = group {
+        // Where it is right already nothing is asked: a hardened service may not change owners.
+        let held = std::fs::metadata(path).map_err(io("look at"))?.gid();
+        if let Some(group) = group.filter(|group| group.as_raw() != held) {
             nix::unistd::chown(path, None, Some(group))
                 .map_err(|errno| io("give it to control.group")(errno.into()))?;
         }
@@ -55,6 +57,26 @@ impl Listener {
             .set_nonblocking(true)
             .map_err(io("make non-blocking"))?;
         Ok(listener)
+    }
+}
+
+impl Listener {
+    /// One that the service manager opened, and keeps when this one goes.
+    ///
+    /// # Errors
+    /// [`ControlError::Io`]
+    pub(super) fn passed(socket: UnixListener, path: &Path) -> Result<Self, ControlError> {
+        let set = socket.set_nonblocking(true);
+        set.map_err(|source| ControlError::Io {
+            what: "make non-blocking",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            socket,
+            path: path.to_owned(),
+            identity: None,
+        })
     }
 }
 

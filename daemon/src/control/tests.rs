@@ -90,6 +90,7 @@ impl Rig {
             storage,
             engine: engine.handle(),
             clock,
+            served: Arc::default(),
             http_metrics: Arc::default(),
             config: Arc::new(ArcSwap::from_pointee(config)),
         };

@@ -1,5 +1,6 @@
-//! Whether the engine lives: the recorder thread's ticks and the capture threads' wake-ups must
-//! go on. The watchdog and `/readyz` ask here.
+//! Whether the engine lives: the recorder thread's ticks, the real-time threads' wake-ups, the
+//! turns of the thread that writes the index and of the one that owns calls must go on. The
+//! watchdog and `/readyz` ask here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,30 +13,54 @@ use super::limits::PROGRESS_WITHIN;
 /// Watches counters that must grow.
 pub(crate) struct Heartbeat {
     clock: Arc<dyn Clock>,
-    ticks: AtomicU64,
-    captures: Vec<Arc<AtomicU64>>,
-    seen: Mutex<Vec<Seen>>,
+    ticks: Arc<AtomicU64>,
+    pulses: Mutex<Vec<Pulse>>,
 }
 
-#[derive(Clone, Copy)]
-struct Seen {
-    count: u64,
+/// Reads a counter.
+type Count = Box<dyn Fn() -> u64 + Send>;
+
+struct Pulse {
+    /// Whose it is, for people.
+    whose: &'static str,
+    /// It has to grow at least this often.
+    within: Duration,
+    count: Count,
+    seen: u64,
     since: Duration,
 }
 
 impl Heartbeat {
     pub(crate) fn new(clock: Arc<dyn Clock>, captures: Vec<Arc<AtomicU64>>) -> Self {
-        let start = Seen {
-            count: 0,
-            since: clock.monotonic(),
-        };
-        let seen = Mutex::new(vec![start; captures.len() + 1]);
-        Self {
+        let ticks = Arc::new(AtomicU64::new(0));
+        let heartbeat = Self {
             clock,
-            ticks: AtomicU64::new(0),
-            captures,
-            seen,
+            ticks: ticks.clone(),
+            pulses: Mutex::default(),
+        };
+        let grow = |counter: Arc<AtomicU64>| move || counter.load(Ordering::Relaxed);
+        heartbeat.watch("recorder", PROGRESS_WITHIN, grow(ticks));
+        for wakeups in captures {
+            heartbeat.watch("capture", PROGRESS_WITHIN, grow(wakeups));
         }
+        heartbeat
+    }
+
+    /// Watches one more counter, which must grow at least once in `within`.
+    pub(crate) fn watch(
+        &self,
+        whose: &'static str,
+        within: Duration,
+        count: impl Fn() -> u64 + Send + 'static,
+    ) {
+        let pulse = Pulse {
+            whose,
+            within,
+            seen: count(),
+            since: self.clock.monotonic(),
+            count: Box::new(count),
+        };
+        self.locked().push(pulse);
     }
 
     /// The recorder thread has been round once more.
@@ -44,22 +69,28 @@ impl Heartbeat {
     }
 
     pub(crate) fn is_beating(&self) -> bool {
+        self.stuck().is_empty()
+    }
+
+    /// Who makes no progress; each once.
+    pub(crate) fn stuck(&self) -> Vec<&'static str> {
         let now = self.clock.monotonic();
-        let ticks = std::iter::once(self.ticks.load(Ordering::Relaxed));
-        let counts = ticks.chain(
-            self.captures
-                .iter()
-                .map(|wakeups| wakeups.load(Ordering::Relaxed)),
-        );
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut beating = true;
-        for (count, seen) in counts.zip(seen.iter_mut()) {
-            if count != seen.count {
-                *seen = Seen { count, since: now };
+        let mut stuck = Vec::new();
+        for pulse in self.locked().iter_mut() {
+            let count = (pulse.count)();
+            if count != pulse.seen {
+                (pulse.seen, pulse.since) = (count, now);
+            } else if now.saturating_sub(pulse.since) > pulse.within
+                && !stuck.contains(&pulse.whose)
+            {
+                stuck.push(pulse.whose);
             }
-            beating &= now.saturating_sub(seen.since) <= PROGRESS_WITHIN;
         }
-        beating
+        stuck
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Pulse>> {
+        self.pulses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,6 +108,31 @@ mod tests {
         clock.advance(PROGRESS_WITHIN + Duration::from_millis(1));
         assert!(!heartbeat.is_beating(), "nothing was done for too long");
         heartbeat.beat();
+        assert!(heartbeat.is_beating());
+    }
+
+    #[test]
+    fn whoever_is_stuck_is_named_within_its_own_time() {
+        let clock = Arc::new(ManualClock::default());
+        let wakeups = Arc::new(AtomicU64::new(0));
+        let heartbeat = Heartbeat::new(clock.clone(), vec![wakeups.clone(), wakeups.clone()]);
+        let turns = Arc::new(AtomicU64::new(7));
+        let count = turns.clone();
+        heartbeat.watch("index", 3 * PROGRESS_WITHIN, move || {
+            count.load(Ordering::Relaxed)
+        });
+        clock.advance(2 * PROGRESS_WITHIN);
+        heartbeat.beat();
+        assert_eq!(
+            heartbeat.stuck(),
+            ["capture"],
+            "each once; the index may take longer"
+        );
+        wakeups.fetch_add(1, Ordering::Relaxed);
+        clock.advance(PROGRESS_WITHIN + Duration::from_millis(1));
+        heartbeat.beat();
+        assert_eq!(heartbeat.stuck(), ["index"]);
+        turns.fetch_add(1, Ordering::Relaxed);
         assert!(heartbeat.is_beating());
     }
 }

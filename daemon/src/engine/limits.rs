@@ -140,9 +140,19 @@ pub(super) const GLARE_WITHIN: Duration = Duration::from_secs(2);
 /// A tone so soon after dialling says how the call went; a later one that somebody hung up.
 pub(super) const OUTCOME_WITHIN: Duration = Duration::from_secs(60);
 
-/// The recorder or a capture thread that made no progress for this long is stuck: the watchdog is
-/// no longer fed and `/readyz` says so.
+/// The recorder, a real-time thread or the thread of calls that made no progress for this long is
+/// stuck: the watchdog is no longer fed and `/readyz` says so.
 pub(super) const PROGRESS_WITHIN: Duration = Duration::from_secs(5);
+
+/// The disk that has not taken a batch of sound for this long hangs: that is no progress either.
+pub(super) const DISK_WITHIN: Duration = Duration::from_secs(15);
+
+/// The same for the thread that writes the index, which waits for the disk: a slow one may take its
+/// time, one that does not answer at all is no progress.
+pub(super) const INDEX_WITHIN: Duration = Duration::from_secs(15);
+
+/// The thread of calls shows this often that it lives.
+pub(super) const CALLS_PULSE: Duration = Duration::from_secs(1);
 
 /// Bytes of a URL that is fetched; longer ones are refused.
 pub(super) const FETCH_URL_BYTES: usize = 2_048;

@@ -266,8 +266,12 @@ impl EngineHandle {
         match tokio::task::spawn_blocking(move || storage.flush_index()).await {
             Ok(Ok(())) => {}
             // The recording goes on; its journal has the names too.
-            Ok(Err(error)) => log::error!("recording {}: index: {error}", facts.id),
-            Err(error) => log::error!("recording {}: index: {error}", facts.id),
+            Ok(Err(error)) => log::error!(
+                recording = facts.id.0; "recording {}: index: {error}", facts.id
+            ),
+            Err(error) => log::error!(
+                recording = facts.id.0; "recording {}: index: {error}", facts.id
+            ),
         }
         Ok(facts)
     }
@@ -298,10 +302,27 @@ impl EngineHandle {
             .await;
     }
 
-    /// False once the recorder or a capture thread stopped making progress.
+    /// False once the recorder, a real-time thread, the index's writer or the thread of calls
+    /// stopped making progress.
     #[must_use]
     pub fn is_progressing(&self) -> bool {
         self.inner.heartbeat.is_beating()
+    }
+
+    /// Which of them make no progress.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<&'static str> {
+        self.inner.heartbeat.stuck()
+    }
+
+    /// Adds a counter to those that must grow.
+    pub(crate) fn watch(
+        &self,
+        whose: &'static str,
+        within: std::time::Duration,
+        count: impl Fn() -> u64 + Send + 'static,
+    ) {
+        self.inner.heartbeat.watch(whose, within, count);
     }
 
     /// What has become of recordings since the daemon's start.

@@ -20,7 +20,7 @@ use super::calls::link::{News, Players};
 use super::captures::Captures;
 use super::channels::Channels;
 use super::heartbeat::Heartbeat;
-use super::limits::{COMMANDS_MAX, PLAYER_EVENTS_MAX};
+use super::limits::{COMMANDS_MAX, INDEX_WITHIN, PLAYER_EVENTS_MAX};
 use super::line::Line;
 use super::recorder::{Command, Parts, Totals, record};
 use super::spans::{Lookout, Seen, SpanOf, Views};
@@ -118,6 +118,8 @@ impl Engine {
         let lookout = Lookout::start(views, seen.clone())
             .map_err(|source| EngineOpenError::thread("telephony", source))?;
         let heartbeat = Arc::new(Heartbeat::new(clock.clone(), devices.wakeup_counters()));
+        let index = storage.clone();
+        heartbeat.watch("index", INDEX_WITHIN, move || index.index_turns());
         let totals = Arc::new(Totals::default());
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let handle = EngineHandle {

@@ -18,9 +18,10 @@ use tokio::time::MissedTickBehavior;
 
 use super::calls::link::{LineNumber, LineOrder, TakeEnd};
 use super::heartbeat::Heartbeat;
-use super::limits::{CALL_TICK, TICK};
+use super::limits::{CALL_TICK, DISK_WITHIN, TICK};
 use super::line::{Line, Parties, Surroundings};
 use super::{EngineTotals, StartError, StopError};
+use crate::catalog;
 use crate::config::schema::Trigger;
 
 /// What others ask of the recorder thread.
@@ -174,7 +175,10 @@ impl Run {
             self.take_events();
             self.drain(|_| true);
             self.recorder.tick();
-            heartbeat.beat();
+            // A disk that does not answer at all: nothing is recorded, whatever goes round here.
+            if self.recorder.disk_wait() <= DISK_WITHIN {
+                heartbeat.beat();
+            }
         }
     }
 
@@ -294,18 +298,26 @@ impl Outcomes {
             RecorderEvent::Absent(recording) => {
                 self.totals.absent.fetch_add(1, Ordering::Relaxed);
                 let id = recording.facts.id;
-                log::info!(recording = id.0; "recording {id} was too short or silent to keep");
+                log::info!(
+                    recording = id.0, line = line_of(&recording);
+                    "recording {id} was too short or silent to keep"
+                );
                 self.answer(&recording, lines, || TakeEnd::Absent);
             }
             RecorderEvent::Failed(recording, error) => {
                 self.totals.failed.fetch_add(1, Ordering::Relaxed);
                 let id = recording.facts.id;
-                log::error!(recording = id.0; "recording {id} could not be written: {error}");
+                let line = line_of(&recording);
+                log::error!(
+                    message_id = catalog::RECORDING_FAILED, recording = id.0, line = line;
+                    "recording {id} of line {line} could not be written: {error}"
+                );
                 let end = || TakeEnd::Failed(format!("it could not be written: {error}"));
                 self.answer(&recording, lines, end);
             }
             RecorderEvent::DiskRefuses(error) => {
                 log::error!(
+                    message_id = catalog::DISK_REFUSES;
                     "the disk refuses writes: {error}; recording resumes by itself when it accepts"
                 );
                 lines.iter_mut().for_each(Line::forget_recording);
@@ -329,10 +341,18 @@ impl Outcomes {
     }
 }
 
+/// The line that a recording was made on, for the journal.
+fn line_of(recording: &Recording) -> &str {
+    recording.facts.line.as_ref().map_or("-", LineName::as_str)
+}
+
 fn tell_stored(recording: &Recording) {
     let facts = &recording.facts;
-    let line = facts.line.as_ref().map_or("-", LineName::as_str);
-    let cause = recording.outcome.as_ref().map(|outcome| outcome.end_cause);
+    let line = line_of(recording);
+    let cause = recording
+        .outcome
+        .as_ref()
+        .map_or("", |outcome| ended_by(outcome.end_cause));
     let gaps = recording
         .outcome
         .as_ref()
@@ -340,6 +360,23 @@ fn tell_stored(recording: &Recording) {
     let length = recording.duration().unwrap_or_default();
     log::info!(
         recording = facts.id.0, line = line, duration_ms = length.0, gaps = gaps;
-        "recording {} of line {line} is stored: {length}, ended by {cause:?}", facts.id
+        "recording {} of line {line} is stored: {length}, ended by {cause}", facts.id
     );
+}
+
+/// Why a recording ended, in words.
+const fn ended_by(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Silence => "silence",
+        EndCause::Command => "command",
+        EndCause::MaxLength => "its maximum length",
+        EndCause::Rotated => "rotation",
+        EndCause::DeviceLost => "the loss of its device",
+        EndCause::Shutdown => "the end of the daemon",
+        EndCause::Crash => "a crash",
+        EndCause::DiskFull => "a full disk",
+        EndCause::DiskError => "an error of the disk",
+        EndCause::Imported => "import",
+        EndCause::HungUp => "hang-up",
+    }
 }

@@ -318,9 +318,14 @@ fn facts_of(span: &SpanStatus, before: &[SpanFacts], used: &HashMap<u32, u32>) -
         (false, false) => {
             alarms_total += 1;
             let words = alarms.join(", ");
-            log::warn!("span {} ({}): alarm: {words}", span.number, span.name);
+            log::warn!(
+                span = span.number;
+                "span {} ({}): alarm: {words}", span.number, span.name
+            );
         }
-        (true, true) => log::info!("span {} ({}): no alarm any more", span.number, span.name),
+        (true, true) => log::info!(
+            span = span.number; "span {} ({}): no alarm any more", span.number, span.name
+        ),
         _ => {}
     }
     SpanFacts {
@@ -360,10 +365,13 @@ fn hear(facts: &mut ListenerFacts, event: ListenerEvent) {
     match what {
         ListenerNews::Seated { uuid, .. } => {
             let uuid = uuid::Uuid::from_bytes(uuid);
-            log::info!("{peer} connected to {listen} with call {uuid}");
+            log::info!(
+                call = uuid.to_string().as_str(), peer = peer.to_string().as_str();
+                "{peer} connected to {listen} with call {uuid}"
+            );
         }
         ListenerNews::Refused(_) | ListenerNews::Failed { .. } => {
-            log::warn!("{peer} at {listen}: {what}");
+            log::warn!(peer = peer.to_string().as_str(); "{peer} at {listen}: {what}");
         }
     }
 }

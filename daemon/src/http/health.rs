@@ -36,7 +36,7 @@ pub(super) async fn ready(call: &Call<'_>) -> Result<Response<Payload>, Problem>
     let refusal = if figures.degraded {
         Some("The disk refuses writes: nothing is being recorded. See the journal.")
     } else if !site.engine.is_progressing() {
-        Some("Capture, recorder or index makes no progress. See the journal.")
+        Some("Capture, recorder, index or calls make no progress. See the journal.")
     } else {
         None
     };

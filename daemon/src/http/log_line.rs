@@ -68,6 +68,7 @@ impl Line<'_> {
         if !log::log_enabled!(target: TARGET, level) {
             return;
         }
+        let code = problem.map_or("-", |problem| problem.code);
         let mut why = String::new();
         if let Some(problem) = problem {
             let _ = write!(why, " {}", problem.code);
@@ -82,6 +83,7 @@ impl Line<'_> {
         }
         log::log!(
             target: TARGET, level,
+            request = self.id, status = self.status.as_u16(), code = code;
             "{} {} {} {} -> {} {} bytes in {} us{why}",
             self.id, self.peer, self.method, redacted(self.uri), self.status.as_u16(),
             self.bytes, self.took.as_micros(),

@@ -93,6 +93,8 @@ pub struct HttpMetrics {
     pub limited_address: AtomicU64,
     /// Requests refused because their credential was used too often.
     pub limited_credential: AtomicU64,
+    /// When the certificate ends, in seconds since 1970; 0 without one. Not a counter.
+    pub certificate_expiry_s: AtomicU64,
     /// Bytes of recordings handed to connections.
     pub media_bytes: AtomicU64,
     /// Media answers that ended early: the file was cut, or the disk or a conversion failed.

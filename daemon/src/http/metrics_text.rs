@@ -293,6 +293,15 @@ fn render_http(text: &mut Text, http: &HttpMetrics, connections: usize) {
     for (name, help, value) in http_counters(http) {
         text.one(name, "counter", help, get(value));
     }
+    let ends = get(&http.certificate_expiry_s);
+    if ends > 0 {
+        text.one(
+            "callreel_certificate_expiry_timestamp_seconds",
+            "gauge",
+            "When the certificate of HTTPS ends, in seconds since 1970.",
+            ends,
+        );
+    }
 }
 
 #[rustfmt::skip]

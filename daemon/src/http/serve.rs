@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use super::tls::TlsError;
+pub(crate) use super::tls::try_pair;
 
 use super::auth::admin::AdminKey;
 use super::limits;
@@ -21,6 +22,7 @@ use super::tls::Certificates;
 use super::worker::{self, Ears, Runtime, Stop};
 use crate::app::App;
 use crate::config::schema::{Config, Http};
+use crate::passed::Passed;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +40,12 @@ pub enum StartError {
     /// A socket that was passed in cannot be used.
     #[error("a socket passed to the daemon cannot be used: {0}")]
     Passed(#[source] io::Error),
-    /// `listen_tls` without `[http.tls]`.
-    #[error("http.listen_tls needs [http.tls] with certificate and key")]
+    /// HTTPS without a certificate.
+    #[error(
+        "HTTPS needs a certificate: name it and its key in [http.tls], give the service the \
+         credentials callreel_certificate.pem and callreel_certificate.key, or set certificate = \
+         true in [first_start]"
+    )]
     NoCertificate,
     /// Certificate or key cannot be used.
     #[error(transparent)]
@@ -52,18 +58,9 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-/// Sockets that are listened on already (socket activation).
-#[derive(Debug, Default)]
-pub struct Passed {
-    /// For plain HTTP.
-    pub plain: Vec<TcpListener>,
-    /// For HTTPS.
-    pub tls: Vec<TcpListener>,
-}
-
 /// The running server. Dropping it stops it at once; [`HttpServer::shutdown`] is the polite way.
 pub struct HttpServer {
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<(&'static str, SocketAddr)>,
     certificates: Option<Arc<Certificates>>,
     config: Arc<ArcSwap<Config>>,
     admin: Arc<AdminKey>,
@@ -97,15 +94,15 @@ impl HttpServer {
         let http = &config.http;
         let count = worker_count(http.workers);
         let (plain, tls) = sockets(http, passed, count)?;
-        let certificates = match &http.tls {
-            Some(files) => Some(Arc::new(Certificates::load(files)?)),
+        let certificates = match http.tls.pair() {
+            Some(files) => Some(Arc::new(Certificates::load(&files)?)),
             None if !tls.is_empty() => return Err(StartError::NoCertificate),
             None => None,
         };
         let mut addresses = Vec::new();
-        for shared in plain.iter().chain(&tls) {
-            if let Some(first) = shared.first() {
-                addresses.push(first.local_addr().map_err(StartError::Passed)?);
+        for (scheme, all) in [("http", &plain), ("https", &tls)] {
+            for first in all.iter().filter_map(|shared| shared.first()) {
+                addresses.push((scheme, first.local_addr().map_err(StartError::Passed)?));
             }
         }
         let (draining, draining_seen) = watch::channel(false);
@@ -144,9 +141,10 @@ impl HttpServer {
         Ok(server)
     }
 
-    /// The addresses that are served: first plain ones, then TLS, in the order of configuration.
+    /// What is served, scheme and address: first plain ones, then TLS, in the order of
+    /// configuration.
     #[must_use]
-    pub fn local_addrs(&self) -> &[SocketAddr] {
+    pub fn local_addrs(&self) -> &[(&'static str, SocketAddr)] {
         &self.addresses
     }
 
@@ -157,8 +155,8 @@ impl HttpServer {
     /// [`TlsError`]; then the old ones stay in force.
     pub fn reload(&self) -> Result<(), TlsError> {
         self.admin.reload(&self.config.load().admin);
-        match (&self.certificates, &self.config.load().http.tls) {
-            (Some(certificates), Some(files)) => certificates.reload(files),
+        match (&self.certificates, self.config.load().http.tls.pair()) {
+            (Some(certificates), Some(files)) => certificates.reload(&files),
             _ => Ok(()),
         }
     }
@@ -224,7 +222,7 @@ fn sockets(http: &Http, passed: Passed, count: usize) -> Result<(Shared, Shared)
             .map(|socket| copies(socket).map_err(StartError::Passed))
             .collect()
     };
-    let Passed { plain, tls } = passed;
+    let (plain, tls) = (passed.http, passed.https);
     let plain = if plain.is_empty() {
         open("listen", &http.listen)?
     } else {

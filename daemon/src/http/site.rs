@@ -112,6 +112,7 @@ impl Site {
             prompts,
             fetcher: _,
             clock,
+            served: _,
             http_metrics,
         } = app;
         let services = Services {

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::server::ProducesTickets;
 
-use crate::config::schema::Tls;
+use crate::config::schema::Pair;
 
 /// Why certificate and key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,17 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
+    /// The key is another certificate's.
+    #[error(
+        "http.tls: the key in {key} does not belong to the certificate in {certificate}; put the \
+         key that the certificate was issued for beside it"
+    )]
+    Mismatch {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
     /// Certificate and key do not go together, or one of them is of an unknown kind.
     #[error("http.tls: {certificate} and {key} cannot be used together: {source}")]
     Unusable {
@@ -61,6 +72,16 @@ pub enum TlsError {
     Library(#[source] rustls::Error),
 }
 
+impl TlsError {
+    /// Why a file could not be read, where that is the reason.
+    pub(crate) fn unread(&self) -> Option<&io::Error> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
 /// The certificate in force.
 pub(super) struct Certificates {
     config: ArcSwap<ServerConfig>,
@@ -73,7 +94,7 @@ impl Certificates {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub(super) fn load(files: &Tls) -> Result<Self, TlsError> {
+    pub(super) fn load(files: &Pair) -> Result<Self, TlsError> {
         let tickets = rustls::crypto::ring::Ticketer::new().map_err(TlsError::Library)?;
         let config = build(files, &tickets)?;
         Ok(Self {
@@ -86,7 +107,7 @@ impl Certificates {
     ///
     /// # Errors
     /// [`TlsError`]; then the old ones stay in force.
-    pub(super) fn reload(&self, files: &Tls) -> Result<(), TlsError> {
+    pub(super) fn reload(&self, files: &Pair) -> Result<(), TlsError> {
         self.config.store(Arc::new(build(files, &self.tickets)?));
         Ok(())
     }
@@ -97,7 +118,7 @@ impl Certificates {
     }
 }
 
-fn build(files: &Tls, tickets: &Arc<dyn ProducesTickets>) -> Result<ServerConfig, TlsError> {
+fn build(files: &Pair, tickets: &Arc<dyn ProducesTickets>) -> Result<ServerConfig, TlsError> {
     let chain = certificates(&files.certificate)?;
     let key = private_key(&files.key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -106,14 +127,34 @@ fn build(files: &Tls, tickets: &Arc<dyn ProducesTickets>) -> Result<ServerConfig
         .map_err(TlsError::Library)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|source| TlsError::Unusable {
-            certificate: files.certificate.clone(),
-            key: files.key.clone(),
-            source,
-        })?;
+        .map_err(|source| unusable(files, source))?;
     config.alpn_protocols = vec![ALPN_H2.to_vec(), b"http/1.1".to_vec()];
     config.ticketer = Arc::clone(tickets);
     Ok(config)
+}
+
+fn unusable(files: &Pair, source: rustls::Error) -> TlsError {
+    let (certificate, key) = (files.certificate.clone(), files.key.clone());
+    let mismatch = rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch);
+    if source == mismatch {
+        return TlsError::Mismatch { certificate, key };
+    }
+    TlsError::Unusable {
+        certificate,
+        key,
+        source,
+    }
+}
+
+/// Reads certificate and key and sees whether they can be used together. Gives the chain, the
+/// server's own certificate first.
+///
+/// # Errors
+/// [`TlsError`].
+pub(crate) fn try_pair(files: &Pair) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let tickets = rustls::crypto::ring::Ticketer::new().map_err(TlsError::Library)?;
+    build(files, &tickets)?;
+    certificates(&files.certificate)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -14,7 +14,7 @@ use super::apply::{Applied, Change};
 use super::tables::Tables;
 use crate::changes::Changes;
 use crate::error::{OpenError, WriteError};
-use crate::limits::{COMMIT_GROUP_MAX, COMMIT_QUEUE_MAX, COMMIT_RETRY, COMMIT_WINDOW};
+use crate::limits::{COMMIT_GROUP_MAX, COMMIT_QUEUE_MAX, COMMIT_RETRY, COMMIT_WINDOW, INDEX_PULSE};
 use crate::metrics::Metrics;
 use crate::reserve::{Reserve, is_full};
 
@@ -110,6 +110,10 @@ struct Writer {
 impl Writer {
     fn run(mut self, jobs: &Receiver<Job>) {
         loop {
+            self.parts
+                .metrics
+                .index_turns
+                .fetch_add(1, Ordering::Relaxed);
             let mut group = std::mem::take(&mut self.kept);
             let open = if group.is_empty() {
                 gather(jobs, &mut group, &*self.parts.clock)
@@ -193,10 +197,14 @@ impl Writer {
     }
 }
 
-/// Waits for a first change and for its company, which a steady trickle does not draw out. False
-/// when no more will come.
+/// Waits for a first change, not for long, and for its company, which a steady trickle does not
+/// draw out. False when no more will come.
 fn gather(jobs: &Receiver<Job>, group: &mut Vec<Job>, clock: &dyn Clock) -> bool {
-    let Ok(first) = jobs.recv() else { return false };
+    let first = match jobs.recv_timeout(INDEX_PULSE) {
+        Ok(first) => first,
+        Err(RecvTimeoutError::Timeout) => return true,
+        Err(RecvTimeoutError::Disconnected) => return false,
+    };
     let end = clock.monotonic() + 2 * COMMIT_WINDOW;
     let mut urgent = first.urgent;
     group.push(first);

@@ -12,6 +12,7 @@ pub(crate) mod commit;
 pub mod keys;
 pub(crate) mod migrate;
 pub(crate) mod outbox;
+pub mod peek;
 pub(crate) mod prompts;
 pub(crate) mod purged;
 pub(crate) mod read;
@@ -19,6 +20,7 @@ pub(crate) mod replaced;
 pub(crate) mod rows;
 pub(crate) mod tables;
 pub mod values;
+pub(crate) mod whole;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,6 +115,7 @@ fn open(
     let file = Arc::new(opener.open(path).map_err(redb::Error::Io)?);
     let database = Database::builder()
         .set_cache_size(cache_bytes)
+        .set_repair_callback(|_| crate::progress::step())
         .create_with_backend(backend::Shared(Arc::clone(&file)))?;
     Ok(Open { database, file })
 }

@@ -14,9 +14,10 @@ use crate::prompt::{NewPrompt, PromptRow, PromptSound};
 use crate::record::WallMillis;
 
 /// tenant, id → row.
-const PROMPTS: TableDefinition<'static, &RecordingKey, &[u8]> = TableDefinition::new("prompts");
+pub(super) const PROMPTS: TableDefinition<'static, &RecordingKey, &[u8]> =
+    TableDefinition::new("prompts");
 /// tenant, id of prompts that may have a file which is not their row's.
-const PROMPT_FILES: TableDefinition<'static, &RecordingKey, ()> =
+pub(super) const PROMPT_FILES: TableDefinition<'static, &RecordingKey, ()> =
     TableDefinition::new("prompt_files");
 /// In `meta`; u64, big-endian: the highest prompt ever added.
 const PROMPT_HIGH: &str = "prompt_high";

@@ -14,14 +14,16 @@ use crate::limits::{PURGED_AGE, PURGED_MAX, PURGED_STEP};
 use crate::record::WallMillis;
 
 /// tenant, id → row.
-const PURGED: TableDefinition<'static, &RecordingKey, &[u8]> = TableDefinition::new("purged");
+pub(super) const PURGED: TableDefinition<'static, &RecordingKey, &[u8]> =
+    TableDefinition::new("purged");
 /// tenant (4), kind (1), name → id.
-const PURGED_NAMES: TableDefinition<'static, &[u8], u64> = TableDefinition::new("purged_names");
+pub(super) const PURGED_NAMES: TableDefinition<'static, &[u8], u64> =
+    TableDefinition::new("purged_names");
 /// tenant, time of deletion, id: the oldest of a tenant first.
-const PURGED_BY_TIME: TableDefinition<'static, &TimeKey, ()> =
+pub(super) const PURGED_BY_TIME: TableDefinition<'static, &TimeKey, ()> =
     TableDefinition::new("purged_by_time");
 /// tenant (4), 0 → how many.
-const PURGED_COUNTS: TableDefinition<'static, &CountKey, u64> =
+pub(super) const PURGED_COUNTS: TableDefinition<'static, &CountKey, u64> =
     TableDefinition::new("purged_counts");
 
 /// A deleted recording.

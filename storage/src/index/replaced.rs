@@ -17,10 +17,11 @@ use crate::ids::RecordingId;
 use crate::record::{Container, Recording};
 
 /// tenant (4), id (8), format (1).
-type LeftoverKey = [u8; 13];
+pub(super) type LeftoverKey = [u8; 13];
 
 /// tenant, id, format → row that names a file which may be there and is not the recording's.
-const LEFTOVERS: TableDefinition<'static, &LeftoverKey, &[u8]> = TableDefinition::new("leftovers");
+pub(super) const LEFTOVERS: TableDefinition<'static, &LeftoverKey, &[u8]> =
+    TableDefinition::new("leftovers");
 
 /// A step of the exchange. Rows name the file by their container.
 #[derive(Clone, Debug)]

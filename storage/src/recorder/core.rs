@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) beginning: Vec<RecordingId>,
     /// When the last batch was taken.
     pub(super) last_batch: Duration,
+    /// Since when the batch that is being written is under way.
+    pub(super) writing_since: Option<Duration>,
     /// Index changes that found the queue full.
     pub(super) rows: VecDeque<Job>,
     /// A full generation whose successor is not durable yet: until then it alone knows how far
@@ -91,6 +93,7 @@ impl Core {
             queued: 0,
             beginning: Vec::new(),
             last_batch,
+            writing_since: None,
             rows: VecDeque::new(),
             retiring: None,
             retired: VecDeque::new(),

@@ -22,6 +22,7 @@ pub(super) fn start(core: &Rc<Core>, state: &mut State, now: Duration) {
     }
     let rate = state.rate();
     let (write, full) = state.journal.take(rate);
+    state.writing_since = Some(now);
     let begun = std::mem::take(&mut state.beginning);
     if full {
         describe_open(state);
@@ -84,6 +85,7 @@ async fn write_batch(core: Rc<Core>, write: Write, full: bool, held: Held) {
     let outcome = write_and_sync(&core, write).await;
     let state = &mut *core.state.borrow_mut();
     state.journal.writing = false;
+    state.writing_since = None;
     state.unjournalled = state.unjournalled.saturating_sub(sound);
     core.progress.notify_waiters();
     if state.epoch != epoch {

@@ -49,7 +49,10 @@ pub(super) async fn seal(core: Rc<Core>, id: RecordingId) {
     if let Some(slot) = state.slots.remove(&id) {
         if slot.unmarked > 0 {
             let digits = slot.unmarked;
-            log::warn!("recording {id}: {digits} digits beyond {MARKS_MAX} marks are not marked");
+            log::warn!(
+                recording = id.0;
+                "recording {id}: {digits} digits beyond {MARKS_MAX} marks are not marked"
+            );
         }
         state.queued -= slot
             .pieces
@@ -76,7 +79,7 @@ async fn discard(core: &Rc<Core>, id: RecordingId) -> Option<RecorderEvent> {
         (slot.facts.clone(), slot.path.clone(), Sound::of(slot))
     };
     if let Err(error) = core.io.unlink(&path).await {
-        log::warn!("file of recording {id} stays: {error}");
+        log::warn!(recording = id.0; "file of recording {id} stays: {error}");
     }
     let outcome = sealed.outcome(core, 0, Measured::default());
     let row = Recording {
@@ -165,7 +168,7 @@ async fn fail(core: &Rc<Core>, id: RecordingId) -> Option<RecorderEvent> {
         core.start_writer(state, id);
     }
     if let Err(error) = close(core, id, RecordingState::Failed).await {
-        log::error!("recording {id} could not be closed in its file: {error}");
+        log::error!(recording = id.0; "recording {id} could not be closed in its file: {error}");
     }
     let (facts, path, error, mut sound) = {
         let state = &mut *core.state.borrow_mut();

@@ -22,7 +22,7 @@ pub(super) fn file_failed(core: &Rc<Core>, state: &mut State, id: RecordingId, e
     if whole_disk {
         disk_failed(core, state, &error);
     } else {
-        log::error!("recording {id} cannot be written: {error}");
+        log::error!(recording = id.0; "recording {id} cannot be written: {error}");
     }
     end_failed(core, state, id, error);
 }

@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source=tests/rigs/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/rigs/vm/parts.sh
+. "$rig/parts.sh"
 
 base=$1 kernel=$2 out=$3
 version=$(cat "$kernel/version")
@@ -13,19 +15,10 @@ stage=$(mktemp -d "$out/stage.XXXXXX")
 trap 'rm -rf "$stage"' EXIT
 
 cp -a "$base/." "$stage/"
-tree=$kernel/modules/lib/modules/$version
 place=$stage/lib/modules/$version
-mkdir -p "$place"
-cp "$tree"/modules.builtin* "$tree"/modules.order "$place/"
-depmod -b "$kernel/modules" "$version"
 
 # The devices of the virtual machine, the loopback card, and what DAHDI's modules ask for.
-modprobe -d "$kernel/modules" -S "$version" --show-depends -a \
-    virtio_pci 9p 9pnet_virtio snd-aloop crc-ccitt |
-    awk '$1 == "insmod" { print $2 }' | sort -u |
-    while read -r module; do
-        install -D -m 644 "$module" "$place/${module#*"/modules/$version/"}"
-    done
+modules_into "$kernel" "$stage" virtio_pci 9p 9pnet_virtio snd-aloop crc-ccitt
 
 # Each set of DAHDI's modules is a tree of its own for modprobe -d: only one can be loaded.
 for set in plain mirror; do

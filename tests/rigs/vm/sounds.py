@@ -2,6 +2,7 @@
 """sounds.py FOLDER: the sounds that scenarios play, mono, 16 bits, 8 kHz.
 
 melody.wav    four tones one after the other, with which a prompt is known again
+tone.wav      440 Hz for five seconds
 keys.wav      2468#, as a telephone sends keys, after half a silent second
 caller-id.wav a number and a name as FSK (Bell 202, MDMF), written from the standard's tables
 """
@@ -74,6 +75,7 @@ def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
     write(os.path.join(folder, "melody.wav"), melody())
+    write(os.path.join(folder, "tone.wav"), tone(440, 5))
     write(os.path.join(folder, "keys.wav"), [0] * (RATE // 2) + keys("2468#") + [0] * RATE)
     write(os.path.join(folder, "caller-id.wav"), caller_id("5551234567", "ALICE"))
 

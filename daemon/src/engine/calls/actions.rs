@@ -104,7 +104,10 @@ impl Exchange {
             _ => Some(PlayerError::Closed),
         };
         refused.map(|error| {
-            log::warn!("session {uuid}: nothing is played: {error}");
+            log::warn!(
+                call = uuid.to_string().as_str();
+                "session {uuid}: nothing is played: {error}"
+            );
             Signal::SoundEnded {
                 sound,
                 end: NOT_PLAYED,

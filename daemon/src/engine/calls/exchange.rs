@@ -270,7 +270,10 @@ impl Exchange {
             return;
         };
         if is_known {
-            log::error!("a call began twice under the name {uuid}; the line drops the second one");
+            log::error!(
+                call = uuid.to_string().as_str();
+                "a call began twice under the name {uuid}; the line drops the second one"
+            );
             let order = LineOrder::Detach { session: uuid };
             return self.orders.push_back((number, order));
         }

@@ -49,7 +49,7 @@ use super::webhook::{WebhookFigures, Webhooks};
 pub(crate) use exchange::RecordingUrl;
 pub(crate) use limits::{ENDED_FOR, NEWS};
 pub use run::CallsError;
-pub(crate) use run::{Parts, start};
+pub(crate) use run::{Parts, Running, start};
 
 /// The only door to sessions. Cheap to clone.
 #[derive(Clone)]

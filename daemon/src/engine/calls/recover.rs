@@ -23,10 +23,14 @@ pub(super) fn recover(store: &dyn Store, url: &RecordingUrl) -> Result<usize, Ou
         let session = noted.session;
         match end(store, noted, url) {
             Ok(told) => log::warn!(
+                call = session.to_string().as_str();
                 "session {session} of an earlier run was ended: {told} events were missing"
             ),
             Err(error) => {
-                log::error!("session {session} of an earlier run cannot be ended: {error}");
+                log::error!(
+                    call = session.to_string().as_str();
+                    "session {session} of an earlier run cannot be ended: {error}"
+                );
             }
         }
     }
@@ -40,14 +44,22 @@ fn end(store: &dyn Store, noted: NotedSession, url: &RecordingUrl) -> Result<usi
             Some(id) => store.recording(app.tenant, id),
             None => store.newest_of(app.tenant, session),
         };
-        row.inspect_err(|error| log::error!("a recording of session {session}: {error}"))
-            .ok()
-            .flatten()
+        row.inspect_err(|error| {
+            log::error!(
+                call = session.to_string().as_str();
+                "a recording of session {session}: {error}"
+            );
+        })
+        .ok()
+        .flatten()
     };
     let mut events: Vec<NewEvent> = match Ledger::read(&note) {
         Ok(ledger) => ledger.missing(session, look, |row| url(row)),
         Err(error) => {
-            log::error!("session {session}: its note cannot be read: {error}");
+            log::error!(
+                call = session.to_string().as_str();
+                "session {session}: its note cannot be read: {error}"
+            );
             Vec::new()
         }
     };

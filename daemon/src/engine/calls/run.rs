@@ -11,6 +11,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use super::{Ask, Calls, limits, recover};
 use crate::config::schema::Config;
 use crate::engine::EngineHandle;
 use crate::engine::fetch::Fetcher;
+use crate::engine::limits::{CALLS_PULSE, PROGRESS_WITHIN};
 use crate::engine::prompts::Prompts;
 use crate::engine::webhook::Webhooks;
 
@@ -118,9 +120,14 @@ pub(crate) fn start(parts: Parts) -> Result<Running, CallsError> {
     };
     let engine = parts.engine;
     let runtime = runtime()?;
+    let turns = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&turns);
+    engine.watch("calls", PROGRESS_WITHIN, move || {
+        count.load(Ordering::Relaxed)
+    });
     let exchange = std::thread::Builder::new()
         .name("calls".into())
-        .spawn(move || runtime.block_on(work(exchange, inputs, &engine)))?;
+        .spawn(move || runtime.block_on(work(exchange, inputs, &engine, &turns)))?;
     Ok(Running {
         calls,
         stop,
@@ -246,10 +253,16 @@ struct Inputs {
 }
 
 /// What lines and players tell goes before what is asked.
-async fn work(mut exchange: Exchange, mut inputs: Inputs, engine: &EngineHandle) {
+async fn work(
+    mut exchange: Exchange,
+    mut inputs: Inputs,
+    engine: &EngineHandle,
+    turns: &AtomicU64,
+) {
     let clock = exchange.clock.clone();
     let mut hanging_up: Option<(SyncSender<()>, Duration)> = None;
     loop {
+        turns.fetch_add(1, Ordering::Relaxed);
         while let Some((line, order)) = exchange.orders.pop_front() {
             engine.order(line, order).await;
         }
@@ -278,6 +291,7 @@ async fn work(mut exchange: Exchange, mut inputs: Inputs, engine: &EngineHandle)
             () = tokio::time::sleep(pause), if due.is_some() => exchange.pass(),
             Some(done) = inputs.files.recv() => exchange.files(done),
             Some(ask) = inputs.asks.recv() => exchange.ask(ask),
+            () = tokio::time::sleep(CALLS_PULSE) => {}
         }
     }
     finish(exchange, inputs).await;

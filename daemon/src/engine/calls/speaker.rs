@@ -149,7 +149,10 @@ impl Speaker {
         let (session, sound) = self.sounds.remove(&playback)?;
         self.current.take_if(|now| is_current(now));
         let nothing = |file: usize, error: &dyn std::fmt::Display| {
-            log::warn!("session {session}: file {file} of a playback: {error}");
+            log::warn!(
+                call = session.to_string().as_str();
+                "session {session}: file {file} of a playback: {error}"
+            );
         };
         let (stopped, failed) = match what {
             Happened::Started => return None,

@@ -134,6 +134,7 @@ impl Teller {
             return;
         }
         log::error!(
+            call = entry.session.to_string().as_str();
             "session {}: {} events are lost: the index has had no room for {} commits",
             entry.session,
             entry.events.len(),
@@ -149,7 +150,10 @@ impl Teller {
             match taken {
                 Err(OutboxError::Busy) => return,
                 Err(error) => {
-                    log::error!("session {}: events are lost: {error}", entry.session);
+                    log::error!(
+                        call = entry.session.to_string().as_str();
+                        "session {}: events are lost: {error}", entry.session
+                    );
                     entry.answer(Err(NotKept));
                 }
                 Ok(()) => {}
@@ -194,7 +198,10 @@ impl Entry {
         let appended = match appended {
             Ok(appended) => appended,
             Err(error) => {
-                log::error!("session {}: events are lost: {error}", self.session);
+                log::error!(
+                    call = self.session.to_string().as_str();
+                    "session {}: events are lost: {error}", self.session
+                );
                 return self.answer(Err(NotKept));
             }
         };
@@ -237,7 +244,10 @@ impl Shown {
                 event: name,
                 body,
             }),
-            Err(error) => log::error!("session {}: {name}: {error}", event.session),
+            Err(error) => log::error!(
+                call = event.session.to_string().as_str();
+                "session {}: {name}: {error}", event.session
+            ),
         }
     }
 }

@@ -68,7 +68,7 @@ impl Core {
         to.recorder.begin(facts.clone())?;
         to.totals.count_start();
         log::info!(
-            recording = id.0, line = config.name.as_str();
+            recording = id.0, line = config.name.as_str(), tenant = config.tenant.as_str();
             "recording {id} has begun on line {}", config.name
         );
         let mask = wish.mask_digits.unwrap_or(config.mask_digits);

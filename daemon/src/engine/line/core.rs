@@ -45,9 +45,9 @@ pub(super) struct Core {
     /// Sound that still waits in the ring: how long ago the block at hand was captured.
     pub(super) backlog: Millis,
     /// The state of the devices that the journal was last told.
-    told: DeviceState,
+    pub(super) told: DeviceState,
     /// Frames that were lost when the journal was last told.
-    lost_before: u64,
+    pub(super) lost_before: u64,
     /// Since when a device has been away.
     away_since: Option<Duration>,
     /// The place of the next frame: frames of the line since it began.
@@ -360,32 +360,6 @@ impl Core {
         }
         self.live.set_voice(self.voice.is_speaking());
         self.meter.reset();
-    }
-
-    /// The real-time threads never log; what their counters show is told here.
-    fn tell_device(&mut self, state: DeviceState) {
-        if state == self.told {
-            return;
-        }
-        let name = self.live.config.name.as_str();
-        let lost = self.live.lost_frames();
-        match state {
-            DeviceState::Running => {
-                let lost = Frames(lost.saturating_sub(self.lost_before));
-                let gap = self.format.rate.duration_of(lost);
-                log::info!(line = name, lost_ms = gap.0; "line {name} has its device; lost {gap}");
-            }
-            DeviceState::Lost => {
-                let reason = self
-                    .live
-                    .error()
-                    .unwrap_or_else(|| "no reason given".into());
-                log::warn!(line = name; "line {name} has no device: {reason}");
-                self.lost_before = lost;
-            }
-            DeviceState::Opening => {}
-        }
-        self.told = state;
     }
 
     /// What is odd about the line is told when it begins and when it ends.

@@ -358,7 +358,7 @@ impl Keeper {
             (failure.pause * 2).min(KEEP_RETRY_MAX)
         });
         let again = pause.as_secs();
-        log::warn!("recording {id} stays WAV, tried again in {again} s: {error}");
+        log::warn!(recording = id.0; "recording {id} stays WAV, tried again in {again} s: {error}");
         if self.failures.len() < KEEP_FAILURES_MAX || self.failures.contains_key(&id) {
             let until = self.clock.monotonic() + pause;
             self.failures.insert(id, Failure { pause, until });

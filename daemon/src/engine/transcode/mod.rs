@@ -295,7 +295,10 @@ impl Shared {
     fn note_failure(&self, id: RecordingId, target: Target, error: &ConvertError) {
         if let ConvertError::Failed(cause) = error {
             self.counters.failed.fetch_add(1, Ordering::Relaxed);
-            log::warn!("recording {id} could not be converted to {target}: {cause}");
+            log::warn!(
+                recording = id.0;
+                "recording {id} could not be converted to {target}: {cause}"
+            );
         }
     }
 }

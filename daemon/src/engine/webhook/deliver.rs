@@ -54,7 +54,11 @@ pub(super) async fn deliver(
     let body = match body {
         Ok(body) => body,
         Err(error) => {
-            log::error!("webhook event {} of {}: {error}", event.id, app.app_id);
+            log::error!(
+                app = app.app_id.as_str(), call = event.session.to_string().as_str(),
+                event = event.id.to_string().as_str();
+                "webhook event {} of {}: {error}", event.id, app.app_id
+            );
             bury(&shared, place, &error.to_string(), DeadCause::Undeliverable).await;
             return Verdict::Well;
         }
@@ -154,6 +158,8 @@ async fn failed(
         .plus(delay.max(asked.unwrap_or_default()));
     if next_at > event.since.plus(shared.pace.age) {
         log::warn!(
+            app = app.app_id.as_str(), call = event.session.to_string().as_str(),
+            event = event.id.to_string().as_str();
             "webhook event {} of {} is given up: {error}",
             event.id,
             app.app_id
@@ -181,10 +187,13 @@ async fn stop(shared: &Arc<Shared>, app: &Arc<Application>) {
     match stopping.await {
         Ok(false) => {}
         Ok(true) => log::warn!(
+            app = app.app_id.as_str();
             "{}: its receiver answered 410, deliveries stop until it is set again",
             app.app_id
         ),
-        Err(error) => log::error!("{}: cannot be stopped: {error}", app.app_id),
+        Err(error) => log::error!(
+            app = app.app_id.as_str(); "{}: cannot be stopped: {error}", app.app_id
+        ),
     }
 }
 

@@ -43,7 +43,10 @@ pub(super) async fn sweep(shared: Arc<Shared>) {
                 continue;
             }
             if let Err(error) = expire(&shared, app.key).await {
-                log::warn!("{}: old events are not given up: {error}", app.app_id);
+                log::warn!(
+                    app = app.app_id.as_str();
+                    "{}: old events are not given up: {error}", app.app_id
+                );
             }
         }
     }

@@ -106,7 +106,7 @@ impl<'a> Ask<'a> {
 
     async fn exchange(self, rig: &Rig, way: Way) -> Result<Answer, hyper::Error> {
         let port = usize::from(matches!(way, Way::TlsH1 | Way::TlsH2));
-        let address = rig.server.local_addrs()[port];
+        let address = rig.server.local_addrs()[port].1;
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         match way {
             Way::PlainH1 => self.over_h1(stream).await,
@@ -192,7 +192,7 @@ fn trust(rig: &Rig, alpn: &[u8]) -> Arc<rustls::ClientConfig> {
 
 /// A raw connection.
 pub(super) fn raw(rig: &Rig) -> TcpStream {
-    TcpStream::connect(rig.server.local_addrs()[0]).unwrap()
+    TcpStream::connect(rig.server.local_addrs()[0].1).unwrap()
 }
 
 /// Sends bytes and reads to the end; a reset is an end.

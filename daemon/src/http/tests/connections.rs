@@ -190,7 +190,7 @@ fn answers_in_flight_are_finished_before_the_end() {
         idle.read_to_end(&mut rest).unwrap();
         ending.join().unwrap();
     });
-    assert!(TcpStream::connect(rig.server.local_addrs()[0]).is_err());
+    assert!(TcpStream::connect(rig.server.local_addrs()[0].1).is_err());
 }
 
 #[test]

@@ -23,8 +23,9 @@ use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
 use crate::engine::{EngineTotals, LineSnapshot};
 use crate::http::metrics::HttpMetrics;
-use crate::http::serve::{HttpServer, Passed};
+use crate::http::serve::HttpServer;
 use crate::http::site::{Engine, Services, Site};
+use crate::passed::Passed;
 
 /// When the store's clock stands: so `Last-Modified` is known.
 pub(super) const NOW: WallMillis = WallMillis(784_111_777_500);
@@ -72,16 +73,17 @@ pub(super) struct Rig {
 /// A configuration that serves plain and TLS on free ports with one worker.
 pub(super) fn config(folder: &Path) -> (Config, rustls::pki_types::CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let tls = Tls {
-        certificate: folder.join("cert.pem"),
-        key: folder.join("key.pem"),
-    };
-    std::fs::write(&tls.certificate, made.cert.pem()).unwrap();
-    std::fs::write(&tls.key, made.signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let mut config = Config::default();
     config.http.listen = vec![([127, 0, 0, 1], 0).into()];
     config.http.listen_tls = vec![([127, 0, 0, 1], 0).into()];
-    config.http.tls = Some(tls);
+    config.http.tls = Tls {
+        certificate: Some(certificate),
+        key: Some(key),
+        ..Tls::default()
+    };
     config.http.workers = 1;
     config.http.allowed_origins = vec!["https://a.example".to_owned()];
     (config, made.cert.der().clone())

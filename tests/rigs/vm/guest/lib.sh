@@ -11,22 +11,8 @@ daemon='' watcher=''
 declare -A ends=()
 : "${out:?}"
 
-say() { printf '%s %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"; }
-fail() {
-    say "FAILED: $*"
-    exit 1
-}
-
-# until_true SECONDS COMMAND...: polls.
-until_true() {
-    local limit=$1 end
-    shift
-    end=$((SECONDS + limit))
-    until "$@"; do
-        if [ $SECONDS -ge $end ]; then return 1; fi
-        sleep 0.1
-    done
-}
+# shellcheck source=tests/rigs/vm/guest/base.sh
+. /share/guest/base.sh
 
 # ---- spans ----------------------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ pub(super) async fn answer(
         storage.add_prompt(prompt, file.map(|(path, facts)| (path.as_path(), *facts)))
     });
     let row = added.await.map_err(Problem::internal)?.map_err(unstored)?;
-    log::info!(prompt = row.id.0, tenant = row.tenant.0; "prompt {} was added", row.id);
+    log::info!(prompt = row.id.0, tenant_id = row.tenant.0; "prompt {} was added", row.id);
     json(&Success::of(Created::of(&row)))
 }
 

@@ -1,0 +1,64 @@
+//! The events that an administrator may want to be woken for, each with the number under which the
+//! journal's catalogue (systemd/catalog/callreel.catalog) explains it:
+//!
+//! ```text
+//! journalctl MESSAGE_ID=be0f779cc6834483ae5051947ba9db24     every lost device
+//! journalctl -x -u callreeld                                 with explanations
+//! ```
+//!
+//! A number never changes its meaning, and is never used again.
+
+/// A line has no device: its card was pulled, or cannot be opened.
+pub const DEVICE_LOST: &str = "be0f779cc6834483ae5051947ba9db24";
+
+/// A line has its device again.
+pub const DEVICE_BACK: &str = "2fcd18e9b323446eba4670ff0c60c675";
+
+/// The disk takes nothing: it is full, or broken.
+pub const DISK_REFUSES: &str = "69cb34e99e814cb4a86572c11a4a0888";
+
+/// A recording could not be written.
+pub const RECORDING_FAILED: &str = "34685e585d6640568fd1794f80a1cda3";
+
+/// No progress is made; the service manager is about to restart the daemon.
+pub const STARVING: &str = "5a84f676125d4064bbd45df39bd5411e";
+
+/// The TLS certificate has expired, or soon will.
+pub const CERTIFICATE_EXPIRING: &str = "2b06237ce255418b9e85044972f226d1";
+
+/// Certificate and administrator's key were made.
+pub const FIRST_START: &str = "a611842beee540b396763187aefd0739";
+
+/// The daemon could not start; starting again does not help.
+pub const START_REFUSED: &str = "b08ac9768d7247b4b450de484602de63";
+
+/// All of them with their names.
+pub const ALL: [(&str, &str); 8] = [
+    ("DEVICE_LOST", DEVICE_LOST),
+    ("DEVICE_BACK", DEVICE_BACK),
+    ("DISK_REFUSES", DISK_REFUSES),
+    ("RECORDING_FAILED", RECORDING_FAILED),
+    ("STARVING", STARVING),
+    ("CERTIFICATE_EXPIRING", CERTIFICATE_EXPIRING),
+    ("FIRST_START", FIRST_START),
+    ("START_REFUSED", START_REFUSED),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_event_is_explained_in_the_journals_catalogue_and_nothing_else_is() {
+        let text = include_str!("../../systemd/catalog/callreel.catalog");
+        let explained: BTreeSet<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("-- "))
+            .collect();
+        let known: BTreeSet<&str> = ALL.iter().map(|(_, id)| *id).collect();
+        assert_eq!(known.len(), ALL.len(), "each has a number of its own");
+        assert_eq!(explained, known);
+    }
+}
