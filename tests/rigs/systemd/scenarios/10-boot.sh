@@ -5,7 +5,7 @@
 limit=120
 
 drive() {
-    wait_runs 5
+    wait_runs
     local unit thread
     for unit in "${units[@]}" callreel-check.timer; do
         printf '%s %s %s\n' "$unit" "$(prop ActiveState "$unit")" "$(systemctl is-enabled "$unit")"

@@ -64,15 +64,13 @@ refused() {
 # keys one after the other and then their values: 32 bytes of hash_secret, 8 of each *_high, 4 of
 # schema.
 schema_of_the_future() {
-    local at keys before
-    while IFS=: read -r at keys; do
-        before=${keys%%schema*}
-        before=${before#hash_secret}
-        # shellcheck disable=SC2046 # words are meant
-        set -- $(grep -o '[a-z]*_high' <<<"$before")
-        printf '\0\0\0\143' | dd of="$data/index.redb" bs=1 conv=notrunc status=none \
-            seek=$((at + ${#keys} + 32 + 8 * $#))
-    done < <(grep -abo 'hash_secret[a-z_]*' "$data/index.redb" | tr -d '\0')
+    # shellcheck disable=SC2016 # perl's variables
+    perl -e 'local $/; open my $file, "+<:raw", $ARGV[0] or die; my $all = <$file>;
+        while ($all =~ /hash_secret((?:[a-z_]*?_high)*)schema(?:[a-z_]*?_high|token_prefix)*/g) {
+            my ($end, $before) = (pos $all, $1);
+            seek $file, $end + 32 + 8 * (() = $before =~ /_high/g), 0;
+            print $file pack "N", 99;
+        }' "$data/index.redb"
 }
 
 # expired_certificate: where the service looks for one, made while the clock was wrong.
