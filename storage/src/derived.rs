@@ -316,15 +316,9 @@ fn io_error(what: &'static str) -> impl Fn(io::Error) -> DerivedError + Copy {
 }
 
 /// Free bytes that stay for recordings.
-#[allow(
-    clippy::useless_conversion,
-    reason = "the types are narrower on 32-bit targets"
-)]
 fn free_wanted(folder: &std::path::Path) -> u64 {
     let (bytes, fraction) = DERIVED_FREE_MIN;
-    let size = nix::sys::statvfs::statvfs(folder).map_or(0, |stat| {
-        u64::from(stat.blocks()).saturating_mul(u64::from(stat.fragment_size()))
-    });
+    let size = crate::reserve::size_of_fs(folder).unwrap_or(0);
     share_of(folder, bytes).max(size / fraction)
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
-use nix::fcntl::FallocateFlags;
+use rustix::fs::FallocateFlags;
 
 use crate::limits::{FREE_BYTES_MIN, RESERVE_BYTES, RESERVE_SHARE};
 
@@ -80,8 +80,7 @@ fn allocate(path: &Path) -> io::Result<()> {
     if file.metadata()?.len() < len && free_bytes(folder) < len + free_wanted(folder) {
         return Err(io::Error::from(io::ErrorKind::StorageFull));
     }
-    let len = i64::try_from(len).unwrap_or(i64::MAX);
-    Ok(nix::fcntl::fallocate(
+    Ok(rustix::fs::fallocate(
         &file,
         FallocateFlags::empty(),
         0,
@@ -95,26 +94,19 @@ pub(crate) fn free_wanted(path: &Path) -> u64 {
 }
 
 /// `wanted`, or a fixed share of a small file system.
-#[allow(
-    clippy::useless_conversion,
-    reason = "the types are narrower on 32-bit targets"
-)]
 pub(crate) fn share_of(path: &Path, wanted: u64) -> u64 {
-    let size = nix::sys::statvfs::statvfs(path).map_or(u64::MAX, |stat| {
-        u64::from(stat.blocks()).saturating_mul(u64::from(stat.fragment_size()))
-    });
-    wanted.min(size / RESERVE_SHARE)
+    wanted.min(size_of_fs(path).unwrap_or(u64::MAX) / RESERVE_SHARE)
+}
+
+/// Bytes of the file system of `path`; `None` when unknown.
+pub(crate) fn size_of_fs(path: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(path).ok()?;
+    Some(stat.f_blocks.saturating_mul(stat.f_frsize))
 }
 
 /// Bytes that an ordinary user may still write on the file system of `path`; 0 when unknown.
-#[allow(
-    clippy::useless_conversion,
-    reason = "the types are narrower on 32-bit targets"
-)]
 pub(crate) fn free_bytes(path: &Path) -> u64 {
-    nix::sys::statvfs::statvfs(path).map_or(0, |stat| {
-        u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()))
-    })
+    rustix::fs::statvfs(path).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// Whether an error says that there is no room left.

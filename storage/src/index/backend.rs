@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::fcntl::FallocateFlags;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use crate::reserve::Reserve;
 
@@ -83,12 +84,9 @@ impl IndexFile {
     }
 
     fn grow(&self, from: u64, to: u64) -> io::Result<()> {
-        let (Ok(offset), Ok(len)) = (i64::try_from(from), i64::try_from(to - from)) else {
-            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-        };
-        match nix::fcntl::fallocate(&self.file, FallocateFlags::empty(), offset, len) {
+        match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), from, to - from) {
             Ok(()) => Ok(()),
-            Err(nix::errno::Errno::EOPNOTSUPP) => self.file.set_len(to),
+            Err(Errno::OPNOTSUPP) => self.file.set_len(to),
             Err(errno) => Err(errno.into()),
         }
     }

@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use nix::errno::Errno;
-use nix::fcntl::FallocateFlags;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use super::{Buffer, Op, SegmentFile, SegmentIo};
 
@@ -77,12 +77,8 @@ impl SegmentIo for Blocking {
     fn preallocate(&self, file: &Arc<SegmentFile>, offset: u64, len: u64) -> Op<io::Result<()>> {
         let file = Arc::clone(file);
         run(move || {
-            let (Ok(offset), Ok(len)) = (i64::try_from(offset), i64::try_from(len)) else {
-                return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-            };
-            let flags = FallocateFlags::FALLOC_FL_KEEP_SIZE;
-            match nix::fcntl::fallocate(&file.file, flags, offset, len) {
-                Ok(()) | Err(Errno::EOPNOTSUPP) => Ok(()),
+            match rustix::fs::fallocate(&file.file, FallocateFlags::KEEP_SIZE, offset, len) {
+                Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
                 Err(errno) => Err(errno.into()),
             }
         })
