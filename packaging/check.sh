@@ -20,6 +20,8 @@ format() {
 
 lint() {
     have clippy clippy rust-web-clippy || return 77
+    # The fuzz targets have a lock file of their own, which clippy does not look at.
+    cargo metadata --quiet --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
     cargo clippy --workspace --all-targets --locked -- -D warnings
 }
 
