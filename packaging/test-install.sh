@@ -33,7 +33,8 @@ main() {
     arch=$(dpkg --print-architecture)
     version=$(version)-1
     "$root/packaging/bundle" --fast --deb-version "$older" "$arch"
-    "$root/packaging/bundle" "$arch"
+    # Programs of somebody else's are no release, and may be large: no time is spent on their size.
+    "$root/packaging/bundle" ${CALLREEL_BIN:+--fast} "$arch"
     archive=$(bare "$arch")
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/callreel-install.XXXXXX")
     trap 'rm -rf --one-file-system "$scratch"' EXIT
