@@ -153,6 +153,19 @@ impl StorageHandle {
         crate::open::open(&options, clock, None)
     }
 
+    /// The same, where it must lie at a certain place: nothing is opened, and nothing written, when
+    /// that is not mounted or not this store's.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`OpenError::Place`] says what is missing.
+    pub fn open_at(
+        options: StoreOptions,
+        place: &crate::retention::Place,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, RecorderSeed, RecoveryReport), OpenError> {
+        crate::open::open_at(&options, place, clock, None)
+    }
+
     /// The recording of a name, if the tenant has one. Synchronous: a read of the index.
     ///
     /// # Errors

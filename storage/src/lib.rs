@@ -43,6 +43,7 @@ mod repair;
 mod replace;
 mod reserve;
 pub mod restore;
+pub mod retention;
 pub mod scratch;
 pub mod segment;
 mod shared;

@@ -261,6 +261,59 @@ const _: () = {
     assert!(PASSWORD_BYTES.0 <= PASSWORD_BYTES.1);
 };
 
+/// Tags of one recording.
+pub const TAGS_MAX: usize = 32;
+
+/// Holds of one recording at a time.
+pub const HOLDS_MAX: usize = 64;
+
+/// Characters of a reason for a hold, or for lifting one.
+pub const REASON_MAX: usize = 1_024;
+
+/// Characters of the name of whoever sets or lifts a hold.
+pub const ACTOR_MAX: usize = 256;
+
+/// Retention policies.
+pub const POLICIES_MAX: usize = 256;
+
+/// The longest time a retention policy may name, in milliseconds: a hundred years.
+pub const KEEP_MAX_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1_000;
+
+/// Deletions that retention makes in one commit.
+pub const RETIRE_BATCH: usize = 256;
+
+/// Deletions that one retention pass plans; what is left is for the next.
+pub const RETIRE_PLAN_MAX: usize = 65_536;
+
+/// Rows that a retention pass reads from one snapshot of the index.
+pub const RETIRE_ROWS: usize = 4_096;
+
+/// Wall times before this (2025-01-01) are those of a clock that was never set.
+pub const CLOCK_FLOOR_MS: u64 = 1_735_689_600_000;
+
+/// How far the wall clock may run before the proven time until somebody is told.
+pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// How far the wall clock may lie behind the proven time; farther back, which of the two is wrong
+/// cannot be told, and nothing is deleted.
+pub const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How far a recording's start may be off and still be taken at its word.
+pub const CLOCK_SLACK: Duration = Duration::from_secs(2 * 60);
+
+/// How much proven time a power cut may lose.
+pub const CLOCK_SAVE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// How often it is noted which recordings' numbers were given out by when.
+pub const CLOCK_MARK_EVERY: Duration = Duration::from_secs(60 * 60);
+
+const _: () = {
+    assert!(RETIRE_BATCH <= COMMIT_GROUP_MAX && RETIRE_BATCH <= CHANGES_MAX);
+    assert!(RETIRE_BATCH <= RETIRE_PLAN_MAX);
+    assert!(CLOCK_SLACK.as_secs() <= CLOCK_AHEAD_MAX.as_secs());
+    assert!(CLOCK_AHEAD_MAX.as_secs() <= CLOCK_BEHIND_MAX.as_secs());
+};
+
 /// Applications over all tenants; [`crate::outbox::OutboxError::Full`] beyond.
 pub const APPLICATIONS_MAX: usize = 10_000;
 

@@ -23,6 +23,7 @@ use crate::naming::NameMaker;
 use crate::outbox::OutboxState;
 use crate::paths::{Layout, create_dirs, sync_dir};
 use crate::reserve::Reserve;
+use crate::retention::{Guard, Keeper, Place};
 use crate::shared::{Shared, syncfs_reports};
 use crate::work::Worker;
 
@@ -32,6 +33,17 @@ pub(crate) fn open(
     clock: Arc<dyn Clock>,
     opener: Option<Arc<dyn Opener>>,
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
+    open_at(options, &Place::default(), clock, opener)
+}
+
+/// Opens a store that must lie at a certain place.
+pub(crate) fn open_at(
+    options: &StoreOptions,
+    place: &Place,
+    clock: Arc<dyn Clock>,
+    opener: Option<Arc<dyn Opener>>,
+) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
+    place.check(&options.data_dir)?;
     let layout = Layout::new(&options.data_dir);
     let lock = lock(&layout)?;
     crate::scratch::sweep(&layout);
@@ -46,6 +58,7 @@ pub(crate) fn open(
     let index = Arc::new(index);
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
+    let guard = Guard::settle(place, &layout, &index)?;
     let (report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
     let high = index.id_high().map_err(open_error)?.max(1);
     index.commit(&[Change::ReserveIds {
@@ -54,6 +67,7 @@ pub(crate) fn open(
     if !reserve.hold() {
         log::warn!("there is no room for a reserve: a full disk will stop the index too");
     }
+    let keeper = Keeper::load(&index, guard, &*clock, high)?;
     let accounts = Accounts::load(&index, hash_secret, Arc::clone(&clock))?;
     let outbox = OutboxState::load(&index, Arc::clone(&clock))?;
     let metrics = Arc::new(Metrics::default());
@@ -82,6 +96,7 @@ pub(crate) fn open(
         library: Library::default(),
         outbox,
         derived,
+        keeper,
         views,
         syncfs_reports: syncfs_reports(),
         _lock: lock,

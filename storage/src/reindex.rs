@@ -16,6 +16,7 @@ use crate::ids::{TenantId, TenantName};
 use crate::import::{plain_sound, row_of};
 use crate::index::apply::Change;
 use crate::index::backend::{FileOpener, Opener};
+use crate::index::keeping::KeepingChange;
 use crate::index::replaced::ReplaceChange;
 use crate::index::rows::{RowChange, RowTable};
 use crate::index::{Index, migrate};
@@ -76,14 +77,22 @@ pub fn reindex(
             ..Default::default()
         },
         adopter: Adopter::default(),
+        old_is_gone: old.index.is_none(),
     };
     work.carry_over(old, &layout)?;
+    let is_blind = work.old_is_gone;
     work.take_files(&layout, progress)?;
+    if is_blind && work.adopter.recordings > 0 {
+        // Files do not tell of holds: nothing is deleted until somebody has seen to that.
+        let lost = Change::Keeping(KeepingChange::Lost(true));
+        work.adopter.group.push(lost);
+    }
     work.commit()?;
     let Work {
         fresh,
         mut report,
         adopter,
+        ..
     } = work;
     report.recordings = adopter.recordings;
     report.skipped = adopter.skipped;
@@ -117,7 +126,9 @@ impl Old {
             });
         }
         match Self::try_read(layout, opener) {
-            Err(error @ (OpenError::NoRoom { .. } | OpenError::Io { .. })) => Err(error),
+            Err(
+                error @ (OpenError::NoRoom { .. } | OpenError::Io { .. } | OpenError::Place(_)),
+            ) => Err(error),
             Err(error) => {
                 log::warn!("the old index cannot be read: {error}");
                 Ok(Self::default())
@@ -129,6 +140,8 @@ impl Old {
     fn try_read(layout: &Layout, opener: &Arc<dyn Opener>) -> Result<Self, OpenError> {
         let wall = SystemClock.wall();
         let (index, secret) = migrate::open(opener, layout, OFFLINE_CACHE, wall)?;
+        // Without its recordings an index of nothing would be made.
+        crate::retention::agreed_id(layout, &index)?;
         let read = |error| OpenError::from(CheckError::Read(error));
         Ok(Self {
             readable: true,
@@ -152,6 +165,8 @@ struct Work {
     fresh: Index,
     report: ReindexReport,
     adopter: Adopter,
+    /// There was no old index, or none that could be read.
+    old_is_gone: bool,
 }
 
 impl Work {

@@ -21,6 +21,7 @@ use crate::outbox::OutboxState;
 use crate::paths::Layout;
 use crate::recorder::ViewRequest;
 use crate::reserve::Reserve;
+use crate::retention::Keeper;
 use crate::work::Worker;
 
 /// One open store.
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) library: Library,
     pub(crate) outbox: OutboxState,
     pub(crate) derived: Derived,
+    pub(crate) keeper: Keeper,
     pub(crate) views: mpsc::Sender<ViewRequest>,
     /// Whether `syncfs` tells of failed writes (Linux 5.8 and later).
     pub(crate) syncfs_reports: bool,

@@ -3,6 +3,7 @@
 use std::io::{Error, ErrorKind};
 
 use crate::error::{OpenError, ReadError, WriteError};
+use crate::retention::PlaceError;
 
 /// The kinds.
 #[derive(Debug)]
@@ -29,7 +30,8 @@ impl OpenError {
             Self::Locked(_) => Trouble::InUse,
             Self::Index(error) => of_index(error),
             Self::NewerSchema { .. } | Self::Meta(_) => Trouble::Foreign,
-            Self::Random(_) | Self::Thread(..) => Trouble::Other,
+            Self::Place(PlaceError::Io { source, .. }) => Trouble::System(source),
+            Self::Random(_) | Self::Thread(..) | Self::Place(_) => Trouble::Other,
         }
     }
 }

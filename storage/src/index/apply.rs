@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable as _, StorageError};
 
+use super::keeping::{self, Fate, KeepingChange, Retire};
 use super::keys;
 use super::outbox::OutboxChange;
 use super::prompts::PromptChange;
@@ -18,6 +19,7 @@ use crate::limits::ID_MAX;
 use crate::outbox::Appended;
 use crate::prompt::PromptRow;
 use crate::record::{KeyRow, Recording, RecordingState, Tenant, WallMillis};
+use crate::retention::Keeping;
 
 /// A change to the index.
 #[derive(Clone, Debug)]
@@ -26,8 +28,11 @@ pub(crate) enum Change {
     Put(Box<Recording>),
     /// An imported row; refused when a name is taken.
     Import(Box<Recording>),
-    /// Row to garbage, names free but remembered as deleted at this time.
-    Discard(TenantId, RecordingId, WallMillis),
+    /// Deletions with their reasons, of what nothing protects: row to garbage, names free but
+    /// remembered as deleted.
+    Retire(Box<Retire>),
+    /// Holds, minimums, tags, policies, and what is known of time.
+    Keeping(KeepingChange),
     /// The files are gone.
     DropGarbage(TenantId, RecordingId),
     /// A deleted recording that an older index remembers, for reindexing.
@@ -70,6 +75,10 @@ pub(crate) enum Applied {
     Done,
     Tenant(Tenant),
     Discarded(Box<Recording>),
+    /// One fate for each deletion, in order.
+    Retired(Vec<Fate>),
+    /// What was kept of a recording before and is now.
+    Keeping(Box<(Keeping, Keeping)>),
     Prompt(Box<PromptRow>),
     Appended(Vec<Appended>),
     Moved(u64),
@@ -86,6 +95,11 @@ pub(crate) enum Refusal {
     StillLive,
     NoPrompt,
     NoApplication,
+    NoHold,
+    TooMany,
+    WouldShrink,
+    RulesChanged,
+    KeepingLost,
     Unreadable,
 }
 
@@ -94,8 +108,9 @@ impl Change {
     pub(crate) fn recording(&self) -> Option<RecordingId> {
         match self {
             Self::Put(row) | Self::Import(row) => Some(row.facts.id),
-            Self::Discard(_, id, _) | Self::DropGarbage(_, id) => Some(*id),
+            Self::DropGarbage(_, id) => Some(*id),
             Self::Replace(change) => change.recording(),
+            Self::Keeping(change) => change.recording(),
             _ => None,
         }
     }
@@ -130,7 +145,8 @@ impl Change {
                 Some(name) => Ok(Applied::Refused(Refusal::NameTaken(name))),
                 None => put(tables, row),
             },
-            Self::Discard(tenant, id, at) => discard(tables, *tenant, *id, *at),
+            Self::Retire(retire) => retire.apply(tables),
+            Self::Keeping(change) => change.apply(tables),
             Self::DropGarbage(tenant, id) => {
                 tables.garbage.remove(&keys::recording(*tenant, *id))?;
                 Ok(Applied::Done)
@@ -274,7 +290,7 @@ fn taken(tables: &Tables<'_>, row: &Recording) -> Result<Option<RecordingName>, 
     Ok(None)
 }
 
-fn discard(
+pub(super) fn discard(
     tables: &mut Tables<'_>,
     tenant: TenantId,
     id: RecordingId,
@@ -309,6 +325,7 @@ fn discard(
         deleted_at: at,
     };
     purged::remember(tables, tenant, id, &memory)?;
+    keeping::forget(tables, tenant, id)?;
     Ok(Applied::Discarded(Box::new(row)))
 }
 

@@ -140,7 +140,7 @@ impl Writer {
                     .metrics
                     .index_refuses
                     .store(false, Ordering::Relaxed);
-                let touched = group.iter().filter_map(|job| job.change.recording());
+                let touched = group.iter().flat_map(|job| job.change.recordings());
                 self.parts.changes.committed(touched);
                 for (job, outcome) in group.into_iter().zip(outcomes) {
                     job.change.committed();

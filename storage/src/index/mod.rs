@@ -9,6 +9,7 @@
 pub(crate) mod apply;
 pub(crate) mod backend;
 pub(crate) mod commit;
+pub(crate) mod keeping;
 pub mod keys;
 pub(crate) mod migrate;
 pub(crate) mod outbox;

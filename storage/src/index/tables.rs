@@ -69,6 +69,16 @@ pub(crate) mod meta {
     pub(crate) const TOKEN_PREFIX: &str = "token_prefix";
     /// 32 bytes: keys the hashes of issued secrets.
     pub(crate) const HASH_SECRET: &str = "hash_secret";
+    /// Row of the retention policies in force.
+    pub(crate) const RETENTION: &str = "retention";
+    /// u64, big-endian: the number of that row.
+    pub(crate) const RETENTION_NUMBER: &str = "retention_number";
+    /// u64, big-endian: milliseconds of wall time that are known to have passed.
+    pub(crate) const TIME_PROVEN: &str = "time_proven";
+    /// 32 hexadecimal digits, as in the files `store.id`.
+    pub(crate) const STORE_ID: &str = "store_id";
+    /// u64, big-endian, 1: holds may be missing, so nothing is deleted.
+    pub(crate) const KEEPING_LOST: &str = "keeping_lost";
 }
 
 /// The tables, open for writing. Those of rare changes are opened by [`Tables::rare`].

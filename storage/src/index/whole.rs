@@ -5,7 +5,7 @@ use redb::{
     Key, ReadTransaction, ReadableTableMetadata as _, TableDefinition, Value, WriteTransaction,
 };
 
-use super::{outbox, prompts, purged, replaced, tables};
+use super::{keeping, outbox, prompts, purged, replaced, tables};
 use crate::error::ReadError;
 
 /// A row: its key and its value.
@@ -156,6 +156,9 @@ all! {
     purged::PURGED_NAMES = "purged_names",
     purged::PURGED_BY_TIME = "purged_by_time",
     purged::PURGED_COUNTS = "purged_counts",
+    keeping::KEEPING = "keeping",
+    keeping::BY_TAG = "by_tag",
+    keeping::BIRTHS = "births",
     prompts::PROMPTS = "prompts",
     prompts::PROMPT_FILES = "prompt_files",
     outbox::EVENTS = "outbox_events",

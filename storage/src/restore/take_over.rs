@@ -11,7 +11,9 @@ use super::kept::aside;
 use super::{PLAN, Plan, RestoreError, adopt, alone, io_error, merge, place, stage};
 use crate::check::OFFLINE_CACHE;
 use crate::error::OpenError;
+use crate::index::apply::Change;
 use crate::index::backend::Opener;
+use crate::index::keeping::KeepingChange;
 use crate::index::migrate::{self, State};
 use crate::index::{Index, whole};
 use crate::paths::{Layout, sync_dir, unlink_if_there};
@@ -122,12 +124,19 @@ fn put_together(
         (path, merged)
     } else {
         forget_what_passed(&backup)?;
+        if backup.rows()? > 0 {
+            // Holds that were set since the backup are not in it: nothing is deleted until
+            // somebody has seen to that.
+            let lost = KeepingChange::Lost(true);
+            backup.commit(&[Change::Keeping(lost)])?;
+        }
         (fresh.to_owned(), backup)
     };
     let adopted = adopt::adopt(layout, &target)?;
     if adopted > 0 {
         log::info!("{adopted} recordings were adopted from their files");
     }
+    crate::retention::restored(layout, &target)?;
     drop(target);
     Ok(ready)
 }
