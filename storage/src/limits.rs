@@ -301,6 +301,9 @@ pub const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How far a recording's start may be off and still be taken at its word.
 pub const CLOCK_SLACK: Duration = Duration::from_secs(2 * 60);
 
+/// By how much more the wall clock must move against proven time to have been stepped.
+pub const CLOCK_STEP: Duration = Duration::from_secs(1);
+
 /// How much proven time a power cut may lose.
 pub const CLOCK_SAVE_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -310,6 +313,7 @@ pub const CLOCK_MARK_EVERY: Duration = Duration::from_secs(60 * 60);
 const _: () = {
     assert!(RETIRE_BATCH <= COMMIT_GROUP_MAX && RETIRE_BATCH <= CHANGES_MAX);
     assert!(RETIRE_BATCH <= RETIRE_PLAN_MAX);
+    assert!(CLOCK_STEP.as_secs() <= CLOCK_SLACK.as_secs());
     assert!(CLOCK_SLACK.as_secs() <= CLOCK_AHEAD_MAX.as_secs());
     assert!(CLOCK_AHEAD_MAX.as_secs() <= CLOCK_BEHIND_MAX.as_secs());
 };

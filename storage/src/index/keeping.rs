@@ -604,7 +604,7 @@ mod tests {
             high: 1_763_700_060_000,
             wall: 1_763_700_060_000,
             settled: true,
-            sure: true,
+            doubt: 300,
         };
         golden(include_bytes!("../../golden/births_v1.row"), &mark);
     }

@@ -21,20 +21,33 @@ pub(crate) struct Mark {
     pub(crate) wall: u64,
     /// The clock was confirmed since.
     pub(crate) settled: bool,
-    /// The wall clock was right, as far as is known.
-    pub(crate) sure: bool,
+    /// So much it may have been wrong, in milliseconds; `u64::MAX` when nothing is known of that.
+    pub(crate) doubt: u64,
 }
 
 impl Mark {
     pub(crate) fn new(below: u64, tick: &Tick) -> Self {
         let proven = tick.proven;
+        let doubt = proven.map_or(u64::MAX, |_| small(tick.offset().unsigned_abs()));
         Self {
             below,
             low: proven.unwrap_or(0),
             high: proven.unwrap_or(u64::MAX),
             wall: tick.wall,
             settled: false,
-            sure: proven.is_some() && is_small(tick.offset()),
+            doubt,
+        }
+    }
+
+    /// One of the last look before a step: `offset` is how far the wall clock was ahead then.
+    pub(crate) fn before_step(below: u64, proven: u64, offset: i64) -> Self {
+        Self {
+            below,
+            low: proven,
+            high: proven,
+            wall: proven.saturating_add_signed(offset),
+            settled: false,
+            doubt: small(offset.unsigned_abs()),
         }
     }
 
@@ -46,11 +59,12 @@ impl Mark {
             // How much of what was missed had been missed by then is not known: all of it, at
             // most. Where the wall clock was that much ahead, it was right.
             let offset = difference(self.wall, self.low);
-            self.sure = is_small(offset.saturating_sub(moved))
-                || (self.sure && is_small(moved));
+            let was_right = offset.saturating_sub(moved).unsigned_abs();
+            let was_near = self.doubt.saturating_add(moved.unsigned_abs());
+            self.doubt = small(was_right.min(was_near));
             self.high = self.high.saturating_add_signed(moved).min(now);
         } else {
-            self.sure = false;
+            self.doubt = u64::MAX;
             self.take_back(now);
         }
         self.settled = true;
@@ -67,8 +81,9 @@ impl Mark {
     }
 }
 
-fn is_small(offset: i64) -> bool {
-    offset.unsigned_abs() <= millis(CLOCK_SLACK)
+/// Times that are off by more than a little are not believed at all.
+fn small(off: u64) -> u64 {
+    if off <= millis(CLOCK_SLACK) { off } else { u64::MAX }
 }
 
 /// All notes, in order.
@@ -122,16 +137,16 @@ impl Births {
         let after = later.iter().find(|mark| !mark.is_blind());
         let after = after.unwrap_or(latest);
         let low = before.map_or(0, |mark| mark.low);
-        let is_sure = match before {
-            Some(before) => before.sure && after.sure,
+        let doubt = match before {
+            Some(before) => before.doubt.max(after.doubt),
             // From before any note was taken: nothing speaks against what its row says.
-            None => true,
+            None => 0,
         };
-        if is_sure && is_plausible(started_at) {
-            started_at.min(after.high).max(low)
-        } else {
-            after.high.max(low)
-        }
+        let latest = match is_plausible(started_at) {
+            true => started_at.saturating_add(doubt),
+            false => u64::MAX,
+        };
+        latest.min(after.high).max(low)
     }
 }
 
@@ -158,6 +173,7 @@ mod tests {
             wall,
             standing: Standing::Trusted,
             confirmed: None,
+            held: false,
         }
     }
 

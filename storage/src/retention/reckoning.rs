@@ -10,7 +10,7 @@ use super::age::{Births, Mark};
 use super::keeper::ClockReport;
 use super::time::{ClockFacts, Implausible, Tick, TrustedTime, difference, millis};
 use crate::index::keeping::KeepingChange;
-use crate::limits::{CLOCK_MARK_EVERY, CLOCK_SLACK};
+use crate::limits::{CLOCK_MARK_EVERY, CLOCK_STEP};
 
 /// Proven time, its notes, and what of both is not on disk yet.
 pub(super) struct Reckoning {
@@ -20,6 +20,8 @@ pub(super) struct Reckoning {
     pub(super) saved_at: Duration,
     marked_at: Duration,
     last: Tick,
+    /// The number that came next at the latest look.
+    next: u64,
     /// The look that was last told of.
     told: Tick,
 }
@@ -41,6 +43,7 @@ impl Reckoning {
             saved_at: facts.monotonic,
             marked_at: facts.monotonic,
             last,
+            next,
             told: last,
         };
         reckoning.follow(&last, facts, next, true);
@@ -62,30 +65,33 @@ impl Reckoning {
     }
 
     fn follow(&mut self, tick: &Tick, facts: ClockFacts, next: u64, at_open: bool) {
-        self.last = *tick;
-        if let (Some(moved), Some(now)) = (tick.confirmed, tick.proven) {
-            let births = Arc::make_mut(&mut self.births);
-            let changed = births.confirmed(moved, now);
-            self.unsaved.extend(changed);
+        let before = std::mem::replace(&mut self.last, *tick);
+        let known = std::mem::replace(&mut self.next, next);
+        let births = Arc::make_mut(&mut self.births);
+        let is_stepped = is_stepped(&before, tick);
+        if is_stepped && let Some(proven) = before.proven {
+            // What was begun before a step must not be measured by what came after it.
+            let mark = Mark::before_step(known, proven, before.offset());
+            self.unsaved.insert(births.push(mark));
         }
-        let slack = i64::try_from(millis(CLOCK_SLACK)).unwrap_or(i64::MAX);
-        let wanted = match self.births.last() {
+        if let (Some(moved), Some(now)) = (tick.confirmed, tick.proven) {
+            self.unsaved.extend(births.confirmed(moved, now));
+        }
+        let wanted = match births.last() {
             None => true,
             Some(last) => {
-                let offset = difference(last.wall, last.low);
                 let was_blind = last.high == u64::MAX && tick.proven.is_some();
                 let old = facts.monotonic.saturating_sub(self.marked_at) >= CLOCK_MARK_EVERY;
                 let used = next > last.below;
-                was_blind
-                    || tick.offset().saturating_sub(offset).saturating_abs() > slack
-                    || (used && (old || at_open))
+                let moved = tick.offset().saturating_sub(difference(last.wall, last.low));
+                let differs = moved.unsigned_abs() > millis(CLOCK_STEP);
+                is_stepped || was_blind || (used && old) || (at_open && (used || differs))
             }
         };
         if wanted {
             let mut mark = Mark::new(next, tick);
             mark.settled = tick.confirmed.is_some();
-            let number = Arc::make_mut(&mut self.births).push(mark);
-            self.unsaved.insert(number);
+            self.unsaved.insert(births.push(mark));
             self.marked_at = facts.monotonic;
         }
     }
@@ -119,12 +125,25 @@ impl Reckoning {
     }
 }
 
-/// How far the wall clock moved against proven time between two looks, where that is much.
+/// How far the wall clock moved against proven time between two looks, as it stood before.
+fn moved(before: &Tick, after: &Tick) -> i64 {
+    let offset = after.offset().saturating_sub(before.offset());
+    offset.saturating_add(after.confirmed.unwrap_or(0))
+}
+
+/// Whether the wall clock was stepped, or proven time moved, between two looks.
+fn is_stepped(before: &Tick, after: &Tick) -> bool {
+    // While it is held, proven time comes nearer by itself.
+    let is_nearer = before.held && (after.held || after.confirmed.is_some());
+    let far = |by: i64| by.unsigned_abs() > millis(CLOCK_STEP);
+    !is_nearer && (far(moved(before, after)) || far(after.confirmed.unwrap_or(0)))
+}
+
+/// The same, where that is much.
 fn stepped(before: &Tick, after: &Tick) -> i64 {
-    let by = match after.confirmed {
-        // Proven time moved with it.
-        Some(moved) => moved.saturating_sub(before.offset()),
-        None => after.offset().saturating_sub(before.offset()),
-    };
-    if before.proven.is_some() && by.unsigned_abs() > 1_000 { by } else { 0 }
+    let by = moved(before, after);
+    match before.proven.is_some() && is_stepped(before, after) {
+        true => by,
+        false => 0,
+    }
 }

@@ -60,6 +60,8 @@ pub struct Tick {
     pub standing: Standing,
     /// The wall clock was confirmed: by how much that moved proven time, in milliseconds.
     pub confirmed: Option<i64>,
+    /// Proven time stands still until the wall clock, which is right, has reached it.
+    pub held: bool,
 }
 
 impl Tick {
@@ -152,7 +154,10 @@ impl TrustedTime {
         // Right time is a little less: proven time stands still until it is reached.
         let held = self.told.max(facts.wall);
         self.base = Some((held, facts.monotonic));
-        self.tell(facts, Some(held), Standing::Trusted, None)
+        Tick {
+            held: true,
+            ..self.tell(facts, Some(held), Standing::Trusted, None)
+        }
     }
 
     /// A person says that the wall clock is right.
@@ -184,6 +189,7 @@ impl TrustedTime {
             wall: facts.wall,
             standing,
             confirmed,
+            held: false,
         }
     }
 

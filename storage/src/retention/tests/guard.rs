@@ -87,7 +87,7 @@ fn mount(folder: &Path) {
 #[test]
 fn recordings_on_a_disk_of_their_own_are_missed() {
     let store = Store::open(scratch());
-    let row = put(&store, 100);
+    let row = store.imported(1);
     let folder = store.close();
     unmount(folder.path());
     let told = open(folder.path(), &Place::default());
@@ -105,7 +105,7 @@ fn recordings_on_a_disk_of_their_own_are_missed() {
     open(folder.path(), &Place::default()).unwrap();
     mount(folder.path());
     let store = Store::open(folder);
-    assert!(exists(&store, &row));
+    assert!(store.handle.path_of(&row).exists());
     assert!(store.findings().is_empty(), "the file is no stranger");
 }
 
