@@ -113,7 +113,9 @@ fn carry_keeping(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
         };
         let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         let reading = or_told(old.begin_read().map(Some), None);
-        let Some(reading) = reading else { return Ok(()) };
+        let Some(reading) = reading else {
+            return Ok(());
+        };
         let walked = table.each(&reading, &mut |key, value| {
             rows.push((key.to_vec(), value.to_vec()));
             Ok(())

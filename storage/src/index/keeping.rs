@@ -2,25 +2,22 @@
 //! known of time; and the deletions of retention, which are checked once more in the commit that
 //! makes them.
 
-use std::sync::Arc;
+mod read;
+mod retire;
 
 use redb::{ReadableTable as _, StorageError, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use super::apply::{Applied, Change, Refusal, discard, read_u64};
-use super::keys::{self, RecordingKey, TimeKey};
-use super::tables::{self, Tables, meta};
+use super::apply::{Applied, Refusal, read_u64};
+use super::keys::{self, RecordingKey};
+use super::tables::{Tables, meta};
 use super::values::{self, ValueError};
-use super::{Index, read};
-use crate::error::ReadError;
 use crate::ids::{RecordingId, Tag, TenantId};
 use crate::limits::{HOLDS_MAX, TAGS_MAX};
-use crate::record::{EndCause, Recording, RecordingState, WallMillis};
-use crate::retention::{
-    Births, Candidate, Hold, Keeping, Mark, NewHold, Policy, Protection, Reason, Rules,
-    imported_start,
-};
-use crate::shared::Shared;
+use crate::record::{Recording, WallMillis};
+use crate::retention::{Hold, Keeping, Mark, NewHold, Policy};
+pub(crate) use read::SeeRow;
+pub(crate) use retire::{Fate, Retire, Verdict};
 
 /// tenant, id → row.
 pub(super) const KEEPING: TableDefinition<'static, &RecordingKey, &[u8]> =
@@ -28,8 +25,7 @@ pub(super) const KEEPING: TableDefinition<'static, &RecordingKey, &[u8]> =
 /// tenant (4), tag, 0, id (8).
 pub(super) const BY_TAG: TableDefinition<'static, &[u8], ()> = TableDefinition::new("by_tag");
 /// number (8, big-endian) → row.
-pub(super) const BIRTHS: TableDefinition<'static, &[u8; 8], &[u8]> =
-    TableDefinition::new("births");
+pub(super) const BIRTHS: TableDefinition<'static, &[u8; 8], &[u8]> = TableDefinition::new("births");
 
 /// The policies in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,80 +61,6 @@ pub(crate) enum Edit {
     Tag(Vec<Tag>),
     /// With a verdict it is refused where it makes a minimum shorter that is not reached.
     Untag(Vec<Tag>, Option<Box<Verdict>>),
-}
-
-/// Everything that decides whether a recording may be deleted, as of one moment.
-#[derive(Clone, Debug)]
-pub(crate) struct Verdict {
-    pub(crate) rules: Arc<Rules>,
-    pub(crate) births: Arc<Births>,
-    pub(crate) latest: Mark,
-    pub(crate) now: Option<u64>,
-}
-
-impl Verdict {
-    /// What retention looks at; a row of keeping that cannot be read counts as a hold.
-    pub(crate) fn candidate(
-        &self,
-        row: &Recording,
-        keeping: Option<Result<Keeping, ValueError>>,
-    ) -> Candidate {
-        let keeping = keeping.unwrap_or_else(|| Ok(Keeping::default()));
-        let is_unreadable = keeping.is_err();
-        let keeping = keeping.unwrap_or_default();
-        let facts = &row.facts;
-        let outcome = row.outcome.as_ref();
-        let imported = outcome.filter(|outcome| outcome.end_cause == EndCause::Imported);
-        let start = match imported {
-            Some(outcome) => imported_start(facts.started_at.0, outcome.sealed_at.0),
-            None => self.start(facts.id, facts.started_at),
-        };
-        Candidate {
-            tenant: facts.tenant,
-            id: facts.id,
-            live: row.state == RecordingState::Live,
-            start,
-            bytes: outcome.map_or(0, |outcome| outcome.size_bytes),
-            tags: keeping.tags,
-            held: is_unreadable || !keeping.holds.is_empty(),
-            keep_until: keeping.keep_until,
-        }
-    }
-
-    /// When a recording of ours was started, whatever its row says.
-    pub(crate) fn start(&self, id: RecordingId, started_at: WallMillis) -> u64 {
-        self.births.start(id, started_at.0, &self.latest)
-    }
-
-    fn protection(
-        &self,
-        row: &Recording,
-        keeping: Option<Result<Keeping, ValueError>>,
-    ) -> Option<Protection> {
-        self.rules
-            .protection(&self.candidate(row, keeping), self.now)
-    }
-}
-
-/// Deletions, each of which is made only if nothing protects the recording by then.
-#[derive(Clone, Debug)]
-pub(crate) struct Retire {
-    pub(crate) verdict: Verdict,
-    pub(crate) at: WallMillis,
-    pub(crate) deletions: Vec<(TenantId, RecordingId, Reason)>,
-}
-
-/// What became of one of them.
-#[derive(Clone, Debug)]
-pub(crate) enum Fate {
-    /// Row to garbage, names free.
-    Retired(Box<Recording>, Reason),
-    /// It is as it was.
-    Kept(Protection),
-    /// There is none.
-    Missing,
-    /// Its row cannot be read; it is as it was.
-    Unreadable,
 }
 
 impl KeepingChange {
@@ -326,204 +248,6 @@ fn edited(keeping: &mut Keeping, edit: &Edit, row: Option<&Recording>) -> Result
     Ok(())
 }
 
-impl Retire {
-    /// The deletion of one recording, because somebody said so.
-    pub(crate) fn by_command(shared: &Shared, tenant: TenantId, id: RecordingId) -> Self {
-        Self {
-            verdict: shared.keeper.verdict(shared).0,
-            at: shared.clock.wall(),
-            deletions: vec![(tenant, id, Reason::Command)],
-        }
-    }
-
-    pub(super) fn apply(&self, tables: &mut Tables<'_>) -> Result<Applied, StorageError> {
-        if tables.meta.get(meta::KEEPING_LOST)?.is_some() {
-            return Ok(Applied::Refused(Refusal::KeepingLost));
-        }
-        if read_u64(tables, meta::RETENTION_NUMBER)? != self.verdict.rules.number() {
-            return Ok(Applied::Refused(Refusal::RulesChanged));
-        }
-        let mut fates = Vec::with_capacity(self.deletions.len());
-        for (tenant, id, reason) in &self.deletions {
-            fates.push(self.decide(tables, *tenant, *id, reason)?);
-        }
-        Ok(Applied::Retired(fates))
-    }
-
-    fn decide(
-        &self,
-        tables: &mut Tables<'_>,
-        tenant: TenantId,
-        id: RecordingId,
-        reason: &Reason,
-    ) -> Result<Fate, StorageError> {
-        let key = keys::recording(tenant, id);
-        let found = tables.recordings.get(&key)?;
-        let row = match found.map(|bytes| values::decode_recording(bytes.value())) {
-            None => return Ok(Fate::Missing),
-            Some(Err(_)) => return Ok(Fate::Unreadable),
-            Some(Ok(row)) => row,
-        };
-        let keeping = held(tables, tenant, id)?;
-        if let Some(protection) = self.verdict.protection(&row, keeping) {
-            return Ok(Fate::Kept(protection));
-        }
-        Ok(match discard(tables, tenant, id, self.at)? {
-            Applied::Discarded(row) => Fate::Retired(row, reason.clone()),
-            Applied::Refused(Refusal::StillLive) => Fate::Kept(Protection::Live),
-            Applied::Refused(Refusal::NoRecording) => Fate::Missing,
-            _ => Fate::Unreadable,
-        })
-    }
-}
-
-impl Change {
-    /// All recordings this change touches, for caches.
-    pub(crate) fn recordings(&self) -> Vec<RecordingId> {
-        match self {
-            Self::Retire(retire) => retire.deletions.iter().map(|(_, id, _)| *id).collect(),
-            other => other.recording().into_iter().collect(),
-        }
-    }
-}
-
-/// What a retention pass is told of a row.
-pub(crate) type SeeRow<'s> = &'s mut dyn FnMut(&Recording, Option<Result<Keeping, ValueError>>);
-
-impl Index {
-    pub(crate) fn keeping(
-        &self,
-        tenant: TenantId,
-        id: RecordingId,
-    ) -> Result<Option<Keeping>, ReadError> {
-        let reading = self.begin_read()?;
-        if read::row(&reading, tenant, id)?.is_none() {
-            return Ok(None);
-        }
-        let Some(table) = tables::rare(&reading, KEEPING)? else {
-            return Ok(Some(Keeping::default()));
-        };
-        match table.get(&keys::recording(tenant, id))? {
-            Some(bytes) => decode_keeping(bytes.value())
-                .map(Some)
-                .map_err(|_| ReadError::Row(id)),
-            None => Ok(Some(Keeping::default())),
-        }
-    }
-
-    /// Recordings with a tag after a number, in order of numbers, at most `limit`.
-    pub(crate) fn tagged(
-        &self,
-        tenant: TenantId,
-        tag: &Tag,
-        after: Option<RecordingId>,
-        limit: usize,
-    ) -> Result<Vec<RecordingId>, ReadError> {
-        let reading = self.begin_read()?;
-        let Some(table) = tables::rare(&reading, BY_TAG)? else {
-            return Ok(Vec::new());
-        };
-        let Some(first) = after.map_or(Some(0), |after| after.0.checked_add(1)) else {
-            return Ok(Vec::new());
-        };
-        let first = tag_key(tenant, tag, RecordingId(first));
-        let last = tag_key(tenant, tag, RecordingId(u64::MAX));
-        let mut found = Vec::new();
-        for entry in table
-            .range::<&[u8]>(first.as_slice()..=last.as_slice())?
-            .take(limit)
-        {
-            let (key, _) = entry?;
-            let id = key.value().last_chunk::<8>().copied().unwrap_or_default();
-            found.push(RecordingId(u64::from_be_bytes(id)));
-        }
-        Ok(found)
-    }
-
-    /// What was noted of time, in order. A note that cannot be read is left out, which only makes
-    /// recordings younger or leaves them as their rows say.
-    pub(crate) fn births(&self) -> Result<Vec<(u64, Mark)>, ReadError> {
-        let reading = self.begin_read()?;
-        let Some(table) = tables::rare(&reading, BIRTHS)? else {
-            return Ok(Vec::new());
-        };
-        let mut marks = Vec::new();
-        for entry in table.iter()? {
-            let (key, bytes) = entry?;
-            let number = u64::from_be_bytes(*key.value());
-            match decode_mark(bytes.value()) {
-                Ok(mark) => marks.push((number, mark)),
-                Err(error) => log::error!("note {number} of 'births': {error}"),
-            }
-        }
-        Ok(marks)
-    }
-
-    /// The policies in force; `None` before there were any.
-    pub(crate) fn rules(&self) -> Result<Option<Result<RulesRow, ValueError>>, ReadError> {
-        let bytes = self.meta(meta::RETENTION)?;
-        Ok(bytes.map(|bytes| decode_rules(&bytes)))
-    }
-
-    /// When the newest recording of all was started, by its row.
-    pub(crate) fn newest_start(&self) -> Result<Option<u64>, ReadError> {
-        let reading = self.begin_read()?;
-        let times = reading.open_table(tables::BY_TIME)?;
-        let mut newest = None;
-        for entry in reading.open_table(tables::TENANTS)?.iter()? {
-            let tenant = TenantId(u32::from_be_bytes(*entry?.0.value()));
-            let first = keys::by_time(tenant, WallMillis(0), RecordingId(0));
-            let last = keys::by_time(tenant, WallMillis(u64::MAX), RecordingId(u64::MAX));
-            if let Some(entry) = times.range::<&TimeKey>(&first..=&last)?.next_back() {
-                let (_, at, _) = keys::split_time(entry?.0.value());
-                newest = newest.max(Some(at.0));
-            }
-        }
-        Ok(newest)
-    }
-
-    /// Looks at the rows after a key in the order of `by_time`, at most `limit`: those that
-    /// `wanted` asks for by key and liveness alone go to `see`. Answers the last key.
-    pub(crate) fn retention_rows(
-        &self,
-        after: Option<TimeKey>,
-        limit: usize,
-        wanted: &mut dyn FnMut(&TimeKey, bool) -> bool,
-        see: SeeRow<'_>,
-    ) -> Result<Option<TimeKey>, ReadError> {
-        use std::ops::Bound;
-        let reading = self.begin_read()?;
-        let times = reading.open_table(tables::BY_TIME)?;
-        let rows = reading.open_table(tables::RECORDINGS)?;
-        let keeping = tables::rare(&reading, KEEPING)?;
-        let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut last = None;
-        for entry in times
-            .range::<&TimeKey>((start, Bound::Unbounded))?
-            .take(limit)
-        {
-            let (key, summary) = entry?;
-            last = Some(*key.value());
-            let is_live = summary.value()[0] == keys::state_byte(RecordingState::Live);
-            if !wanted(key.value(), is_live) {
-                continue;
-            }
-            let (tenant, _, id) = keys::split_time(key.value());
-            let place = keys::recording(tenant, id);
-            let row = rows.get(&place)?;
-            let row = row.map(|bytes| values::decode_recording(bytes.value()));
-            // What cannot be read is kept; a check tells of it.
-            let Some(Ok(row)) = row else { continue };
-            let kept = match &keeping {
-                Some(table) => table.get(&place)?,
-                None => None,
-            };
-            see(&row, kept.map(|bytes| decode_keeping(bytes.value())));
-        }
-        Ok(last)
-    }
-}
-
 fn tag_key(tenant: TenantId, tag: &Tag, id: RecordingId) -> Vec<u8> {
     let mut key = keys::text(tenant, tag.as_str());
     key.push(0);
@@ -570,7 +294,10 @@ mod tests {
 
     fn a_keeping() -> Keeping {
         Keeping {
-            tags: vec![Tag::new("complaint").unwrap(), Tag::new("legal:2026").unwrap()],
+            tags: vec![
+                Tag::new("complaint").unwrap(),
+                Tag::new("legal:2026").unwrap(),
+            ],
             holds: vec![Hold {
                 id: 2,
                 reason: "case 4711".into(),

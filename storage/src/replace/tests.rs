@@ -119,6 +119,7 @@ fn the_row_changes_and_nothing_else_is_lost() {
         set(&["flac", "flac.facts.json"])
     );
     assert!(store.findings().is_empty());
+    store.handle.resume_deletions().unwrap();
     store.handle.delete(store.tenant, again.facts.id).unwrap();
     assert!(files(store.folder.path()).is_empty());
 }

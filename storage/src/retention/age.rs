@@ -83,7 +83,11 @@ impl Mark {
 
 /// Times that are off by more than a little are not believed at all.
 fn small(off: u64) -> u64 {
-    if off <= millis(CLOCK_SLACK) { off } else { u64::MAX }
+    if off <= millis(CLOCK_SLACK) {
+        off
+    } else {
+        u64::MAX
+    }
 }
 
 /// All notes, in order.
@@ -109,6 +113,11 @@ impl Births {
 
     pub(crate) fn get(&self, number: usize) -> Option<&Mark> {
         self.marks.get(number)
+    }
+
+    /// Whether there are notes from since the clock was last confirmed.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.marks.last().is_some_and(|mark| !mark.settled)
     }
 
     /// The clock was confirmed; answers the numbers of the notes that this changes.
@@ -156,7 +165,11 @@ pub(crate) const fn imported_start(started_at: u64, sealed_at: u64) -> u64 {
     if !is_plausible(sealed_at) {
         return u64::MAX;
     }
-    if started_at < sealed_at { started_at } else { sealed_at }
+    if started_at < sealed_at {
+        started_at
+    } else {
+        sealed_at
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +202,11 @@ mod tests {
         assert_eq!(start(15, NOW - HOUR), NOW, "it was not begun earlier");
         assert_eq!(start(15, 0x8000_0000 * 1_000), NOW + HOUR, "nor in 2038");
         assert_eq!(start(15, 77), NOW + HOUR, "a clock of 1970 tells nothing");
-        assert_eq!(start(5, NOW - 900 * HOUR), NOW - 900 * HOUR, "before any note");
+        assert_eq!(
+            start(5, NOW - 900 * HOUR),
+            NOW - 900 * HOUR,
+            "before any note"
+        );
         assert_eq!(start(25, NOW + HOUR + 1), NOW + HOUR + 1);
         assert_eq!(start(99, NOW + 9 * HOUR), NOW + 2 * HOUR);
     }
@@ -202,7 +219,10 @@ mod tests {
         births.push(Mark::new(20, &tick(NOW + HOUR, NOW + HOUR)));
         let latest = Mark::new(30, &tick(NOW + 25 * HOUR, NOW + 25 * HOUR));
         births.confirmed(i64::try_from(24 * HOUR).unwrap(), NOW + 25 * HOUR);
-        assert_eq!(births.start(RecordingId(15), NOW + 9, &latest), NOW + 25 * HOUR);
+        assert_eq!(
+            births.start(RecordingId(15), NOW + 9, &latest),
+            NOW + 25 * HOUR
+        );
         // The clock was right all the time, and only nobody had confirmed it.
         let mut births = Births::default();
         births.push(Mark::new(10, &tick(NOW, NOW + 24 * HOUR)));
@@ -213,7 +233,10 @@ mod tests {
         // A person turned it back: nothing was begun after that moment.
         births.confirmed(-5, NOW + 2 * HOUR);
         let latest = Mark::new(30, &tick(NOW + 2 * HOUR, NOW + 2 * HOUR));
-        assert_eq!(births.start(RecordingId(15), begun, &latest), NOW + 2 * HOUR);
+        assert_eq!(
+            births.start(RecordingId(15), begun, &latest),
+            NOW + 2 * HOUR
+        );
     }
 
     #[test]

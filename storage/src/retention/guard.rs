@@ -143,11 +143,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// Makes sure that index and folders belong together, and that each has the id: a new store
     /// gets one, and so does one of an earlier version.
-    pub(crate) fn settle(
-        place: &Place,
-        layout: &Layout,
-        index: &Index,
-    ) -> Result<Self, OpenError> {
+    pub(crate) fn settle(place: &Place, layout: &Layout, index: &Index) -> Result<Self, OpenError> {
         let (root, recordings) = (layout.root().to_owned(), layout.recordings());
         let id = agreed_id(layout, index)?;
         settle_files(place, [&root, &recordings], &id).map_err(OpenError::Place)?;
@@ -339,7 +335,12 @@ fn is_mount(folder: &Path) -> io::Result<bool> {
 /// The kernel writes space, tab, newline and backslash as three octal digits.
 fn unescaped(text: &str) -> String {
     let mut plain = text.to_owned();
-    for (octal, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
+    for (octal, character) in [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ] {
         plain = plain.replace(octal, character);
     }
     plain
@@ -358,4 +359,3 @@ fn is_inside(folder: &Path, outer: &Path) -> io::Result<bool> {
     }
     Ok(false)
 }
-

@@ -71,11 +71,7 @@ impl StorageHandle {
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn keeping(
-        &self,
-        tenant: TenantId,
-        id: RecordingId,
-    ) -> Result<Option<Keeping>, ReadError> {
+    pub fn keeping(&self, tenant: TenantId, id: RecordingId) -> Result<Option<Keeping>, ReadError> {
         self.shared.index.keeping(tenant, id)
     }
 
@@ -143,7 +139,11 @@ impl StorageHandle {
         until: WallMillis,
     ) -> Result<(Keeping, Keeping), KeepError> {
         let now = self.shared.clock.wall().0;
-        if until.0.saturating_sub(now.max(crate::limits::CLOCK_FLOOR_MS)) > KEEP_MAX_MS {
+        if until
+            .0
+            .saturating_sub(now.max(crate::limits::CLOCK_FLOOR_MS))
+            > KEEP_MAX_MS
+        {
             return Err(KeepError::TooFar(until.0));
         }
         match self.edit(tenant, id, Edit::Until(until.0)) {

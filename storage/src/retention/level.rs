@@ -131,7 +131,11 @@ impl DiskLevels {
         let reached = |level: &DiskLevel| {
             let mark = self.marks.of(*level);
             // A level that we are in, or beyond, is left at a higher mark than it is reached at.
-            let margin = if *level <= before { self.marks.clear_by } else { 0 };
+            let margin = if *level <= before {
+                self.marks.clear_by
+            } else {
+                0
+            };
             mark > 0 && free < mark.saturating_add(margin)
         };
         let now = DiskLevel::ALL.into_iter().rfind(reached);
@@ -177,8 +181,15 @@ mod tests {
         assert_eq!(Watermarks::default().check(), Ok(()));
         let marks = Watermarks { low: 400, ..MARKS };
         let refused = marks.check().unwrap_err().to_string();
-        assert!(refused.contains("the low watermark (400 bytes free)"), "{refused}");
-        let marks = Watermarks { critical: 0, full: 1_000, ..MARKS };
+        assert!(
+            refused.contains("the low watermark (400 bytes free)"),
+            "{refused}"
+        );
+        let marks = Watermarks {
+            critical: 0,
+            full: 1_000,
+            ..MARKS
+        };
         assert!(marks.check().is_err());
         assert_eq!(MARKS.needed(1_000), 0);
         assert_eq!(MARKS.needed(990), 60);

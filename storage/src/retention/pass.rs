@@ -9,11 +9,11 @@
 
 use std::sync::PoisonError;
 
+use super::guard::PlaceError;
 use super::level::Watermarks;
 use super::plan::{Plan, Planner, Reason, Survey};
-use super::sweep::{Swept, Sweeper};
+use super::sweep::{Sweeper, Swept};
 use super::time::Standing;
-use super::guard::PlaceError;
 use crate::error::{ReadError, WriteError};
 use crate::handle::StorageHandle;
 use crate::index::apply::{Applied, Change, Refusal};

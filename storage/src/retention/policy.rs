@@ -250,10 +250,7 @@ fn check_alone(policy: &Policy) -> Result<(), PolicyError> {
     if least == 0 && most.is_none() && policy.max_bytes.is_none() {
         return Err(PolicyError::SaysNothing(name()));
     }
-    for (what, value) in [
-        ("keep_at_most", most),
-        ("max_bytes", policy.max_bytes),
-    ] {
+    for (what, value) in [("keep_at_most", most), ("max_bytes", policy.max_bytes)] {
         if value == Some(0) {
             let name = name();
             return Err(PolicyError::Nothing { name, what });

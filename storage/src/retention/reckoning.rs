@@ -67,23 +67,27 @@ impl Reckoning {
     fn follow(&mut self, tick: &Tick, facts: ClockFacts, next: u64, at_open: bool) {
         let before = std::mem::replace(&mut self.last, *tick);
         let known = std::mem::replace(&mut self.next, next);
-        let births = Arc::make_mut(&mut self.births);
         let is_stepped = is_stepped(&before, tick);
         if is_stepped && let Some(proven) = before.proven {
             // What was begun before a step must not be measured by what came after it.
             let mark = Mark::before_step(known, proven, before.offset());
-            self.unsaved.insert(births.push(mark));
+            self.note(mark);
         }
-        if let (Some(moved), Some(now)) = (tick.confirmed, tick.proven) {
+        if let (Some(moved), Some(now)) = (tick.confirmed, tick.proven)
+            && (moved < 0 || self.births.is_unsettled())
+        {
+            let births = Arc::make_mut(&mut self.births);
             self.unsaved.extend(births.confirmed(moved, now));
         }
-        let wanted = match births.last() {
+        let wanted = match self.births.last() {
             None => true,
             Some(last) => {
                 let was_blind = last.high == u64::MAX && tick.proven.is_some();
                 let old = facts.monotonic.saturating_sub(self.marked_at) >= CLOCK_MARK_EVERY;
                 let used = next > last.below;
-                let moved = tick.offset().saturating_sub(difference(last.wall, last.low));
+                let moved = tick
+                    .offset()
+                    .saturating_sub(difference(last.wall, last.low));
                 let differs = moved.unsigned_abs() > millis(CLOCK_STEP);
                 is_stepped || was_blind || (used && old) || (at_open && (used || differs))
             }
@@ -91,9 +95,14 @@ impl Reckoning {
         if wanted {
             let mut mark = Mark::new(next, tick);
             mark.settled = tick.confirmed.is_some();
-            self.unsaved.insert(births.push(mark));
+            self.note(mark);
             self.marked_at = facts.monotonic;
         }
+    }
+
+    fn note(&mut self, mark: Mark) {
+        let number = Arc::make_mut(&mut self.births).push(mark);
+        self.unsaved.insert(number);
     }
 
     /// The change that writes these notes, and proven time.

@@ -248,7 +248,10 @@ mod tests {
         assert_eq!(tick.now(), Some(NOW + 10_000), "monotonic time counts");
         // Taken back: as if nothing had been.
         let tick = time.tick(facts(NOW + 20_000, 20, false));
-        assert_eq!((tick.standing, tick.now()), (Standing::Trusted, Some(NOW + 20_000)));
+        assert_eq!(
+            (tick.standing, tick.now()),
+            (Standing::Trusted, Some(NOW + 20_000))
+        );
         time.tick(facts(late, 30, false));
         let tick = time.confirm(facts(late + 10_000, 40, false)).unwrap();
         assert_eq!(tick.now(), Some(late + 10_000));
@@ -270,7 +273,10 @@ mod tests {
     fn a_step_back_makes_nothing_young() {
         let (mut time, _) = TrustedTime::open(Some(NOW), None, facts(NOW, 0, false));
         let tick = time.tick(facts(NOW - DAY / 2, 60, false));
-        assert_eq!((tick.standing, tick.now()), (Standing::Trusted, Some(NOW + 60_000)));
+        assert_eq!(
+            (tick.standing, tick.now()),
+            (Standing::Trusted, Some(NOW + 60_000))
+        );
         let tick = time.tick(facts(NOW - 2 * DAY, 120, false));
         assert_eq!(tick.standing, Standing::Behind(2 * DAY + 120_000));
         assert_eq!((tick.proven, tick.now()), (Some(NOW + 120_000), None));

@@ -29,8 +29,15 @@ fn verify(folder: &Path, wall: WallMillis, old: &[Recording], kept: &[Recording]
         let found = handle.find(row.facts.tenant, &name).unwrap();
         let path = handle.path_of(row);
         let id = row.facts.id;
-        assert_eq!(found.is_some(), path.exists(), "{at}: {id} is there by half");
-        assert!(found.is_some() || !peaks_of(&path).exists(), "{at}: peaks of {id}");
+        assert_eq!(
+            found.is_some(),
+            path.exists(),
+            "{at}: {id} is there by half"
+        );
+        assert!(
+            found.is_some() || !peaks_of(&path).exists(),
+            "{at}: peaks of {id}"
+        );
         found.is_some()
     };
     for row in kept {
@@ -51,8 +58,16 @@ fn verify(folder: &Path, wall: WallMillis, old: &[Recording], kept: &[Recording]
     assert!(kept.iter().all(there), "{at}");
 }
 
-#[test]
-fn a_cut_after_any_step_of_a_pass_is_harmless() {
+struct Prepared {
+    folder: tempfile::TempDir,
+    wall: WallMillis,
+    /// Four that must go, one of them younger.
+    old: Vec<Recording>,
+    /// One that is held and one that is young.
+    kept: [Recording; 2],
+}
+
+fn prepared() -> Prepared {
     let store = Store::open(scratch());
     let tenant = store.tenant;
     let month = Policy {
@@ -63,15 +78,35 @@ fn a_cut_after_any_step_of_a_pass_is_harmless() {
     store.handle.set_retention(vec![month], false).unwrap();
     let mut old: Vec<_> = (0..3).map(|_| put(&store, 700)).collect();
     let held = put(&store, 700);
-    store.handle.set_hold(tenant, held.facts.id, because("case")).unwrap();
-    store.handle.add_tags(tenant, old[0].facts.id, vec![tag("a")]).unwrap();
+    store
+        .handle
+        .set_hold(tenant, held.facts.id, because("case"))
+        .unwrap();
+    store
+        .handle
+        .add_tags(tenant, old[0].facts.id, vec![tag("a")])
+        .unwrap();
     pass_days(&store, 1);
     old.push(put(&store, 700));
     pass_days(&store, 29);
     let young = put(&store, 700);
     pass_days(&store, 2);
-    let wall = wall(&store);
-    let folder = store.close();
+    Prepared {
+        wall: wall(&store),
+        folder: store.close(),
+        old,
+        kept: [held, young],
+    }
+}
+
+#[test]
+fn a_cut_after_any_step_of_a_pass_is_harmless() {
+    let Prepared {
+        folder,
+        wall,
+        old,
+        kept,
+    } = prepared();
     // From here on everything is logged.
     let log = Log::default();
     let opener = LoggedIndex {
@@ -102,9 +137,12 @@ fn a_cut_after_any_step_of_a_pass_is_harmless() {
     };
     pass.run(&mut |_| ()).unwrap();
     assert_eq!(pass.report.deleted, 4);
-    let kept = [held, young];
     let events = log.events();
-    assert!(events.len() - begin > 30, "too short: {}", events.len() - begin);
+    assert!(
+        events.len() - begin > 30,
+        "too short: {}",
+        events.len() - begin
+    );
     for (number, event) in events.iter().enumerate().skip(begin) {
         disk.step(number, event);
         let all = [
@@ -115,7 +153,13 @@ fn a_cut_after_any_step_of_a_pass_is_harmless() {
         for loss in all {
             let cut = scratch();
             disk.materialise(folder.path(), cut.path(), loss);
-            verify(cut.path(), wall, &old, &kept, &format!("after {number}, {loss:?}"));
+            verify(
+                cut.path(),
+                wall,
+                &old,
+                &kept,
+                &format!("after {number}, {loss:?}"),
+            );
         }
     }
 }

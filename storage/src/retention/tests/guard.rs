@@ -29,11 +29,20 @@ fn nothing_is_written_where_nothing_is_mounted() {
         marker: None,
     };
     let told = open(folder.path(), &place(folder.path()));
-    assert!(matches!(told, Err(OpenError::Place(PlaceError::NotMounted(_)))), "{told:?}");
+    assert!(
+        matches!(told, Err(OpenError::Place(PlaceError::NotMounted(_)))),
+        "{told:?}"
+    );
     let told = open(&folder.path().join("data"), &place(Path::new("/proc")));
-    assert!(matches!(told, Err(OpenError::Place(PlaceError::Outside { .. }))), "{told:?}");
+    assert!(
+        matches!(told, Err(OpenError::Place(PlaceError::Outside { .. }))),
+        "{told:?}"
+    );
     let told = open(folder.path(), &place(&folder.path().join("missing")));
-    assert!(matches!(told, Err(OpenError::Place(PlaceError::Io { .. }))), "{told:?}");
+    assert!(
+        matches!(told, Err(OpenError::Place(PlaceError::Io { .. }))),
+        "{told:?}"
+    );
     assert!(is_empty(folder.path()));
     open(folder.path(), &place(Path::new("/"))).unwrap();
     let memory = Path::new("/dev/shm");
@@ -62,12 +71,18 @@ fn a_marker_elsewhere_remembers_the_store() {
     std::fs::rename(&data, &away).unwrap();
     std::fs::create_dir(&data).unwrap();
     let told = open(&data, &place).unwrap_err().to_string();
-    assert!(told.contains(id.trim()) && told.contains("mount its disk"), "{told}");
+    assert!(
+        told.contains(id.trim()) && told.contains("mount its disk"),
+        "{told}"
+    );
     assert!(is_empty(&data));
     // Another store's disk.
     open(&data, &Place::default()).unwrap();
     let told = open(&data, &place);
-    assert!(matches!(told, Err(OpenError::Place(PlaceError::Other { .. }))), "{told:?}");
+    assert!(
+        matches!(told, Err(OpenError::Place(PlaceError::Other { .. }))),
+        "{told:?}"
+    );
     std::fs::remove_dir_all(&data).unwrap();
     std::fs::rename(&away, &data).unwrap();
     open(&data, &place).unwrap();
@@ -91,15 +106,23 @@ fn recordings_on_a_disk_of_their_own_are_missed() {
     let folder = store.close();
     unmount(folder.path());
     let told = open(folder.path(), &Place::default());
-    assert!(matches!(told, Err(OpenError::Place(PlaceError::Missing { .. }))), "{told:?}");
+    assert!(
+        matches!(told, Err(OpenError::Place(PlaceError::Missing { .. }))),
+        "{told:?}"
+    );
     assert!(is_empty(&folder.path().join("recordings")));
-    let rebuilt = reindex(folder.path(), &mut |_, _| ()).unwrap_err().to_string();
+    let rebuilt = reindex(folder.path(), &mut |_, _| ())
+        .unwrap_err()
+        .to_string();
     assert!(rebuilt.contains("mount its disk"), "{rebuilt}");
     let id = std::fs::read_to_string(folder.path().join("store.id")).unwrap();
     let other = folder.path().join("recordings/store.id");
     std::fs::write(&other, "someone else").unwrap();
     let told = open(folder.path(), &Place::default());
-    assert!(matches!(told, Err(OpenError::Place(PlaceError::Other { .. }))), "{told:?}");
+    assert!(
+        matches!(told, Err(OpenError::Place(PlaceError::Other { .. }))),
+        "{told:?}"
+    );
     // The way out that the message names.
     std::fs::write(&other, &id).unwrap();
     open(folder.path(), &Place::default()).unwrap();
@@ -119,7 +142,11 @@ fn a_store_of_an_earlier_version_gets_an_id_unless_its_recordings_are_away() {
         index.commit(&[Change::Rows(vec![none])]).unwrap();
         let transaction = index.begin_write().unwrap();
         let table = crate::index::tables::META;
-        transaction.open_table(table).unwrap().remove("store_id").unwrap();
+        transaction
+            .open_table(table)
+            .unwrap()
+            .remove("store_id")
+            .unwrap();
         transaction.commit().unwrap();
         drop(handle);
         for file in ["store.id", "recordings/store.id"] {
@@ -132,7 +159,10 @@ fn a_store_of_an_earlier_version_gets_an_id_unless_its_recordings_are_away() {
     forget(folder.path());
     unmount(folder.path());
     let told = open(folder.path(), &Place::default());
-    assert!(matches!(told, Err(OpenError::Place(PlaceError::Missing { .. }))), "{told:?}");
+    assert!(
+        matches!(told, Err(OpenError::Place(PlaceError::Missing { .. }))),
+        "{told:?}"
+    );
     assert!(is_empty(&folder.path().join("recordings")));
     mount(folder.path());
     open(folder.path(), &Place::default()).unwrap();
@@ -147,7 +177,10 @@ fn a_store_of_an_earlier_version_gets_an_id_unless_its_recordings_are_away() {
 #[test]
 fn nothing_is_deleted_while_the_disk_is_away() {
     let store = Store::open(scratch());
-    let old = Policy { keep_at_most: Some(DAY), ..policy("day") };
+    let old = Policy {
+        keep_at_most: Some(DAY),
+        ..policy("day")
+    };
     store.handle.set_retention(vec![old], false).unwrap();
     let row = put(&store, 100);
     pass_days(&store, 2);
@@ -158,7 +191,10 @@ fn nothing_is_deleted_while_the_disk_is_away() {
         stop: &|| false,
     };
     let pass = || store.handle.retention_pass(&request, &mut |_| ());
-    assert!(matches!(pass(), Err(PassError::Place(PlaceError::Changed(_)))));
+    assert!(matches!(
+        pass(),
+        Err(PassError::Place(PlaceError::Changed(_)))
+    ));
     let told = store.handle.delete(store.tenant, row.facts.id);
     assert!(matches!(told, Err(DeleteError::Place(_))), "{told:?}");
     mount(store.folder.path());

@@ -14,16 +14,21 @@ fn a_policy() -> impl Strategy<Value = Policy> {
     let tenant = prop::option::of((1u32..3).prop_map(TenantId));
     let tagged = prop::option::of(prop::sample::select(vec!["a", "b"]).prop_map(tag));
     let days = prop::option::of(1u64..20);
-    (tenant, tagged, 0u64..20, days, prop::option::of(1u64..5_000)).prop_map(
-        |(tenant, tag, least, more, max_bytes)| Policy {
+    (
+        tenant,
+        tagged,
+        0u64..20,
+        days,
+        prop::option::of(1u64..5_000),
+    )
+        .prop_map(|(tenant, tag, least, more, max_bytes)| Policy {
             name: PolicyName::new("p").unwrap(),
             tenant,
             tag,
             keep_at_least: least * DAY,
             keep_at_most: more.map(|more| (least + more) * DAY),
             max_bytes,
-        },
-    )
+        })
 }
 
 /// Policies that are allowed together; what contradicts those before it is left out.
@@ -42,7 +47,10 @@ fn some_rules() -> impl Strategy<Value = Rules> {
 }
 
 fn a_candidate() -> impl Strategy<Value = Candidate> {
-    let tags = prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]).prop_map(tag), 0..3);
+    let tags = prop::collection::vec(
+        prop::sample::select(vec!["a", "b", "c"]).prop_map(tag),
+        0..3,
+    );
     let start = prop_oneof![
         8 => (0u64..50 * DAY).prop_map(|age| NOW - age),
         1 => Just(u64::MAX),
@@ -73,13 +81,7 @@ fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
     })
 }
 
-fn planned(
-    rules: &Rules,
-    all: &[Candidate],
-    now: Option<u64>,
-    needed: u64,
-    most: usize,
-) -> Plan {
+fn planned(rules: &Rules, all: &[Candidate], now: Option<u64>, needed: u64, most: usize) -> Plan {
     let mut planner = Planner::new(rules, now, needed, most);
     all.iter().for_each(|one| planner.weigh(one));
     all.iter().for_each(|one| planner.see(one));
@@ -161,7 +163,7 @@ proptest! {
         prop_assert!(plan.short == needed.saturating_sub(freed));
         // Without the last that made room, there would have been too little.
         let room = |one: &&Deletion| one.reason == Reason::DiskLow;
-        if let Some(last) = plan.deletions.iter().filter(room).next_back() {
+        if let Some(last) = plan.deletions.iter().rfind(room) {
             prop_assert!(freed - last.bytes < needed || freed >= needed);
             let spare = plan.deletions.iter().filter(room).map(|one| one.bytes).sum::<u64>();
             prop_assert!(spare - last.bytes < needed);
@@ -248,10 +250,19 @@ fn refused(policies: Vec<Policy>) -> String {
 
 #[test]
 fn contradictions_are_named() {
-    let short = Policy { keep_at_most: Some(30 * DAY), ..policy("short") };
-    let long = Policy { keep_at_least: 90 * DAY, ..policy("long") };
+    let short = Policy {
+        keep_at_most: Some(30 * DAY),
+        ..policy("short")
+    };
+    let long = Policy {
+        keep_at_least: 90 * DAY,
+        ..policy("long")
+    };
     assert_eq!(
-        refused(vec![Policy { keep_at_least: 31 * DAY, ..short.clone() }]),
+        refused(vec![Policy {
+            keep_at_least: 31 * DAY,
+            ..short.clone()
+        }]),
         "retention policy 'short' contradicts itself: keep_at_most (30 days) is shorter than \
          keep_at_least (31 days)"
     );
@@ -261,48 +272,95 @@ fn contradictions_are_named() {
          days, but 'long' applies to all the same recordings and keeps them for 90 days"
     );
     // For some of them only, that is what is meant.
-    let some = Policy { tag: Some(tag("contract")), ..long.clone() };
+    let some = Policy {
+        tag: Some(tag("contract")),
+        ..long.clone()
+    };
     let rules = Rules::new(vec![short.clone(), some.clone()]).unwrap();
-    assert_eq!(rules.least(tenant(), &[tag("contract")]).unwrap().name, some.name);
+    assert_eq!(
+        rules.least(tenant(), &[tag("contract")]).unwrap().name,
+        some.name
+    );
     assert_eq!(rules.least(tenant(), &[]), None);
     // The narrow one is void where the wide one keeps.
-    let narrow = Policy { tenant: Some(tenant()), tag: Some(tag("x")), ..short.clone() };
-    assert!(matches!(Rules::new(vec![narrow, long]), Err(PolicyError::Void { .. })));
+    let narrow = Policy {
+        tenant: Some(tenant()),
+        tag: Some(tag("x")),
+        ..short.clone()
+    };
+    assert!(matches!(
+        Rules::new(vec![narrow, long]),
+        Err(PolicyError::Void { .. })
+    ));
     assert!(refused(vec![policy("idle")]).contains("says nothing"));
     assert!(refused(vec![short.clone(), short.clone()]).contains("a name of its own"));
-    let zero = Policy { keep_at_most: Some(0), ..policy("zero") };
+    let zero = Policy {
+        keep_at_most: Some(0),
+        ..policy("zero")
+    };
     assert!(refused(vec![zero]).contains("keep_at_most is 0"));
-    let zero = Policy { max_bytes: Some(0), ..policy("zero") };
+    let zero = Policy {
+        max_bytes: Some(0),
+        ..policy("zero")
+    };
     assert!(refused(vec![zero]).contains("max_bytes is 0"));
-    let forever = Policy { keep_at_least: u64::MAX, ..policy("forever") };
+    let forever = Policy {
+        keep_at_least: u64::MAX,
+        ..policy("forever")
+    };
     assert!(refused(vec![forever]).contains("longer than a hundred years"));
-    let many = (0..300).map(|n| Policy { keep_at_least: 1, ..policy(&format!("p{n}")) });
+    let many = (0..300).map(|n| Policy {
+        keep_at_least: 1,
+        ..policy(&format!("p{n}"))
+    });
     assert!(refused(many.collect()).contains("there are 300"));
 }
 
 #[test]
 fn a_minimum_that_shrinks_is_named() {
-    let all = Rules::new(vec![Policy { keep_at_least: 90 * DAY, ..policy("all") }]).unwrap();
-    let one = Policy { keep_at_least: 90 * DAY, tenant: Some(tenant()), ..policy("one") };
+    let all = Rules::new(vec![Policy {
+        keep_at_least: 90 * DAY,
+        ..policy("all")
+    }])
+    .unwrap();
+    let one = Policy {
+        keep_at_least: 90 * DAY,
+        tenant: Some(tenant()),
+        ..policy("one")
+    };
     let one = Rules::new(vec![one]).unwrap();
-    assert_eq!(all.keeps_all_of(&one), Ok(()), "under another name, for more");
+    assert_eq!(
+        all.keeps_all_of(&one),
+        Ok(()),
+        "under another name, for more"
+    );
     assert_eq!(
         one.keeps_all_of(&all).unwrap_err().to_string(),
         "retention would shrink: recordings must be kept for 90 days by policy 'all', which is in \
          force, and would be kept for 0 milliseconds only; confirm that explicitly, or keep the \
          minimum"
     );
-    let less = Policy { keep_at_least: 36 * DAY / 24, ..policy("all") };
+    let less = Policy {
+        keep_at_least: 36 * DAY / 24,
+        ..policy("all")
+    };
     let less = Rules::new(vec![less]).unwrap();
     let shrinks = less.keeps_all_of(&one).unwrap_err().to_string();
-    assert!(shrinks.contains("recordings of tenant 1 must be kept for 90 days"), "{shrinks}");
+    assert!(
+        shrinks.contains("recordings of tenant 1 must be kept for 90 days"),
+        "{shrinks}"
+    );
     assert!(shrinks.contains("36 hours only"), "{shrinks}");
     assert_eq!(all.keeps_all_of(&Rules::default()), Ok(()));
 }
 
 #[test]
 fn protections_say_why() {
-    let rules = Rules::new(vec![Policy { keep_at_least: 30 * DAY, ..policy("month") }]).unwrap();
+    let rules = Rules::new(vec![Policy {
+        keep_at_least: 30 * DAY,
+        ..policy("month")
+    }])
+    .unwrap();
     let mut one = Candidate {
         tenant: tenant(),
         id: RecordingId(1),
@@ -314,7 +372,10 @@ fn protections_say_why() {
         keep_until: 0,
     };
     let why = rules.protection(&one, Some(NOW)).unwrap().to_string();
-    assert_eq!(why, "policy 'month' keeps it for 30 days, until 2026-12-01 00:53:20 UTC");
+    assert_eq!(
+        why,
+        "policy 'month' keeps it for 30 days, until 2026-12-01 00:53:20 UTC"
+    );
     assert_eq!(rules.protection(&one, None), Some(Protection::NoTime));
     assert_eq!(rules.protection(&one, Some(NOW + DAY)), None);
     one.keep_until = NOW + 2 * DAY;
@@ -323,7 +384,16 @@ fn protections_say_why() {
     one.start = u64::MAX;
     let why = rules.protection(&one, Some(NOW + 9 * DAY)).unwrap();
     assert!(matches!(why, Protection::Undated(_)));
-    assert_eq!(Rules::default().protection(&Candidate { keep_until: 0, ..one }, None), None);
+    assert_eq!(
+        Rules::default().protection(
+            &Candidate {
+                keep_until: 0,
+                ..one
+            },
+            None
+        ),
+        None
+    );
     assert_eq!(duration_text(1), "1 millisecond");
     assert_eq!(duration_text(DAY), "1 day");
     assert_eq!(duration_text(90_000), "90 seconds");

@@ -197,7 +197,11 @@ impl Machine {
             _ => self.off_by = 5_000 - i64::try_from(self.truth).unwrap(),
         }
         let (proven, marks) = self.stored.clone();
-        let newest = self.made.iter().map(|made| made.row.facts.started_at.0).max();
+        let newest = self
+            .made
+            .iter()
+            .map(|made| made.row.facts.started_at.0)
+            .max();
         let (facts, next) = (self.facts(), self.next());
         self.reckoning = Reckoning::open(proven, newest, marks, facts, next);
         self.save();
@@ -256,7 +260,11 @@ impl Machine {
             let least = least.map_or(0, |policy| policy.keep_at_least);
             assert!(made.row.outcome.is_some(), "open");
             assert!(made.keeping.holds.is_empty(), "held");
-            assert!(age >= least, "{} hours young, {deletion:?}", (least - age) / HOUR);
+            assert!(
+                age >= least,
+                "{} hours young, {deletion:?}",
+                (least - age) / HOUR
+            );
             made.is_gone = true;
             self.deleted += 1;
         }
@@ -312,7 +320,12 @@ proptest! {
 /// It is no use to be careful by never deleting at all.
 #[test]
 fn what_must_go_goes_when_the_clock_is_right_or_was_put_right() {
-    for clock in [Event::Ntp, Event::Wrong(0), Event::Wrong(-300_000), Event::Dead] {
+    for clock in [
+        Event::Ntp,
+        Event::Wrong(0),
+        Event::Wrong(-300_000),
+        Event::Dead,
+    ] {
         let mut machine = Machine::new(0);
         let is_trusted = matches!(clock, Event::Ntp | Event::Wrong(0));
         machine.happens(&Event::Policy(1, false));
