@@ -56,7 +56,9 @@ pub(crate) enum KeepingChange {
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
     Hold(NewHold, WallMillis),
-    Lift(u32),
+    /// Its number, and who lifts it why.
+    #[allow(dead_code, reason = "only the ledger is interested in who and why")]
+    Lift(u32, NewHold),
     Until(u64),
     Tag(Vec<Tag>),
     /// With a verdict it is refused where it makes a minimum shorter that is not reached.
@@ -206,7 +208,7 @@ fn edited(keeping: &mut Keeping, edit: &Edit, row: Option<&Recording>) -> Result
                 at: *at,
             });
         }
-        Edit::Lift(hold) => {
+        Edit::Lift(hold, _) => {
             let at = keeping.holds.iter().position(|held| held.id == *hold);
             keeping.holds.remove(at.ok_or(Refusal::NoHold)?);
         }

@@ -119,8 +119,8 @@ impl StorageHandle {
         hold: u32,
         why: NewHold,
     ) -> Result<Hold, KeepError> {
-        checked(why)?;
-        let (before, _) = match self.edit(tenant, id, Edit::Lift(hold)) {
+        let why = checked(why)?;
+        let (before, _) = match self.edit(tenant, id, Edit::Lift(hold, why)) {
             Err(KeepError::NoHold(id, _)) => return Err(KeepError::NoHold(id, hold)),
             lifted => lifted?,
         };

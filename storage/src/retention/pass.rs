@@ -246,8 +246,9 @@ fn plan(
     verdict: &Verdict,
     request: &PassRequest<'_>,
 ) -> Result<Option<Plan>, ReadError> {
+    // Recordings may lie on a file system of their own: nothing else gets free by deleting them.
     let free = request.free_bytes;
-    let free = free.unwrap_or_else(|| free_bytes(shared.layout.root()));
+    let free = free.unwrap_or_else(|| free_bytes(&shared.layout.recordings()));
     let needed = request.watermarks.needed(free);
     let rules = &*verdict.rules;
     let mut planner = Planner::new(rules, verdict.now, needed, RETIRE_PLAN_MAX);
