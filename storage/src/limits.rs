@@ -324,3 +324,18 @@ pub const INDEX_COPIES_MAX: usize = 3;
 /// Indexes, and folders of keys, that restores replaced and that are kept; the oldest goes for a
 /// new one.
 pub const REPLACED_MAX: usize = 3;
+
+/// Bytes of a name or an address in an entry of the ledger; longer ones are cut.
+pub const LEDGER_TEXT_MAX: usize = 256;
+
+/// Bytes of an entry's details, as JSON; longer ones are left out and only their length is told.
+pub const LEDGER_DETAILS_MAX: usize = 16 * 1024;
+
+/// How deep an entry's details nest; what is deeper becomes text.
+pub const LEDGER_DEPTH_MAX: usize = 8;
+
+/// The longest line of the ledger that is read, in bytes. Text that JSON escapes takes six bytes a
+/// byte.
+pub const LEDGER_LINE_MAX: usize = 64 * 1024;
+
+const _: () = assert!(LEDGER_DETAILS_MAX + 12 * LEDGER_TEXT_MAX + 1_024 < LEDGER_LINE_MAX);
