@@ -4,10 +4,12 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{DeleteError, ReadError};
 use crate::ids::{RecordingId, TenantId};
 use crate::index::apply::{Applied, Change, Refusal};
+use crate::ledger::acts::Warrant;
 use crate::paths::{converted_facts_of, facts_of, peaks_of, sync_dir, unlink_if_there};
 use crate::shared::Shared;
 
@@ -15,9 +17,11 @@ pub(crate) fn delete(
     shared: &Shared,
     tenant: TenantId,
     id: RecordingId,
+    warrant: Option<Arc<Warrant>>,
 ) -> Result<(), DeleteError> {
     let at = shared.clock.wall();
-    let row = match shared.committer.commit(Change::Discard(tenant, id, at))? {
+    let discard = Change::Discard(tenant, id, at);
+    let row = match shared.committer.commit(discard.with(warrant))? {
         Applied::Discarded(row) => row,
         Applied::Refused(Refusal::StillLive) => return Err(DeleteError::Live(id)),
         Applied::Refused(Refusal::Unreadable) => return Err(ReadError::Row(id).into()),

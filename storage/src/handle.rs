@@ -14,6 +14,8 @@ use crate::ids::{
 };
 use crate::index::apply::Change;
 use crate::index::commit::Job;
+use crate::ledger::acts::Warrant;
+use crate::ledger::open::{LedgerOptions, LedgerReport};
 use crate::metrics::{BOUNDS, Histogram};
 use crate::record::{Container, Recording, RecordingFacts, RecordingState, WallMillis};
 use crate::recorder::ViewRequest;
@@ -69,6 +71,8 @@ pub struct RecoveryReport {
     pub deletions_finished: u64,
     /// Bytes of journal that were read.
     pub journal_bytes: u64,
+    /// What became of the ledger.
+    pub ledger: LedgerReport,
 }
 
 /// Which recordings to list; newest first.
@@ -151,6 +155,18 @@ impl StorageHandle {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, RecorderSeed, RecoveryReport), OpenError> {
         crate::open::open(&options, clock, None)
+    }
+
+    /// The same, with the ledger's checkpoints or their key elsewhere.
+    ///
+    /// # Errors
+    /// [`OpenError`]: nothing runs then.
+    pub fn open_with(
+        options: StoreOptions,
+        ledger: &LedgerOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, RecorderSeed, RecoveryReport), OpenError> {
+        crate::open::open_with(&options, ledger, clock, None)
     }
 
     /// The recording of a name, if the tenant has one. Synchronous: a read of the index.
@@ -236,7 +252,20 @@ impl StorageHandle {
     /// # Errors
     /// [`DeleteError`]; only its `Io` leaves something: a file that the next start removes.
     pub fn delete(&self, tenant: TenantId, id: RecordingId) -> Result<(), DeleteError> {
-        crate::delete::delete(&self.shared, tenant, id)
+        crate::delete::delete(&self.shared, tenant, id, None)
+    }
+
+    /// The same, with the authority that the ledger tells of.
+    ///
+    /// # Errors
+    /// [`DeleteError`].
+    pub fn delete_as(
+        &self,
+        tenant: TenantId,
+        id: RecordingId,
+        warrant: Warrant,
+    ) -> Result<(), DeleteError> {
+        crate::delete::delete(&self.shared, tenant, id, Some(Arc::new(warrant)))
     }
 
     /// A fresh recording id (never reused) and all its names, without touching the disk.

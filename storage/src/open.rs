@@ -16,6 +16,7 @@ use crate::index::apply::Change;
 use crate::index::backend::{FileOpener, Opener};
 use crate::index::commit::{Committer, Parts};
 use crate::index::migrate;
+use crate::ledger::open::LedgerOptions;
 use crate::library::Library;
 use crate::limits::{ID_RANGE, VIEW_QUEUE_MAX};
 use crate::metrics::Metrics;
@@ -23,12 +24,22 @@ use crate::naming::NameMaker;
 use crate::outbox::OutboxState;
 use crate::paths::{Layout, create_dirs, sync_dir};
 use crate::reserve::Reserve;
-use crate::shared::{Shared, syncfs_reports};
+use crate::shared::{LedgerParts, Shared, syncfs_reports};
 use crate::work::Worker;
 
-/// Opens a store; `opener` replaces the way the index file is opened in tests.
+/// Opens a store whose ledger has its key and its checkpoints in the data folder.
 pub(crate) fn open(
     options: &StoreOptions,
+    clock: Arc<dyn Clock>,
+    opener: Option<Arc<dyn Opener>>,
+) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
+    open_with(options, &LedgerOptions::default(), clock, opener)
+}
+
+/// Opens a store; `opener` replaces the way the index file is opened in tests.
+pub(crate) fn open_with(
+    options: &StoreOptions,
+    ledger: &LedgerOptions,
     clock: Arc<dyn Clock>,
     opener: Option<Arc<dyn Opener>>,
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
@@ -46,7 +57,9 @@ pub(crate) fn open(
     let index = Arc::new(index);
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
-    let (report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
+    let ledger = crate::ledger::open::open(&layout, &index, ledger, &clock, opener.watch())?;
+    let (mut report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
+    report.ledger = ledger.report;
     let high = index.id_high().map_err(open_error)?.max(1);
     index.commit(&[Change::ReserveIds {
         below: high + ID_RANGE,
@@ -64,6 +77,7 @@ pub(crate) fn open(
         metrics: Arc::clone(&metrics),
         changes: Arc::clone(&changes),
         reserve: Arc::clone(&reserve),
+        acts: Arc::clone(&ledger.acts),
     })?;
     let derived = Derived::open(&layout, &index, &clock);
     derived.yield_to(&reserve);
@@ -73,6 +87,10 @@ pub(crate) fn open(
         clock,
         index,
         committer,
+        ledger: LedgerParts {
+            acts: ledger.acts,
+            checkpoints: ledger.checkpoints,
+        },
         worker: Worker::spawn()?,
         names: NameMaker::new(high, high + ID_RANGE)?,
         changes,
@@ -133,5 +151,6 @@ pub(crate) fn open_error(error: ReadError) -> OpenError {
         ReadError::Row(_) => OpenError::Meta("recordings"),
         ReadError::TenantRow(_) => OpenError::Meta("tenants"),
         ReadError::PromptRow(_) => OpenError::Meta("prompts"),
+        ReadError::Ledger(_) => OpenError::Meta("ledger_at"),
     }
 }

@@ -5,7 +5,7 @@ use redb::{
     Key, ReadTransaction, ReadableTableMetadata as _, TableDefinition, Value, WriteTransaction,
 };
 
-use super::{outbox, prompts, purged, replaced, tables};
+use super::{ledger, outbox, prompts, purged, replaced, tables};
 use crate::error::ReadError;
 
 /// A row: its key and its value.
@@ -167,6 +167,8 @@ all! {
     outbox::DAYS = "outbox_days",
     outbox::COUNTS = "outbox_counts",
     outbox::NOTES = "outbox_notes",
+    ledger::LEDGER_BY = "ledger_by",
+    ledger::LEDGER_AT = "ledger_at",
 }
 
 /// The table of this name.

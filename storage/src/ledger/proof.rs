@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::{ChainEnd, Hash};
+use super::chain::Hash;
 use super::checkpoint::Checkpoint;
 use super::entry::{Entry, EntryError};
 use super::key::{KeyId, PublicKey};
@@ -70,25 +70,32 @@ impl ChainProof {
         let checkpoint = checkpoint.map_err(|_| ProofError::Checkpoint)?;
         let key = trusted.iter().find(|key| key.id() == checkpoint.key);
         let key = key.ok_or(ProofError::UnknownKey(checkpoint.key))?;
-        let ChainEnd {
-            seq: end,
-            hash: wanted,
-        } = checkpoint.end;
+        let end = checkpoint.end.seq;
         if !checkpoint.is_signed_by(key) {
             return Err(ProofError::Signature(end, checkpoint.key));
         }
         let entry = Entry::from_json(self.entry.as_bytes())?;
-        let hash = self.prev_hash.then(&Hash::of(self.entry.as_bytes()));
-        let last = self.after.iter().fold(hash, |hash, next| hash.then(next));
-        let length = u64::try_from(self.after.len()).unwrap_or(u64::MAX);
-        if last != wanted || entry.seq.checked_add(length) != Some(end) {
+        if !self.leads_to(&checkpoint) || self.end_of(entry.seq) != Some(end) {
             let (seq, checkpoint) = (entry.seq, end);
             return Err(ProofError::Chain { seq, checkpoint });
         }
+        let hash = self.prev_hash.then(&Hash::of(self.entry.as_bytes()));
         Ok(Proven {
             entry,
             hash,
             checkpoint,
         })
+    }
+
+    /// Whether the hashes lead to those of a checkpoint.
+    pub(crate) fn leads_to(&self, checkpoint: &Checkpoint) -> bool {
+        let hash = self.prev_hash.then(&Hash::of(self.entry.as_bytes()));
+        let last = self.after.iter().fold(hash, |hash, next| hash.then(next));
+        last == checkpoint.end.hash
+    }
+
+    /// The number of the last entry it leads to.
+    fn end_of(&self, seq: u64) -> Option<u64> {
+        seq.checked_add(self.after.len().try_into().ok()?)
     }
 }
