@@ -125,7 +125,8 @@ impl Writer {
                 wait_for_retry(jobs, &mut group)
             };
             if !self.parts.acts.is_empty() {
-                group.push(self.acts());
+                // First: they came before what somebody waits for now.
+                group.insert(0, self.acts());
             }
             if !group.is_empty() {
                 self.commit(group);

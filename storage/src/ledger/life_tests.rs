@@ -145,7 +145,7 @@ fn entries_are_proven_without_the_store() {
     }));
     for n in 0..500_u64 {
         let act = Act::new(Kind::Play)
-            .with("padding", "x".repeat(5_000))
+            .with("padding", "x".repeat(9_000))
             .with("n", n);
         store.handle.record_act(act);
         if n % 100 == 0 {
