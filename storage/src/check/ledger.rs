@@ -402,7 +402,7 @@ impl Seen {
 fn log_of(folder: &Path) -> Option<LogId> {
     let (first, _) = segments::list(folder).ok()?.into_iter().next()?;
     let mut lines = segments::lines(folder, first, 0).ok()?;
-    let (_, line) = lines.next().ok()??;
+    let (_, line) = lines.read().ok()??;
     Header::parse(line).map(|header| header.log)
 }
 

@@ -171,6 +171,15 @@ all! {
     ledger::LEDGER_AT = "ledger_at",
 }
 
+/// Tables that are made again from the ledger's own files.
+const FROM_LEDGER: [&str; 2] = ["ledger_by", "ledger_at"];
+
+/// Every table that a backup holds.
+pub(crate) fn backed_up() -> impl Iterator<Item = &'static dyn AnyTable> {
+    let all = ALL.iter().copied();
+    all.filter(|table| !FROM_LEDGER.contains(&table.name()))
+}
+
 /// The table of this name.
 pub(crate) fn named(name: &str) -> Option<&'static dyn AnyTable> {
     ALL.iter().copied().find(|table| table.name() == name)

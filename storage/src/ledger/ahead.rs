@@ -129,7 +129,7 @@ pub(crate) fn take_over(folder: &Path, index: &Index, head: Head) -> Result<Ahea
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             opened => lines = opened.map_err(io)?,
         }
-        let first = lines.next().map_err(io)?;
+        let first = lines.read().map_err(io)?;
         if first.is_none_or(|(_, line)| chain.header(line).is_err()) {
             break;
         }
@@ -151,7 +151,7 @@ pub(crate) fn take_all(folder: &Path, index: &Index) -> Result<Option<Ahead>, Op
     let (mut chain, mut bad) = (Chain::START, None);
     for (first, _) in segments::list(folder).map_err(io)? {
         let mut lines = segments::lines(folder, first, 0).map_err(io)?;
-        let header = match lines.next().map_err(io)? {
+        let header = match lines.read().map_err(io)? {
             Some((_, line)) => Header::parse(line),
             None => None,
         };
@@ -203,11 +203,8 @@ fn take_segment(
     taker: &mut Taker<'_>,
     bad: &mut Option<BadEntry>,
 ) -> Result<(), Taking> {
-    while let Some((offset, line)) = lines.next().map_err(Taking::Io)? {
-        let problem = match chain.entry(line) {
-            Ok(_) => None,
-            Err(problem) => Some(problem),
-        };
+    while let Some((offset, line)) = lines.read().map_err(Taking::Io)? {
+        let problem = chain.entry(line).err();
         let Some((hash, entry)) = readable(line) else {
             wrong(bad, chain, first, problem.unwrap_or(Problem::Form));
             continue;

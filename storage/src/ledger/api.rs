@@ -198,13 +198,13 @@ impl StorageHandle {
         let mut lines = segments::lines(&folder, segment, offset).map_err(io)?;
         let mut number = at;
         while number <= checkpoint.end.seq {
-            let Some((_, line)) = lines.next().map_err(io)? else {
+            let Some((_, line)) = lines.read().map_err(io)? else {
                 if segment == number {
                     return Err(NoProof::Chain(seq));
                 }
                 segment = number;
                 lines = segments::lines(&folder, segment, 0).map_err(io)?;
-                lines.next().map_err(io)?;
+                lines.read().map_err(io)?;
                 continue;
             };
             let (_, json) = split(line).map_err(|_| NoProof::Chain(seq))?;

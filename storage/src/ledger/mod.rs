@@ -27,6 +27,8 @@ pub(crate) mod writer;
 #[cfg(test)]
 mod life_tests;
 #[cfg(test)]
+mod speed_tests;
+#[cfg(test)]
 mod store_tests;
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,9 @@ use crate::limits::LEDGER_STEP;
 use crate::open::{failed, open_error};
 use crate::paths::{Layout, create_dirs};
 
+/// Entries of the first commit of a ledger: its beginning and the key that signs for it.
+const FIRST_ENTRIES: u64 = 2;
+
 /// Where checkpoints go and what signs them; what is not told lies in the data folder.
 #[derive(Clone, Debug, Default)]
 pub struct LedgerOptions {
@@ -91,7 +94,7 @@ pub(crate) fn open(
         checkpoints: Arc::clone(&checkpoints),
     });
     let mut changes: Vec<Change> = start.acts.into_iter().map(tell).collect();
-    if head.end.seq == 0 {
+    if start.first {
         // Whatever the index has was there before; a crash goes on from here.
         let none = vec![0; 12];
         changes.push(meta(meta::LEDGER_ADOPT, none));
@@ -137,6 +140,8 @@ fn system() -> Actor {
 struct Start {
     head: Head,
     acts: Vec<Act>,
+    /// The ledger begins with this start, or began with one that was cut off at once.
+    first: bool,
 }
 
 fn start(folder: &Path, index: &Index, report: &mut LedgerReport) -> Result<Start, OpenError> {
@@ -185,6 +190,7 @@ fn from_files(
         return Ok(Start {
             head: Head::start(log),
             acts: vec![genesis],
+            first: true,
         });
     };
     report.taken_over = taken.head.end.seq;
@@ -203,7 +209,9 @@ fn from_files(
             report,
         );
     }
-    finish(folder, index, taken, report)
+    let first = floor.is_none() && taken.head.end.seq <= FIRST_ENTRIES;
+    let start = finish(folder, index, taken, report)?;
+    Ok(Start { first, ..start })
 }
 
 /// What lay behind the head is known now; what was no entry is cut off.
@@ -236,6 +244,7 @@ fn finish(
     Ok(Start {
         head: ahead.head,
         acts,
+        first: false,
     })
 }
 
@@ -268,6 +277,7 @@ fn broken(
     Ok(Start {
         head,
         acts: vec![act],
+        first: false,
     })
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn holds(folder: &Path, head: &Head) -> io::Result<bool> {
         return Ok(false);
     }
     let Some(header) = lines(folder, head.segment, 0)?
-        .next()?
+        .read()?
         .map(|(_, line)| Header::parse(line))
     else {
         return Ok(false);
@@ -61,7 +61,7 @@ pub(crate) fn holds(folder: &Path, head: &Head) -> io::Result<bool> {
     let mut lines = lines(folder, head.segment, from)?;
     let mut before = (from == 0).then_some(header.before.hash);
     let mut last = None;
-    while let Some((at, line)) = lines.next()? {
+    while let Some((at, line)) = lines.read()? {
         let end = at + line.len() as u64;
         if end > head.length {
             return Ok(false);
@@ -89,11 +89,11 @@ pub(crate) fn find(
 ) -> io::Result<Option<(Entry, Hash)>> {
     let mut lines = lines(folder, segment, offset)?;
     for _ in at..seq {
-        if lines.next()?.is_none() {
+        if lines.read()?.is_none() {
             return Ok(None);
         }
     }
-    let Some((_, line)) = lines.next()? else {
+    let Some((_, line)) = lines.read()? else {
         return Ok(None);
     };
     let Ok((hash, json)) = split(line) else {

@@ -143,11 +143,8 @@ fn what_becomes_of_recordings_is_told() {
 fn acts_are_found_by_person_recording_kind_and_time() {
     let store = Store::open(scratch());
     let user = |id| {
-        Actor::new(
-            ActorKind::User,
-            Some(id),
-            Some(["ann", "bob"][id as usize % 2]),
-        )
+        let name = if id % 2 == 0 { "ann" } else { "bob" };
+        Actor::new(ActorKind::User, Some(id), Some(name))
     };
     for n in 0..200_u64 {
         let kind = if n % 10 == 0 {
@@ -173,61 +170,52 @@ fn acts_are_found_by_person_recording_kind_and_time() {
         assert!(entries.windows(2).all(order), "newest first");
         entries.len()
     };
+    for (filter, wanted) in filters() {
+        assert_eq!(count(&filter), wanted, "{filter:?}");
+    }
     let base = AuditFilter::default;
-    assert_eq!(count(&base()), 203);
+    let page = store.handle.audit(&base(), None, 0).unwrap();
+    assert_eq!(page.entries.len(), 1, "at least one");
+    assert!(store.findings().is_empty());
+}
+
+/// What is asked for, and how many of the acts of the test above it finds.
+fn filters() -> Vec<(AuditFilter, usize)> {
+    let base = AuditFilter::default;
     let who = |who| AuditFilter {
         who: Some(who),
         ..base()
     };
-    assert_eq!(count(&who(Person::Number(ActorKind::User, 1))), 50);
-    assert_eq!(count(&who(Person::Number(ActorKind::Key, 1))), 0);
-    assert_eq!(count(&who(Person::Name("bob".into()))), 100);
-    let kind = |kinds: &[Kind]| AuditFilter {
+    let kinds = |kinds: &[Kind]| AuditFilter {
         kinds: kinds.into(),
         ..base()
     };
-    assert_eq!(count(&kind(&[Kind::Download])), 20);
-    assert_eq!(count(&kind(&[Kind::Download, Kind::Started])), 21);
-    assert_eq!(
-        count(&AuditFilter {
-            tenant: Some(TenantId(2)),
-            ..base()
-        }),
-        66
-    );
-    let recording = AuditFilter {
-        recording: Some(RecordingId(3)),
+    let between = |since, until| AuditFilter {
+        since: Some(WallMillis(since)),
+        until: Some(WallMillis(until)),
         ..base()
     };
-    assert_eq!(count(&recording), 29);
-    let (since, until) = (Some(WallMillis(1_000_010)), Some(WallMillis(1_000_019)));
-    assert_eq!(
-        count(&AuditFilter {
-            since,
-            until,
-            ..base()
-        }),
-        20
-    );
-    assert_eq!(
-        count(&AuditFilter {
-            since,
-            until,
-            ..recording
-        }),
-        3
-    );
-    assert_eq!(
-        count(&AuditFilter {
-            since: until,
-            until: since,
-            ..base()
-        }),
-        0
-    );
-    let page = store.handle.audit(&base(), None, 0).unwrap();
-    assert_eq!(page.entries.len(), 1, "at least one");
-    assert!(store.findings().is_empty());
+    let recording = |filter: AuditFilter| AuditFilter {
+        recording: Some(RecordingId(3)),
+        ..filter
+    };
+    let tenant = AuditFilter {
+        tenant: Some(TenantId(2)),
+        ..base()
+    };
+    vec![
+        (base(), 203),
+        (who(Person::Number(ActorKind::User, 1)), 50),
+        (who(Person::Number(ActorKind::Key, 1)), 0),
+        (who(Person::Name("bob".into())), 100),
+        (kinds(&[Kind::Download]), 20),
+        (kinds(&[Kind::Download, Kind::Started]), 21),
+        (tenant, 66),
+        (recording(base()), 29),
+        (between(1_000_010, 1_000_019), 20),
+        (recording(between(1_000_010, 1_000_019)), 3),
+        (between(1_000_019, 1_000_010), 0),
+    ]
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn an_entry(id: u8, seq: u64) -> Entry {
 fn first_bad(bytes: &[u8], head: &Head) -> Option<u64> {
     let mut chain = Chain::START;
     let mut lines = Lines::new(bytes, 0);
-    match lines.next().unwrap() {
+    match lines.read().unwrap() {
         Some((_, line)) if chain.header(line).is_ok() => {}
         _ => return Some(1),
     }

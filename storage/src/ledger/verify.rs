@@ -244,7 +244,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn next(&mut self) -> io::Result<Option<(u64, &[u8])>> {
+    pub fn read(&mut self) -> io::Result<Option<(u64, &[u8])>> {
         let at = self.at;
         self.line.clear();
         let most = LEDGER_LINE_MAX as u64 + 1;
@@ -294,7 +294,7 @@ pub fn entries<R: BufRead>(
 ) -> Result<u64, (u64, Stop)> {
     let mut good = lines.at;
     loop {
-        let (offset, line) = match lines.next() {
+        let (offset, line) = match lines.read() {
             Ok(Some(next)) => next,
             Ok(None) => return Ok(good),
             Err(error) => return Err((good, Stop::Io(error))),

@@ -64,7 +64,7 @@ impl Walker<'_> {
             Ok(lines) => lines,
             Err(problem) => return told.unreadable(path, problem),
         };
-        let header = match lines.next() {
+        let header = match lines.read() {
             Ok(line) => line.and_then(|(_, line)| Header::parse(line)),
             Err(problem) => return told.unreadable(path, problem),
         };
