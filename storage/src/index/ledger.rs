@@ -18,7 +18,7 @@ use crate::error::ReadError;
 use crate::ids::{RecordingId, TenantId};
 use crate::ledger::acts::Warrant;
 use crate::ledger::checkpoints::Checkpoints;
-use crate::ledger::entry::{Act, ActorKind, Content, Entry, Kind};
+use crate::ledger::entry::{Act, Actor, ActorKind, Content, Entry, Kind};
 use crate::ledger::verify::Placed;
 use crate::ledger::writer::{Head, Writer};
 use crate::limits::LEDGER_AT_EVERY;
@@ -272,9 +272,25 @@ impl Index {
 }
 
 fn append(ledger: &mut Attached, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
-    let telling = std::mem::take(&mut tables.telling);
+    let mut telling = std::mem::take(&mut tables.telling);
     if telling.acts.is_empty() {
         return Ok(());
+    }
+    if ledger.writer.is_lost() {
+        let segment = ledger.writer.head().segment;
+        log::error!(
+            "ledger: the segment of entry {segment} is gone or cut off while it is written to; \
+             somebody may have tampered with it: run 'callreel check'"
+        );
+        ledger.writer.go_on_anew();
+        let act = Act::new(Kind::Broken)
+            .by(Actor::system("ledger"))
+            .with(
+                "problem",
+                "the segment was taken away while it was written to",
+            )
+            .with("first_bad", segment);
+        telling.acts.push(act);
     }
     let now = ledger.clock.wall();
     let first = ledger.writer.head().end.seq.saturating_add(1);

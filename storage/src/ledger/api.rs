@@ -40,7 +40,7 @@ pub enum NoProof {
     #[error("the ledger has no entry {0}")]
     NoEntry(u64),
     /// No checkpoint.
-    #[error("no checkpoint covers entry {seq}{}", .why.as_ref().map_or_else(String::new, |why| format!(": {why}")))]
+    #[error("no checkpoint covers entry {seq}{}", reason(why.as_deref()))]
     NoCheckpoint {
         /// Which entry.
         seq: u64,
@@ -53,6 +53,10 @@ pub enum NoProof {
     /// The index or the log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+fn reason(why: Option<&str>) -> String {
+    why.map_or_else(String::new, |why| format!(": {why}"))
 }
 
 impl StorageHandle {

@@ -354,6 +354,36 @@ fn a_log_that_lost_its_end_is_told_and_left_as_it_is() {
 }
 
 #[test]
+fn a_log_that_is_taken_away_while_it_is_written_is_told() {
+    for cut in [false, true] {
+        let store = Store::open(scratch());
+        let row = store.imported(1);
+        let log = log_of(store.folder.path());
+        let end = store.handle.ledger_status().unwrap().end;
+        if cut {
+            let bytes = std::fs::read(&log).unwrap();
+            std::fs::write(&log, &bytes[..bytes.len() - 10]).unwrap();
+        } else {
+            std::fs::remove_file(&log).unwrap();
+        }
+        let (tenant, id) = (store.tenant, row.facts.id);
+        store.handle.delete(tenant, id).unwrap();
+        let told = AuditFilter {
+            since: Some(WallMillis(0)),
+            kinds: vec![Kind::Deleted, Kind::Broken],
+            ..AuditFilter::default()
+        };
+        let told: Vec<_> = all(&store, &told).iter().map(|it| it.seq).collect();
+        assert_eq!(told, [end.seq + 2, end.seq + 1]);
+        let first = if cut { end.seq } else { 1 };
+        assert_eq!(first_bad(&store.findings()), Some(first));
+        let store = store.reopen();
+        assert_eq!(store.report.ledger.broken, None);
+        assert_eq!(first_bad(&store.findings()), Some(first));
+    }
+}
+
+#[test]
 fn a_changed_log_is_named_by_its_first_bad_entry() {
     let store = Store::open(scratch());
     store.imported(1);

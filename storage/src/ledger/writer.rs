@@ -112,6 +112,29 @@ impl Writer {
         }
     }
 
+    /// Whether somebody took the segment away, or some of it, while it is written to.
+    pub(crate) fn is_lost(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let (segment, length) = (self.committed.segment, self.committed.length);
+        if length == 0 {
+            return false;
+        }
+        let found = match &self.file {
+            Some((_, file)) => file.metadata(),
+            None => std::fs::metadata(self.path(segment)),
+        };
+        match found {
+            Ok(found) => found.nlink() == 0 || found.len() < length,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Goes on in a new segment; what is there of this one stays as it is.
+    pub(crate) fn go_on_anew(&mut self) {
+        self.file = None;
+        self.committed = self.committed.in_new_segment();
+    }
+
     /// Makes up its mind about a commit that failed, or only seemed to: the index says how far
     /// the ledger is.
     pub(crate) fn settle(&mut self, indexed: Option<Head>) -> io::Result<()> {
