@@ -4,12 +4,13 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use crate::error::{DeleteError, ReadError};
 use crate::ids::{RecordingId, TenantId};
 use crate::index::apply::{Applied, Change, Refusal};
 use crate::index::keeping::{Fate, Retire};
+use crate::ledger::acts::Warrant;
 use crate::paths::{converted_facts_of, facts_of, peaks_of, sync_dir, unlink_if_there};
 use crate::record::Recording;
 use crate::retention::Protection;
@@ -19,11 +20,12 @@ pub(crate) fn delete(
     shared: &Shared,
     tenant: TenantId,
     id: RecordingId,
+    warrant: Option<Arc<Warrant>>,
 ) -> Result<(), DeleteError> {
     let deleting = shared.keeper.deleting.read();
     let _deleting = deleting.unwrap_or_else(PoisonError::into_inner);
     shared.keeper.guard.check()?;
-    let row = discard(shared, tenant, id)?;
+    let row = discard(shared, tenant, id, warrant.as_ref())?;
     remove_files(&shared.layout.recording(&row.facts)).map_err(DeleteError::Io)?;
     shared.derived.forget(tenant, id).map_err(DeleteError::Io)?;
     shared.committer.commit(Change::DropGarbage(tenant, id))?;
@@ -35,10 +37,11 @@ fn discard(
     shared: &Shared,
     tenant: TenantId,
     id: RecordingId,
+    warrant: Option<&Arc<Warrant>>,
 ) -> Result<Box<Recording>, DeleteError> {
     loop {
-        let retire = Retire::by_command(shared, tenant, id);
-        let mut fates = match shared.committer.commit(Change::Retire(Box::new(retire)))? {
+        let retire = Change::Retire(Box::new(Retire::by_command(shared, tenant, id)));
+        let mut fates = match shared.committer.commit(retire.with(warrant.cloned()))? {
             Applied::Retired(fates) => fates,
             // Other policies are in force since: they decide.
             Applied::Refused(Refusal::RulesChanged) => continue,

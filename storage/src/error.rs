@@ -65,6 +65,14 @@ pub enum OpenError {
     /// The store's disk is not there.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// The key that signs checkpoints of the ledger.
+    #[error("the key '{}' that signs the ledger's checkpoints: {problem}", path.display())]
+    LedgerKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: crate::ledger::key::KeyError,
+    },
 }
 
 fn way_back_text(copy: Option<&std::path::Path>) -> String {
@@ -93,6 +101,9 @@ pub enum ReadError {
     /// A prompt's row.
     #[error("the row of prompt {0} is unreadable; run 'callreel check'")]
     PromptRow(PromptId),
+    /// The ledger, which the index leads to.
+    #[error("ledger: {0}; run 'callreel check'")]
+    Ledger(io::Error),
 }
 
 macro_rules! from_redb {

@@ -14,9 +14,12 @@ use crate::ids::{
 };
 use crate::index::apply::Change;
 use crate::index::commit::Job;
+use crate::ledger::acts::Warrant;
+use crate::ledger::open::{LedgerOptions, LedgerReport};
 use crate::metrics::{BOUNDS, Histogram};
 use crate::record::{Container, Recording, RecordingFacts, RecordingState, WallMillis};
 use crate::recorder::ViewRequest;
+use crate::retention::Place;
 use crate::shared::Shared;
 use crate::view::RecordingView;
 
@@ -35,6 +38,15 @@ pub struct StoreOptions {
     pub index_cache_bytes: usize,
     /// How recordings are written; [`crate::recorder::run`] is told again.
     pub io: IoChoice,
+}
+
+/// What of a store is outside its data folder, or bounds where that may be.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Where the data folder must lie.
+    pub place: Place,
+    /// Where checkpoints go and what signs them.
+    pub ledger: LedgerOptions,
 }
 
 /// Which way recordings are written.
@@ -69,6 +81,8 @@ pub struct RecoveryReport {
     pub deletions_finished: u64,
     /// Bytes of journal that were read.
     pub journal_bytes: u64,
+    /// What became of the ledger.
+    pub ledger: LedgerReport,
 }
 
 /// Which recordings to list; newest first.
@@ -153,17 +167,18 @@ impl StorageHandle {
         crate::open::open(&options, clock, None)
     }
 
-    /// The same, where it must lie at a certain place: nothing is opened, and nothing written, when
-    /// that is not mounted or not this store's.
+    /// The same, where it must lie at a certain place (nothing is opened, and nothing written, when
+    /// that is not mounted or not this store's), or with the ledger's checkpoints or their key
+    /// elsewhere.
     ///
     /// # Errors
-    /// [`OpenError`]; [`OpenError::Place`] says what is missing.
-    pub fn open_at(
+    /// [`OpenError`]: nothing runs then; [`OpenError::Place`] says what is missing.
+    pub fn open_with(
         options: StoreOptions,
-        place: &crate::retention::Place,
+        wanted: &Surroundings,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, RecorderSeed, RecoveryReport), OpenError> {
-        crate::open::open_at(&options, place, clock, None)
+        crate::open::open_with(&options, wanted, clock, None)
     }
 
     /// The recording of a name, if the tenant has one. Synchronous: a read of the index.
@@ -249,7 +264,20 @@ impl StorageHandle {
     /// # Errors
     /// [`DeleteError`]; only its `Io` leaves something: a file that the next start removes.
     pub fn delete(&self, tenant: TenantId, id: RecordingId) -> Result<(), DeleteError> {
-        crate::delete::delete(&self.shared, tenant, id)
+        crate::delete::delete(&self.shared, tenant, id, None)
+    }
+
+    /// The same, with the authority that the ledger tells of.
+    ///
+    /// # Errors
+    /// [`DeleteError`].
+    pub fn delete_as(
+        &self,
+        tenant: TenantId,
+        id: RecordingId,
+        warrant: Warrant,
+    ) -> Result<(), DeleteError> {
+        crate::delete::delete(&self.shared, tenant, id, Some(Arc::new(warrant)))
     }
 
     /// A fresh recording id (never reused) and all its names, without touching the disk.

@@ -25,6 +25,7 @@ mod import;
 pub mod index;
 mod io;
 mod journal;
+pub mod ledger;
 mod library;
 pub mod limits;
 mod marks;

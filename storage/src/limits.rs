@@ -381,3 +381,48 @@ pub const INDEX_COPIES_MAX: usize = 3;
 /// Indexes, and folders of keys, that restores replaced and that are kept; the oldest goes for a
 /// new one.
 pub const REPLACED_MAX: usize = 3;
+
+/// Bytes of a name or an address in an entry of the ledger; longer ones are cut.
+pub const LEDGER_TEXT_MAX: usize = 256;
+
+/// Bytes of an entry's details, as JSON; longer ones are left out and only their length is told.
+pub const LEDGER_DETAILS_MAX: usize = 16 * 1024;
+
+/// How deep an entry's details nest; what is deeper becomes text.
+pub const LEDGER_DEPTH_MAX: usize = 8;
+
+/// The longest line of the ledger that is read, in bytes. Text that JSON escapes takes six bytes a
+/// byte.
+pub const LEDGER_LINE_MAX: usize = 64 * 1024;
+
+const _: () = assert!(LEDGER_DETAILS_MAX + 12 * LEDGER_TEXT_MAX + 1_024 < LEDGER_LINE_MAX);
+
+/// Bytes of a segment of the ledger after which the next group begins another. Tests come past it
+/// with fewer.
+pub const LEDGER_SEGMENT_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+
+/// One of so many entries has its place in the index; the others are read from there on.
+pub const LEDGER_AT_EVERY: u64 = 64;
+
+/// Acts that wait for the index writer; beyond it they are only counted, and the ledger tells how
+/// many are missing.
+pub const ACTS_MAX: usize = 16_384;
+
+/// Acts of one commit.
+pub const ACTS_STEP: usize = 4_096;
+
+/// Entries, and rows of an older store, that one commit takes into the ledger's tables at opening.
+pub const LEDGER_STEP: usize = 4_096;
+
+/// Entries after which a checkpoint is signed.
+pub const CHECKPOINT_EVERY: u64 = 1_000;
+
+/// How long an entry waits for its checkpoint at most.
+pub const CHECKPOINT_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// Entries behind the last checkpoint at which checkpoints are missing: groups are large and disks
+/// may fail for a while.
+pub const CHECKPOINT_BEHIND_MAX: u64 = 20 * CHECKPOINT_EVERY;
+
+/// Checkpoints that a check reads.
+pub const CHECKPOINTS_MAX: usize = 10_000_000;

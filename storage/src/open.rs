@@ -11,7 +11,7 @@ use crate::accounts::Accounts;
 use crate::changes::Changes;
 use crate::derived::Derived;
 use crate::error::{OpenError, ReadError};
-use crate::handle::{RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
+use crate::handle::{RecorderSeed, RecoveryReport, StorageHandle, StoreOptions, Surroundings};
 use crate::index::apply::Change;
 use crate::index::backend::{FileOpener, Opener};
 use crate::index::commit::{Committer, Parts};
@@ -23,27 +23,27 @@ use crate::naming::NameMaker;
 use crate::outbox::OutboxState;
 use crate::paths::{Layout, create_dirs, sync_dir};
 use crate::reserve::Reserve;
-use crate::retention::{Guard, Keeper, Place};
-use crate::shared::{Shared, syncfs_reports};
+use crate::retention::{Guard, Keeper};
+use crate::shared::{LedgerParts, Shared, syncfs_reports};
 use crate::work::Worker;
 
-/// Opens a store; `opener` replaces the way the index file is opened in tests.
+/// Opens a store, wherever it lies, whose ledger has its key and its checkpoints in the data folder.
 pub(crate) fn open(
     options: &StoreOptions,
     clock: Arc<dyn Clock>,
     opener: Option<Arc<dyn Opener>>,
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
-    open_at(options, &Place::default(), clock, opener)
+    open_with(options, &Surroundings::default(), clock, opener)
 }
 
-/// Opens a store that must lie at a certain place.
-pub(crate) fn open_at(
+/// Opens a store; `opener` replaces the way the index file is opened in tests.
+pub(crate) fn open_with(
     options: &StoreOptions,
-    place: &Place,
+    wanted: &Surroundings,
     clock: Arc<dyn Clock>,
     opener: Option<Arc<dyn Opener>>,
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
-    place.check(&options.data_dir)?;
+    wanted.place.check(&options.data_dir)?;
     let layout = Layout::new(&options.data_dir);
     let lock = lock(&layout)?;
     crate::scratch::sweep(&layout);
@@ -58,8 +58,11 @@ pub(crate) fn open_at(
     let index = Arc::new(index);
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
-    let guard = Guard::settle(place, &layout, &index)?;
-    let (report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
+    let guard = Guard::settle(&wanted.place, &layout, &index)?;
+    let ledger = &wanted.ledger;
+    let ledger = crate::ledger::open::open(&layout, &index, ledger, &clock, opener.watch())?;
+    let (mut report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
+    report.ledger = ledger.report;
     let high = index.id_high().map_err(open_error)?.max(1);
     index.commit(&[Change::ReserveIds {
         below: high + ID_RANGE,
@@ -78,6 +81,7 @@ pub(crate) fn open_at(
         metrics: Arc::clone(&metrics),
         changes: Arc::clone(&changes),
         reserve: Arc::clone(&reserve),
+        acts: Arc::clone(&ledger.acts),
     })?;
     let derived = Derived::open(&layout, &index, &clock);
     derived.yield_to(&reserve);
@@ -87,6 +91,10 @@ pub(crate) fn open_at(
         clock,
         index,
         committer,
+        ledger: LedgerParts {
+            acts: ledger.acts,
+            checkpoints: ledger.checkpoints,
+        },
         worker: Worker::spawn()?,
         names: NameMaker::new(high, high + ID_RANGE)?,
         changes,
@@ -148,5 +156,6 @@ pub(crate) fn open_error(error: ReadError) -> OpenError {
         ReadError::Row(_) => OpenError::Meta("recordings"),
         ReadError::TenantRow(_) => OpenError::Meta("tenants"),
         ReadError::PromptRow(_) => OpenError::Meta("prompts"),
+        ReadError::Ledger(_) => OpenError::Meta("ledger_at"),
     }
 }

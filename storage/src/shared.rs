@@ -14,6 +14,8 @@ use crate::ids::{TenantId, TenantName};
 use crate::index::Index;
 use crate::index::apply::Change;
 use crate::index::commit::{Committer, Job};
+use crate::ledger::acts::ActQueue;
+use crate::ledger::checkpoints::Checkpoints;
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::naming::NameMaker;
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) index: Arc<Index>,
     pub(crate) committer: Committer,
+    /// Ends after the committer: the last checkpoint covers what it committed.
+    pub(crate) ledger: LedgerParts,
     pub(crate) worker: Worker,
     pub(crate) names: NameMaker,
     pub(crate) changes: Arc<Changes>,
@@ -45,6 +49,18 @@ pub(crate) struct Shared {
     pub(crate) syncfs_reports: bool,
     /// Held until everything else is gone.
     pub(crate) _lock: File,
+}
+
+/// The ledger's queue of acts and its thread.
+pub(crate) struct LedgerParts {
+    pub(crate) acts: Arc<ActQueue>,
+    pub(crate) checkpoints: Arc<Checkpoints>,
+}
+
+impl Drop for LedgerParts {
+    fn drop(&mut self) {
+        self.checkpoints.stop();
+    }
 }
 
 impl Shared {

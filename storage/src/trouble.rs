@@ -3,6 +3,7 @@
 use std::io::{Error, ErrorKind};
 
 use crate::error::{OpenError, ReadError, WriteError};
+use crate::ledger::key::KeyError;
 use crate::retention::PlaceError;
 
 /// The kinds.
@@ -31,6 +32,11 @@ impl OpenError {
             Self::Index(error) => of_index(error),
             Self::NewerSchema { .. } | Self::Meta(_) => Trouble::Foreign,
             Self::Place(PlaceError::Io { source, .. }) => Trouble::System(source),
+            Self::LedgerKey { problem, .. } => match problem {
+                KeyError::Io(source) => Trouble::System(source),
+                KeyError::Pem(_) | KeyError::Kind => Trouble::Foreign,
+                KeyError::Random(_) => Trouble::Other,
+            },
             Self::Random(_) | Self::Thread(..) | Self::Place(_) => Trouble::Other,
         }
     }
@@ -43,6 +49,7 @@ impl ReadError {
         match self {
             Self::Index(error) => of_index(error),
             Self::Row(_) | Self::TenantRow(_) | Self::PromptRow(_) => Trouble::Foreign,
+            Self::Ledger(source) => Trouble::System(source),
         }
     }
 }

@@ -127,6 +127,7 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::Row { id, .. }
         | Finding::Name { id, .. }
         | Finding::DanglingName { id, .. }
+        | Finding::Ledgered { id, .. }
         | Finding::Peaks { id } => Some(*id),
         Finding::Orphan { .. }
         | Finding::AccountRow { .. }
@@ -135,6 +136,9 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::PromptSize { .. }
         | Finding::PromptHash { .. }
         | Finding::PromptUnreadable { .. }
-        | Finding::StrayPrompt { .. } => None,
+        | Finding::StrayPrompt { .. }
+        | Finding::Ledger(_)
+        | Finding::LedgerUnreadable { .. }
+        | Finding::Checkpoint { .. } => None,
     }
 }

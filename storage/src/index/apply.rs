@@ -6,7 +6,7 @@ use std::sync::Arc;
 use redb::{ReadableTable as _, StorageError};
 
 use super::keeping::{self, Fate, KeepingChange, Retire};
-use super::keys;
+use super::keys::{self, RecordingKey};
 use super::outbox::OutboxChange;
 use super::prompts::PromptChange;
 use super::purged::{self, PurgedRow};
@@ -15,6 +15,8 @@ use super::rows::{self, LateRows, RowChange};
 use super::tables::{Tables, meta};
 use super::values;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
+use crate::ledger::acts::{ActQueue, Warrant};
+use crate::ledger::entry::{Act, Kind};
 use crate::limits::ID_MAX;
 use crate::outbox::Appended;
 use crate::prompt::PromptRow;
@@ -65,6 +67,17 @@ pub(crate) enum Change {
     Rows(Vec<RowChange>),
     /// The same, asked for when the commit is made.
     Late(Arc<dyn LateRows>),
+    /// An act for the ledger alone.
+    Tell(Box<Act>),
+    /// Acts that nobody waits for, asked for when the commit is made.
+    Acts(Arc<ActQueue>),
+    /// Rows of an older store, which the ledger takes in as they are, and the last one's key; with
+    /// none, it has them all.
+    Adopt(Vec<Recording>, Option<RecordingKey>),
+    /// The ledger reached what an index before this one knew of it.
+    ForgetFloor,
+    /// A change with somebody's authority.
+    For(Arc<Warrant>, Box<Change>),
     /// Several changes, none of which can be refused, in one commit.
     All(Vec<Change>),
 }
@@ -82,6 +95,7 @@ pub(crate) enum Applied {
     Prompt(Box<PromptRow>),
     Appended(Vec<Appended>),
     Moved(u64),
+    Told(u64),
     Refused(Refusal),
 }
 
@@ -111,7 +125,16 @@ impl Change {
             Self::DropGarbage(_, id) => Some(*id),
             Self::Replace(change) => change.recording(),
             Self::Keeping(change) => change.recording(),
+            Self::For(_, change) => change.recording(),
             _ => None,
+        }
+    }
+
+    /// The same with somebody's authority, if there is one to tell of.
+    pub(crate) fn with(self, warrant: Option<Arc<Warrant>>) -> Self {
+        match warrant {
+            Some(warrant) => Self::For(warrant, Box::new(self)),
+            None => self,
         }
     }
 
@@ -132,6 +155,8 @@ impl Change {
     pub(crate) fn committed(&self) {
         match self {
             Self::Late(rows) => rows.committed(),
+            Self::Acts(acts) => acts.committed(),
+            Self::For(_, change) => change.committed(),
             Self::All(changes) => changes.iter().for_each(Self::committed),
             _ => {}
         }
@@ -140,10 +165,10 @@ impl Change {
     /// Makes the change.
     pub(crate) fn apply(&self, tables: &mut Tables<'_>) -> Result<Applied, StorageError> {
         match self {
-            Self::Put(row) => put(tables, row),
+            Self::Put(row) => put(tables, row, Kind::Sealed),
             Self::Import(row) => match taken(tables, row)? {
                 Some(name) => Ok(Applied::Refused(Refusal::NameTaken(name))),
-                None => put(tables, row),
+                None => put(tables, row, Kind::Imported),
             },
             Self::Retire(retire) => retire.apply(tables),
             Self::Keeping(change) => change.apply(tables),
@@ -169,6 +194,24 @@ impl Change {
             }
             Self::Rows(changes) => rows::apply(tables, changes),
             Self::Late(rows) => rows::apply(tables, &rows.rows()),
+            Self::Tell(act) => Ok(Applied::Told(tables.telling.tell((**act).clone()))),
+            Self::Acts(acts) => {
+                for act in acts.take() {
+                    tables.telling.tell(act);
+                }
+                Ok(Applied::Done)
+            }
+            Self::Adopt(rows, last) => adopt(tables, rows, last.as_ref()),
+            Self::ForgetFloor => {
+                tables.meta.remove(meta::LEDGER_FLOOR)?;
+                Ok(Applied::Done)
+            }
+            Self::For(warrant, change) => {
+                let before = tables.telling.with(Some(Arc::clone(warrant)));
+                let applied = change.apply(tables);
+                tables.telling.with(before);
+                applied
+            }
             Self::All(changes) => {
                 for change in changes {
                     change.apply(tables)?;
@@ -179,7 +222,7 @@ impl Change {
     }
 }
 
-fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError> {
+fn put(tables: &mut Tables<'_>, row: &Recording, kind: Kind) -> Result<Applied, StorageError> {
     let facts = &row.facts;
     let (tenant, id) = (facts.tenant, facts.id);
     let key = keys::recording(tenant, id);
@@ -187,6 +230,7 @@ fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError
         Some(bytes) => values::decode_recording(bytes.value()).ok(),
         None => None,
     };
+    tables.telling.ended(before.as_ref(), row, kind);
     if let Some(before) = before {
         let time = keys::by_time(tenant, before.facts.started_at, id);
         tables.by_time.remove(&time)?;
@@ -290,7 +334,7 @@ fn taken(tables: &Tables<'_>, row: &Recording) -> Result<Option<RecordingName>, 
     Ok(None)
 }
 
-pub(super) fn discard(
+pub(crate) fn discard(
     tables: &mut Tables<'_>,
     tenant: TenantId,
     id: RecordingId,
@@ -326,7 +370,23 @@ pub(super) fn discard(
     };
     purged::remember(tables, tenant, id, &memory)?;
     keeping::forget(tables, tenant, id)?;
+    tables.telling.deleted(&row);
     Ok(Applied::Discarded(Box::new(row)))
+}
+
+fn adopt(
+    tables: &mut Tables<'_>,
+    rows: &[Recording],
+    last: Option<&RecordingKey>,
+) -> Result<Applied, StorageError> {
+    for row in rows {
+        tables.telling.adopted(row);
+    }
+    match last {
+        Some(last) => tables.meta.insert(meta::LEDGER_ADOPT, last.as_slice())?,
+        None => tables.meta.remove(meta::LEDGER_ADOPT)?,
+    };
+    Ok(Applied::Done)
 }
 
 fn prune(tables: &mut Tables<'_>, below: RecordingId) -> Result<Applied, StorageError> {

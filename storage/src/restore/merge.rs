@@ -89,6 +89,8 @@ fn numbers(backup: &Index, transaction: &WriteTransaction) -> Result<(), Restore
         let (name, value) = (name.value(), value.value());
         let wanted = match name {
             meta::SCHEMA | meta::STORE_ID => false,
+            // How far the ledger is, the present index knows.
+            name if name.starts_with("ledger_") => false,
             // What is in force here stays so.
             meta::RETENTION | meta::RETENTION_NUMBER => {
                 let held = mine.get(name).map_err(redb::Error::from)?;

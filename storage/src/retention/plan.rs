@@ -5,9 +5,11 @@
 
 use std::collections::BinaryHeap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::policy::{Rules, duration_text};
 use crate::ids::{PolicyName, RecordingId, Tag, TenantId};
+use crate::ledger::acts::Warrant;
 
 /// What retention looks at of one recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +131,16 @@ pub enum Reason {
     DiskLow,
     /// Somebody said so.
     Command,
+}
+
+impl Reason {
+    /// By whose authority a deletion with this reason is made; `None` where somebody else says.
+    pub(crate) fn warrant(&self) -> Option<Arc<Warrant>> {
+        match self {
+            Self::Command => None,
+            reason => Some(Arc::new(Warrant::system("retention", reason.to_string()))),
+        }
+    }
 }
 
 impl fmt::Display for Reason {

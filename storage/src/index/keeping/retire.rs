@@ -133,7 +133,12 @@ impl Retire {
         if let Some(protection) = self.verdict.protection(&row, keeping) {
             return Ok(Fate::Kept(protection));
         }
-        Ok(match discard(tables, tenant, id, self.at)? {
+        let before = reason.warrant().map(|warrant| tables.telling.with(Some(warrant)));
+        let discarded = discard(tables, tenant, id, self.at);
+        if let Some(before) = before {
+            tables.telling.with(before);
+        }
+        Ok(match discarded? {
             Applied::Discarded(row) => Fate::Retired(row, reason.clone()),
             Applied::Refused(Refusal::StillLive) => Fate::Kept(Protection::Live),
             Applied::Refused(Refusal::NoRecording) => Fate::Missing,
@@ -147,6 +152,7 @@ impl Change {
     pub(crate) fn recordings(&self) -> Vec<RecordingId> {
         match self {
             Self::Retire(retire) => retire.deletions.iter().map(|(_, id, _)| *id).collect(),
+            Self::For(_, change) => change.recordings(),
             other => other.recording().into_iter().collect(),
         }
     }

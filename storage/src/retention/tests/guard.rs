@@ -7,14 +7,18 @@ use audio_io::clock::ManualClock;
 
 use super::*;
 use crate::error::{DeleteError, OpenError};
-use crate::handle::StorageHandle;
+use crate::handle::{StorageHandle, Surroundings};
 use crate::reindex::reindex;
 use crate::retention::{PassError, Place, PlaceError};
 use crate::testing::{options, scratch};
 
 fn open(folder: &Path, place: &Place) -> Result<(), OpenError> {
     let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
-    StorageHandle::open_at(options(folder), place, clock).map(drop)
+    let wanted = Surroundings {
+        place: place.clone(),
+        ..Surroundings::default()
+    };
+    StorageHandle::open_with(options(folder), &wanted, clock).map(drop)
 }
 
 fn is_empty(folder: &Path) -> bool {
