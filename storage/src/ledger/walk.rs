@@ -22,7 +22,8 @@ pub(crate) trait Walk {
 }
 
 /// Walks the segments of a folder. With a head it reads just up to there, and the log must be what
-/// the head says; `checkpoints` come in order of their numbers, and the log must be what they say. Answers where the chain ends.
+/// the head says; `checkpoints` come in order of their numbers, and the log must be what they say.
+/// Answers where the chain ends.
 pub(crate) fn walk(
     folder: &Path,
     head: Option<&Head>,
