@@ -234,6 +234,9 @@ struct Last {
     seq: u64,
     told: Told,
     before: Told,
+    /// The file before it is the same sound, and was told, too: an index that was made anew may
+    /// have found it again where an exchange was cut off.
+    exchanged: bool,
 }
 
 #[derive(Default)]
@@ -299,7 +302,13 @@ impl Seen {
             }
         }
         let seq = entry.seq;
-        self.recordings.insert(id, Last { seq, told, before });
+        let last = Last {
+            seq,
+            told,
+            before,
+            exchanged: entry.kind == Kind::Exchanged,
+        };
+        self.recordings.insert(id, last);
     }
 
     fn walk(
@@ -377,6 +386,7 @@ impl Seen {
             (Some(_), None) => Some(Ledgered::Untold),
             (Some(held), Some(last)) => match last.told {
                 told if told == held => None,
+                _ if last.exchanged && last.before == held => None,
                 Told::Deleted => Some(Ledgered::Deleted(last.seq)),
                 _ => Some(Ledgered::Other(last.seq)),
             },

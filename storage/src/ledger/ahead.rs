@@ -1,6 +1,7 @@
 //! Entries that the log has and the index does not: after a crash between the two, after an older
 //! index came back, and where the index was made anew.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use super::segments;
 use super::verify::{
     BadEntry, Chain, Header, Lines, Placed, Problem, Stop, entries, segment_name, split,
 };
+use super::walk::{Walk, walk};
 use super::writer::Head;
 use crate::error::{OpenError, ReadError};
 use crate::ids::{RecordingId, TenantId};
@@ -235,6 +237,39 @@ fn take_segment(
 fn readable(line: &[u8]) -> Option<(Hash, Entry)> {
     let (hash, json) = split(line).ok()?;
     Some((hash, Entry::from_json(json).ok()?))
+}
+
+/// What the ledger told last of recordings' files, as far as it can be read.
+pub(crate) fn told(folder: &Path) -> HashMap<RecordingId, Hash> {
+    #[derive(Default)]
+    struct Files(HashMap<RecordingId, Hash>);
+    impl Walk for Files {
+        fn entry(&mut self, placed: Placed) {
+            let entry = placed.entry;
+            let hash = entry.hash_in("blake3");
+            match (entry.recording, entry.kind) {
+                (
+                    Some(id),
+                    Kind::Sealed | Kind::Imported | Kind::Exchanged | Kind::Undone | Kind::Deleted,
+                ) => match hash {
+                    Some(hash) => self.0.insert(id, hash),
+                    None => self.0.remove(&id),
+                },
+                _ => None,
+            };
+        }
+        fn bad(&mut self, bad: BadEntry) {
+            log::warn!("{bad}");
+        }
+        fn unreadable(&mut self, path: PathBuf, problem: io::Error) {
+            log::warn!("ledger: '{}' cannot be read: {problem}", path.display());
+        }
+    }
+    let mut files = Files::default();
+    if let Err(error) = walk(folder, None, Vec::new(), &mut files) {
+        log::warn!("the ledger cannot be listed: {error}");
+    }
+    files.0
 }
 
 /// Only the first one is kept.

@@ -23,3 +23,10 @@ pub(crate) mod segments;
 pub mod verify;
 pub(crate) mod walk;
 pub(crate) mod writer;
+
+#[cfg(test)]
+mod life_tests;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
+mod tests;

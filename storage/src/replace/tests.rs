@@ -212,7 +212,9 @@ fn a_crash_after_any_step_leaves_one_file() {
             assert!(there.is_superset(kept), "{step:?}: {there:?}");
             let sounds = there.iter().filter(|name| !name.ends_with("json"));
             assert_eq!(sounds.count(), 1, "{step:?}: {there:?}");
-            assert!(store.findings().len() <= usize::from(step == Step::FactsWritten));
+            let findings = store.findings();
+            let most = usize::from(step == Step::FactsWritten);
+            assert!(findings.len() <= most, "{step:?}: {findings:?}");
         }
     }
 }
