@@ -11,6 +11,7 @@ use audio_io::clock::{Clock as _, SystemClock};
 use crate::config::{self, LoadError, Loaded};
 
 pub use sources::{SourceError, contents, default_name};
+pub(crate) use sources::host;
 pub use targets::{Fate, FilePlan, Plan, PlanError, plan};
 
 /// Puts files of the configuration in place that an interrupted restore left waiting, where this
