@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use nix::unistd::{Uid, User};
 use storage::error::WriteError;
-use storage::export::{self, ExportError, Item, OfStore, RECORDINGS_MAX};
+use storage::export::{self, ExportError, Item, OfStore, RECORDINGS_MAX, Written};
 use storage::handle::{ListFilter, StorageHandle};
+use storage::ledger::chain::Hash;
 use storage::ledger::entry::{Act, Actor, ActorKind, Kind};
 use storage::ledger::key::SigningKey;
 use storage::limits::PAGE_MAX;
@@ -69,7 +70,10 @@ pub(super) async fn export(
         let made = made(&desk, &items, &key, &wish, &mut outlet);
         drop(permit);
         match made {
-            Ok(()) => log::info!(recordings = items.len(), uid = user; "an export was made"),
+            Ok(written) => {
+                desk.app.storage.record_act(done(&written, user));
+                log::info!(recordings = items.len(), uid = user; "an export was made");
+            }
             Err(error) => log::error!(uid = user; "an export was not made: {error}"),
         }
     });
@@ -152,9 +156,7 @@ fn has_file(row: &Recording) -> bool {
 
 /// What the ledger is told: an entry for each recording, so that each can be asked for.
 fn acts(items: &[Item], wish: &wire::Export, user: u32) -> Vec<Act> {
-    let name = User::from_uid(Uid::from_raw(user)).ok().flatten();
-    let name = name.map(|user| user.name);
-    let who = Actor::new(ActorKind::Command, Some(user.into()), name.as_deref());
+    let who = actor(user);
     let act = |item: &Item| {
         let facts = &item.row.facts;
         let act = Act::new(Kind::Export)
@@ -169,6 +171,21 @@ fn acts(items: &[Item], wish: &wire::Export, user: u32) -> Vec<Act> {
     items.iter().map(act).collect()
 }
 
+/// Who asked, as the ledger tells it.
+fn actor(user: u32) -> Actor {
+    let name = User::from_uid(Uid::from_raw(user)).ok().flatten();
+    let name = name.map(|user| user.name);
+    Actor::new(ActorKind::Command, Some(user.into()), name.as_deref())
+}
+
+/// What the ledger is told of an archive that is whole: the hash that stands for all of it.
+fn done(written: &Written, user: u32) -> Act {
+    Act::new(Kind::Export)
+        .by(actor(user))
+        .with("recordings", written.recordings)
+        .with("manifest_blake3", Hash(written.manifest_blake3).to_string())
+}
+
 /// Writes the archive; tells the reader why where it cannot be written.
 fn made(
     desk: &Desk,
@@ -176,7 +193,7 @@ fn made(
     key: &SigningKey,
     wish: &wire::Export,
     outlet: &mut Outlet,
-) -> Result<(), ExportError> {
+) -> Result<Written, ExportError> {
     let sizes = items.iter().filter_map(|item| item.row.outcome.as_ref());
     let head = ExportHead {
         recordings: items.len() as u64,
@@ -207,8 +224,9 @@ fn made(
             .and_then(|()| outlet.send(FrameKind::Done, &[])),
         Err(error) => outlet.failed(error),
     };
-    written?;
-    told.map_err(ExportError::Write)
+    let written = written?;
+    told.map_err(ExportError::Write)?;
+    Ok(written)
 }
 
 /// Hands what is written to the answer, in frames.

@@ -122,9 +122,9 @@ impl<W: Write> Writer<W> {
 }
 
 /// Zeros between a content of this length and the next header: less than a block.
-const fn padding(len: u64) -> usize {
-    let over = (len % BLOCK as u64) as usize;
-    if over == 0 { 0 } else { BLOCK - over }
+fn padding(len: u64) -> usize {
+    let over = len % BLOCK as u64;
+    usize::try_from(over).map_or(0, |over| (BLOCK - over) % BLOCK)
 }
 
 /// Reads members.

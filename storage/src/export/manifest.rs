@@ -133,8 +133,8 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
-    /// Its name.
-    pub id: String,
+    /// Its number among the recording's holds.
+    pub id: u32,
     /// Why it was set.
     pub reason: String,
     /// Who set it.

@@ -186,7 +186,10 @@ class CommandBlake3:
         self.process = subprocess.Popen([command, "--no-names"], stdin=pipe, stdout=pipe)
 
     def update(self, data):
-        self.process.stdin.write(data)
+        try:
+            self.process.stdin.write(data)
+        except BrokenPipeError:
+            raise Unable("the command 'b3sum' does not work") from None
 
     def hexdigest(self):
         out, _ = self.process.communicate()
@@ -400,7 +403,7 @@ RECORDING = fields(
     gaps=many(fields(at=whole(U64), frames=whole(U64), cause=GAP_CAUSE)),
     marks=many(fields(at=whole(U64), frames=whole(U64), kind=mark_kind)),
     levels=many(fields(rms=LEVEL, peak=LEVEL)), sealed_at=MS, tags=many(text()),
-    holds=many(fields(id=text(), reason=text(), by=text(), at=MS)), keep_until=maybe(MS))
+    holds=many(fields(id=whole(U32), reason=text(), by=text(), at=MS)), keep_until=maybe(MS))
 MANIFEST_FIELDS = fields(
     format=whole(U32), made_by=text(), made_at=MS, host=text(), note=maybe(text()), signing_key=KEY_ENTRY,
     checkpoint_keys=many(KEY_ENTRY), files=many(FILE_ENTRY), recordings=many(RECORDING))

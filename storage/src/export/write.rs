@@ -1,7 +1,7 @@
 //! Writes an archive from front to back. Recordings go through a buffer; everything that is told of
 //! them is in memory until the manifest is written, so its length is bounded before anything is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, btree_map};
 use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
@@ -322,11 +322,10 @@ impl Archive<'_> {
             return Err(ExportError::Disproved { id, what });
         };
         let place = (parsed.log.to_string(), parsed.end.seq, line);
-        if !self.checkpoints.contains_key(&place) {
+        if let btree_map::Entry::Vacant(free) = self.checkpoints.entry(place) {
             let signer = keys.iter().find(|key| parsed.is_signed_by(key));
             let key = parsed.key;
-            let signer = signer.ok_or(ExportError::Checkpoint { id, key })?;
-            self.checkpoints.insert(place, *signer);
+            free.insert(*signer.ok_or(ExportError::Checkpoint { id, key })?);
         }
         Ok(())
     }

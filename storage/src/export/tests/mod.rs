@@ -270,7 +270,7 @@ fn everything_that_is_told_of_a_recording_is_in_the_manifest() {
     item.time_quality = Some("synchronised".to_owned());
     item.keep_until = Some(NOW);
     item.holds = vec![Hold {
-        id: "h1".to_owned(),
+        id: 1,
         reason: "case 12/25".to_owned(),
         by: "root".to_owned(),
         at: NOW,
@@ -281,7 +281,7 @@ fn everything_that_is_told_of_a_recording_is_in_the_manifest() {
         r#""names":{"call_sid":"call_00000000000000000000000000000007""#,
         r#""started_at":1763700000000,"time_quality":"synchronised","duration_ms":1125,"#,
         r#"{"at":2000,"frames":320,"kind":"masked"}"#,
-        r#""tags":["sales"],"holds":[{"id":"h1","reason":"case 12/25","by":"root","at":"#,
+        r#""tags":["sales"],"holds":[{"id":1,"reason":"case 12/25","by":"root","at":"#,
         r#""note":"case 12/25:\n\"Smith\" \\ "#,
     ] {
         assert!(text.contains(told), "{told} in {text}");

@@ -150,6 +150,54 @@ for length in sys.argv[2].split(','):
     assert_eq!(told.lines().collect::<Vec<_>>(), wanted);
 }
 
+/// A long recording is hashed by the command where there is one: here one that notes its call.
+#[test]
+fn the_script_asks_b3sum_for_what_is_long() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut desk = Desk::new();
+    let long = item(desk.folder.path(), 7, 1_600_000, Container::Wav);
+    desk.items = vec![long];
+    desk.proofs.0.clear();
+    let mut bytes = Vec::new();
+    desk.written(&mut bytes, |export| export.unproved = true)
+        .unwrap();
+    let archive = desk.path("export.tar");
+    std::fs::write(&archive, &bytes).unwrap();
+    let place = script(desk.folder.path());
+    let bin = desk.path("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let command = bin.join("b3sum");
+    let text = "#!/usr/bin/env python3\n\
+        import sys\n\
+        sys.dont_write_bytecode = True\n\
+        sys.path.insert(0, sys.path[0] + '/..')\n\
+        import verify\n\
+        assert sys.argv[1:] == ['--no-names']\n\
+        open(sys.path[0] + '/bin/called', 'a').write('once ')\n\
+        hasher = verify.PureBlake3()\n\
+        hasher.update(sys.stdin.buffer.read())\n\
+        print(hasher.hexdigest())\n";
+    std::fs::write(&command, text).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&command, mode).unwrap();
+    let before = std::env::var("PATH").unwrap();
+    let run = || {
+        Command::new("python3")
+            .args(["-B", place.to_str().unwrap(), archive.to_str().unwrap()])
+            .env("PATH", format!("{}:{before}", bin.display()))
+            .output()
+            .unwrap()
+    };
+    let good = run();
+    assert!(good.status.success(), "{good:?}");
+    assert_eq!(
+        std::fs::read_to_string(bin.join("called")).unwrap(),
+        "once "
+    );
+    std::fs::write(&command, "#!/bin/sh\nexit 1\n").unwrap();
+    assert_eq!(run().status.code(), Some(2));
+}
+
 #[test]
 fn the_script_says_what_it_lacks() {
     let desk = Desk::new();

@@ -6,6 +6,9 @@ use super::super::*;
 use super::{List, sign};
 use crate::ledger::entry::Entry as LedgerEntry;
 
+/// A change of a proof.
+type Change = Box<dyn Fn(&mut ChainProof)>;
+
 impl List {
     /// Manifests that the key's owner signed and that cannot be.
     pub(super) fn manifests(&mut self) {
@@ -162,7 +165,7 @@ impl List {
             .iter()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        let changes: Vec<(&str, Box<dyn Fn(&mut ChainProof)>)> = vec![
+        let changes: Vec<(&str, Change)> = vec![
             (
                 "a digest less",
                 Box::new(|it| it.after.truncate(it.after.len() - 1)),
