@@ -886,8 +886,12 @@ def signed(manifest, checkpoints, proofs, openssl):
     for order in sorted(listed ^ used):
         raise bad(order[1], "it is not in both the proofs and the list of checkpoints")
     keys = {entry["id"]: key_of(entry) for entry in manifest["checkpoint_keys"]}
-    signers, last = set(), None
+    signers, last, before = set(), None, None
     for checkpoint in checkpoints:
+        # The same place may be signed twice, but not with two pasts.
+        if before and before.order[:2] == checkpoint.order[:2] and before.hash != checkpoint.hash:
+            raise bad(checkpoint.seq, "there are two that tell different pasts")
+        before = checkpoint
         key = keys.get(checkpoint.key)
         if key is None:
             raise bad(checkpoint.seq, "the manifest does not name its key")

@@ -321,7 +321,18 @@ impl Archive<'_> {
             let what = "its checkpoint is not spelled as checkpoints are written".to_owned();
             return Err(ExportError::Disproved { id, what });
         };
-        let place = (parsed.log.to_string(), parsed.end.seq, line);
+        let (log, seq) = (parsed.log.to_string(), parsed.end.seq);
+        // The same place may be signed twice, but not with two pasts.
+        let end = (log.clone(), seq.saturating_add(1), String::new());
+        let mut same = self
+            .checkpoints
+            .range((log.clone(), seq, String::new())..end);
+        let other = |line: &str| Checkpoint::parse(line).ok().map(|it| it.end.hash);
+        if same.any(|((_, _, held), _)| other(held) != Some(parsed.end.hash)) {
+            let what = format!("the ledger has two pasts of entry {seq}, both signed");
+            return Err(ExportError::Disproved { id, what });
+        }
+        let place = (log, seq, line);
         if let btree_map::Entry::Vacant(free) = self.checkpoints.entry(place) {
             let signer = keys.iter().find(|key| parsed.is_signed_by(key));
             let key = parsed.key;

@@ -121,7 +121,32 @@ fn content_act(kind: Kind, row: &Recording, blake3: Option<Hash>) -> Act {
     act
 }
 
+/// A ledger that tells of three recordings, the lines of their entries, and its first checkpoint.
+fn chain_of(items: &[Item], older: &SigningKey, who: &str) -> (Chain, [usize; 4], Checkpoint) {
+    let mut chain = Chain::new();
+    let name = format!("\u{fc}ber \"{who}\"\n\u{1}");
+    let who = Actor::new(crate::ledger::entry::ActorKind::User, Some(4), Some(&name));
+    let login = Act::new(Kind::Login).by(who);
+    chain.append(Act::new(Kind::Genesis).with("log", chain.log.to_string()));
+    let first = chain.append(content_act(Kind::Sealed, &items[0].row, None));
+    let was = Hash::of(b"as it was recorded");
+    let second = chain.append(content_act(Kind::Sealed, &items[1].row, Some(was)));
+    chain.append(login.clone());
+    let one = chain.checkpoint(NOW.0 - 5_000, older);
+    let third = chain.append(content_act(Kind::Exchanged, &items[1].row, None));
+    let fourth = chain.append(content_act(Kind::Imported, &items[2].row, None));
+    chain.append(login);
+    (chain, [first, second, third, fourth], one)
+}
+
 impl Desk {
+    /// The proof of the third recording in a ledger of another past, signed by the same key.
+    pub(super) fn other_past(&self) -> ChainProof {
+        let (chain, lines, _) = chain_of(&self.items, &self.older, "Bob");
+        let end = chain.checkpoint(NOW.0 - 500, &self.key);
+        chain.proof(lines[3], &end)
+    }
+
     /// Three recordings: one sealed, one exchanged for another format, one imported; two keys.
     pub(super) fn new() -> Self {
         let folder = scratch();
@@ -132,22 +157,9 @@ impl Desk {
             item(at, 8, 512, Container::Flac),
             item(at, 3, 1_025, Container::Mp3),
         ];
-        let mut chain = Chain::new();
-        let login = Act::new(Kind::Login).by(Actor::new(
-            crate::ledger::entry::ActorKind::User,
-            Some(4),
-            Some("\u{fc}ber \"quoted\"\n\u{1}"),
-        ));
-        chain.append(Act::new(Kind::Genesis).with("log", chain.log.to_string()));
-        let first = chain.append(content_act(Kind::Sealed, &items[0].row, None));
-        let was = Hash::of(b"as it was recorded");
-        let second = chain.append(content_act(Kind::Sealed, &items[1].row, Some(was)));
-        chain.append(login.clone());
-        let one = chain.checkpoint(NOW.0 - 5_000, &older);
-        let third = chain.append(content_act(Kind::Exchanged, &items[1].row, None));
-        let fourth = chain.append(content_act(Kind::Imported, &items[2].row, None));
-        chain.append(login);
+        let (chain, lines, one) = chain_of(&items, &older, "Ann");
         let two = chain.checkpoint(NOW.0 - 1_000, &key);
+        let [first, second, third, fourth] = lines;
         let proofs = HashMap::from([
             (7, vec![chain.proof(first, &one)]),
             (8, vec![chain.proof(second, &one), chain.proof(third, &two)]),
@@ -337,6 +349,15 @@ fn nothing_is_exported_that_cannot_be_proved() {
         desk.proofs.0.insert(8, other);
     };
     assert!(matches!(told(&foreign), ExportError::Disproved { .. }));
+    let two_pasts = |desk: &mut Desk| {
+        let other = desk.other_past();
+        desk.proofs.0.insert(3, vec![other]);
+    };
+    let error = told(&two_pasts);
+    assert!(
+        error.to_string().contains("two pasts of entry 7"),
+        "{error}"
+    );
     let unknown = |desk: &mut Desk| desk.older = key(desk.folder.path(), "another.pem");
     assert!(matches!(told(&unknown), ExportError::Checkpoint { .. }));
 }

@@ -150,6 +150,34 @@ for length in sys.argv[2].split(','):
     assert_eq!(told.lines().collect::<Vec<_>>(), wanted);
 }
 
+/// What `README.txt` says can be done by hand, done.
+#[test]
+fn the_readme_is_right() {
+    let desk = Desk::new();
+    let archive = desk.path("ARCHIVE.tar");
+    std::fs::write(&archive, desk.archive()).unwrap();
+    let by_hand = README.split_once("By hand").unwrap().1;
+    let commands: Vec<_> = by_hand
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .map(|line| line.split("  compare").next().unwrap_or_default())
+        .collect();
+    assert_eq!(commands.len(), 4);
+    let output = Command::new("sh")
+        .args(["-e", "-c", &commands.join("\n")])
+        .current_dir(desk.folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    assert!(told.contains("Signature Verified Successfully"), "{told}");
+    let manifest = std::fs::read_to_string(desk.path("manifest.json")).unwrap();
+    let sums = told.lines().filter(|line| line.contains(" recordings/"));
+    let sums: Vec<_> = sums.map(|line| &line[..64]).collect();
+    assert_eq!(sums.len(), 6);
+    assert!(sums.iter().all(|sum| manifest.contains(sum)));
+}
+
 /// A long recording is hashed by the command where there is one: here one that notes its call.
 #[test]
 fn the_script_asks_b3sum_for_what_is_long() {

@@ -145,10 +145,18 @@ impl Whole {
         for entry in &manifest.checkpoint_keys {
             keys.insert(entry.id.clone(), (entry.key(), false));
         }
-        let mut last = None;
+        let (mut last, mut before) = (None, None);
         for line in &self.checkpoints {
             let parsed = Checkpoint::parse(&line.text);
             let parsed = parsed.map_err(|error| bad(line.seq, &error.to_string()))?;
+            // The same place may be signed twice, but not with two pasts.
+            let place = (parsed.log, parsed.end.seq, parsed.end.hash);
+            if before
+                .is_some_and(|(log, seq, hash)| (log, seq) == (place.0, place.1) && hash != place.2)
+            {
+                return Err(bad(line.seq, "there are two that tell different pasts"));
+            }
+            before = Some(place);
             let signer = keys.get_mut(&parsed.key.to_string());
             let Some((Some(key), used)) = signer else {
                 return Err(bad(line.seq, "the manifest does not name its key"));

@@ -223,5 +223,14 @@ impl List {
         let mut all = self.good.clone();
         all[10].1 = format!("{}\n", proofs[1].checkpoint).into_bytes();
         self.resigned("a checkpoint less, signed", &all, "checkpoint", log);
+        // Two pasts of one ledger, each signed by its key.
+        let mut all = self.good.clone();
+        let other = self.desk.other_past();
+        all[9].1 = proof::spelt(std::slice::from_ref(&other));
+        let text = String::from_utf8(all[10].1.clone()).unwrap();
+        let mut lines: Vec<_> = text.lines().chain([other.checkpoint.as_str()]).collect();
+        lines[1..].sort_unstable();
+        all[10].1 = format!("{}\n", lines.join("\n")).into_bytes();
+        self.resigned("another past", &all, "checkpoint", log);
     }
 }
