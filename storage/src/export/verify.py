@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 FORMAT = 1
 BLOCK = 512
@@ -937,17 +938,25 @@ def outcome(path, expected, progress=lambda at: None):
         return {"ok": False, "problem": word, "member": None, "message": str(error)}, 2
 
 
+def time_of(milliseconds):
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(milliseconds // 1000))
+    except (ValueError, OverflowError, OSError):
+        return "%d ms after 1970" % milliseconds
+
+
 def describe(told):
     if not told["ok"]:
         return printable(told["message"])
     lines = ["%d recordings, %d bytes of sound: all of it is what key %s signed" % (
         told["recordings"], told["sound_bytes"], told["key_id"])]
-    lines.append("made by %s on %s at %d ms after 1970" % (
-        printable(told["made_by"]), printable(told["host"]), told["made_at"]))
+    lines.append("made by %s on %s at %s" % (
+        printable(told["made_by"]), printable(told["host"]), time_of(told["made_at"])))
     if told["note"]:
         lines.append("note: %s" % printable(told["note"]))
-    lines.append("%d are proved by the ledger, up to %d signed checkpoints" % (
-        told["recordings"] - told["unproved"], told["checkpoints"]))
+    last = "-" if told["last_checkpoint_at"] is None else time_of(told["last_checkpoint_at"])
+    lines.append("%d are proved by the ledger, up to %d signed checkpoints, the last at %s" % (
+        told["recordings"] - told["unproved"], told["checkpoints"], last))
     if told["unproved"]:
         lines.append("%d are not: the ledger tells nothing of them" % told["unproved"])
     lines.append("SHA-256 of the key: %s" % told["key_sha256"])
@@ -969,6 +978,9 @@ def expected_key(path):
 
 
 def main(arguments):
+    for stream in (sys.stdout, sys.stderr):
+        # Names that this terminal has no letters for must not be what ends the check.
+        stream.reconfigure(errors="backslashreplace")
     path, key, as_json = None, None, False
     rest = list(arguments)
     while rest:
