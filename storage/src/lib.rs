@@ -15,6 +15,7 @@ pub mod check;
 mod delete;
 pub mod derived;
 pub mod error;
+pub mod export;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

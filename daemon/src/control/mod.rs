@@ -14,6 +14,7 @@ mod backup;
 mod calls;
 mod convert;
 mod events;
+mod export;
 mod import;
 mod jobs;
 mod keys;

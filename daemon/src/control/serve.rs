@@ -25,8 +25,8 @@ use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
 use super::{
-    ReloadHook, backup, calls, events, import, jobs, keys, lines, prompts, recordings, telephony,
-    tenants, users, webhooks,
+    ReloadHook, backup, calls, events, export, import, jobs, keys, lines, prompts, recordings,
+    telephony, tenants, users, webhooks,
 };
 use crate::app::App;
 use crate::http::wire::session_commands::COMMAND_BODY_BYTES;
@@ -41,6 +41,8 @@ pub(super) struct Desk {
     pub(super) checking: Semaphore,
     /// One backup at a time: each holds a snapshot of the index.
     pub(super) backing_up: Arc<Semaphore>,
+    /// One export at a time: each reads whole recordings.
+    pub(super) exporting: Arc<Semaphore>,
     /// Readers that watch calls.
     pub(super) watching: Arc<Semaphore>,
     /// True once the socket is being closed.
@@ -67,6 +69,7 @@ impl Desk {
             started,
             checking: Semaphore::new(1),
             backing_up: Arc::new(Semaphore::new(1)),
+            exporting: Arc::new(Semaphore::new(1)),
             watching: Arc::new(Semaphore::new(WATCHERS_MAX)),
             stopped,
             admission,
@@ -133,10 +136,9 @@ async fn connection(stream: UnixStream, desk: Arc<Desk>, mut stopped: watch::Rec
     }
 }
 
-async fn admitted(stream: &UnixStream, admission: Admission) -> bool {
-    let Ok(credentials) = stream.peer_cred() else {
-        return false;
-    };
+/// The user at the other end, if that one is let in.
+async fn admitted(stream: &UnixStream, admission: Admission) -> Option<u32> {
+    let credentials = stream.peer_cred().ok()?;
     let peer = Peer {
         user: Uid::from_raw(credentials.uid()),
         group: Gid::from_raw(credentials.gid()),
@@ -148,19 +150,19 @@ async fn admitted(stream: &UnixStream, admission: Admission) -> bool {
     if !admitted {
         log::warn!(uid = user.as_raw(); "a user was refused at the control socket");
     }
-    admitted
+    admitted.then(|| user.as_raw())
 }
 
-async fn answer(desk: Arc<Desk>, admitted: bool, request: Request<Incoming>) -> Answer {
-    if !admitted {
+async fn answer(desk: Arc<Desk>, admitted: Option<u32>, request: Request<Incoming>) -> Answer {
+    let Some(user) = admitted else {
         let message = "this user may not control the daemon: become root or the daemon's own user, \
                        or join the group that [control].group names";
         return Refusal::new(ErrorCode::Denied, message).answer();
-    }
+    };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = Route::find(&method, &path);
     let answer = match route {
-        Ok(route) => dispatch(desk, route, request).await,
+        Ok(route) => dispatch(desk, route, request, user).await,
         Err(refusal) => Err(refusal),
     };
     log::debug!(method = method.as_str(), path = path.as_str(), ok = answer.is_ok(); "control");
@@ -171,6 +173,7 @@ async fn dispatch(
     desk: Arc<Desk>,
     route: Route,
     request: Request<Incoming>,
+    user: u32,
 ) -> Result<Answer, Refusal> {
     let query = request.uri().query().map(str::to_owned);
     let query = query.as_deref();
@@ -224,6 +227,7 @@ async fn dispatch(
         Route::Import => import::import(&desk, body(request).await?).await,
         Route::Check => jobs::check(desk, body(request).await?).await,
         Route::Backup => backup::backup(desk).await,
+        Route::Export => export::export(desk, body(request).await?, user).await,
         Route::Reload => jobs::reload(&desk).await,
     }
 }

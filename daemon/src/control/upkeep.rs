@@ -130,6 +130,9 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::Ledgered { id, .. }
         | Finding::Peaks { id } => Some(*id),
         Finding::Orphan { .. }
+        | Finding::Ledger(_)
+        | Finding::LedgerUnreadable { .. }
+        | Finding::Checkpoint { .. }
         | Finding::AccountRow { .. }
         | Finding::PromptRow { .. }
         | Finding::MissingPrompt { .. }

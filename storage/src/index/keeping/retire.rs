@@ -133,7 +133,9 @@ impl Retire {
         if let Some(protection) = self.verdict.protection(&row, keeping) {
             return Ok(Fate::Kept(protection));
         }
-        let before = reason.warrant().map(|warrant| tables.telling.with(Some(warrant)));
+        let before = reason
+            .warrant()
+            .map(|warrant| tables.telling.with(Some(warrant)));
         let discarded = discard(tables, tenant, id, self.at);
         if let Some(before) = before {
             tables.telling.with(before);

@@ -1,0 +1,187 @@
+//! An open store as what an export is made of: its rows, its files, and its ledger.
+
+use std::path::PathBuf;
+
+use super::{Item, Proofs};
+use crate::error::WriteError;
+use crate::handle::StorageHandle;
+use crate::ids::{RecordingId, TenantId};
+use crate::index::apply::Change;
+use crate::ledger::entry::{Act, Kind};
+use crate::ledger::key::PublicKey;
+use crate::ledger::proof::ChainProof;
+use crate::ledger::query::AuditFilter;
+use crate::limits::PAGE_MAX;
+use crate::record::Recording;
+
+/// The longest file that is looked at for a public key, in bytes.
+const PEM_MAX: u64 = 16 * 1024;
+
+/// Acts that go into one commit.
+const ACTS_AT_ONCE: usize = 256;
+
+/// Proofs from a store's own ledger.
+#[derive(Clone)]
+pub struct OfStore(pub StorageHandle);
+
+impl Proofs for OfStore {
+    fn proofs(
+        &mut self,
+        tenant: TenantId,
+        recording: RecordingId,
+    ) -> Result<Vec<ChainProof>, Box<dyn std::error::Error + Send + Sync>> {
+        let filter = AuditFilter {
+            recording: Some(recording),
+            tenant: Some(tenant),
+            kinds: vec![
+                Kind::Sealed,
+                Kind::Imported,
+                Kind::Exchanged,
+                Kind::Undone,
+                Kind::Deleted,
+            ],
+            ..AuditFilter::default()
+        };
+        let (mut numbers, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.0.audit(&filter, after, PAGE_MAX)?;
+            numbers.extend(page.entries.iter().map(|entry| entry.seq));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        numbers.sort_unstable();
+        let mut proofs = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            proofs.push(self.0.proof_of(number)?);
+        }
+        Ok(proofs)
+    }
+}
+
+impl StorageHandle {
+    /// A recording as an export takes it.
+    #[must_use]
+    pub fn export_item(&self, row: Recording) -> Item {
+        let path = self.path_of(&row);
+        let name = self.shared.tenant_name(row.facts.tenant);
+        Item::new(row, path, name)
+    }
+
+    /// The keys that the ledger's checkpoints were ever signed with, as far as their files are
+    /// there: the one of now first.
+    #[must_use]
+    pub fn export_keys(&self) -> Vec<PublicKey> {
+        let mut keys: Vec<PublicKey> = self.ledger_key().into_iter().collect();
+        let Ok(files) = std::fs::read_dir(self.checkpoints_dir()) else {
+            return keys;
+        };
+        for file in files.flatten() {
+            let Some(key) = key_in(&file.path()) else {
+                continue;
+            };
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    /// Tells the ledger of several acts; durable when it returns.
+    ///
+    /// # Errors
+    /// [`WriteError`]: some of them may be in the ledger then.
+    pub fn record_acts_durably(
+        &self,
+        acts: impl IntoIterator<Item = Act>,
+    ) -> Result<(), WriteError> {
+        let mut acts = acts.into_iter().peekable();
+        while acts.peek().is_some() {
+            let some = acts.by_ref().take(ACTS_AT_ONCE);
+            let some = some.map(|act| Change::Tell(Box::new(act))).collect();
+            self.shared.committer.commit(Change::All(some))?;
+        }
+        Ok(())
+    }
+
+    /// Where the key that signs checkpoints and exports is, unless another place is configured.
+    #[must_use]
+    pub fn default_ledger_key(&self) -> PathBuf {
+        self.shared.layout.ledger_key()
+    }
+}
+
+/// The key of a file that is named by the key's id.
+fn key_in(path: &std::path::Path) -> Option<PublicKey> {
+    let named = path.file_name()?.to_str()?.strip_suffix(".pem")?;
+    if path.metadata().ok()?.len() > PEM_MAX {
+        return None;
+    }
+    let key = PublicKey::from_pem(&std::fs::read_to_string(path).ok()?).ok()?;
+    (key.id().to_string() == named).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::NOW;
+    use super::super::{Export, verify, write_file};
+    use super::*;
+    use crate::ledger::key::SigningKey;
+    use crate::record::RecordingState;
+    use crate::testing::Store;
+
+    #[test]
+    fn recordings_of_a_store_are_exported_with_their_ledger() {
+        let store = Store::new();
+        let rows = [store.recorded(), store.imported(1), store.imported(2)];
+        let handle = &store.handle;
+        let items: Vec<Item> = rows.map(|row| handle.export_item(row)).to_vec();
+        assert!(
+            items
+                .iter()
+                .all(|item| item.row.state == RecordingState::Stored)
+        );
+        let key = SigningKey::read(&handle.default_ledger_key()).unwrap();
+        let keys = handle.export_keys();
+        assert_eq!(keys[0], key.public());
+        let target = store.folder.path().join("export.tar");
+        let export = Export {
+            made_by: "callreel test".to_owned(),
+            host: "here".to_owned(),
+            made_at: NOW,
+            note: None,
+            items: &items,
+            unproved: false,
+            key: &key,
+            checkpoint_keys: &keys,
+            proofs: &mut OfStore(handle.clone()),
+        };
+        let written = write_file(export, &target, false, &mut |_, _| true).unwrap();
+        assert_eq!((written.recordings, written.unproved), (3, 0));
+        let archive = std::fs::File::open(&target).unwrap();
+        let report = verify(archive, Some(&key.public()), &mut |_| ()).unwrap();
+        assert_eq!((report.recordings, report.unproved), (3, 0));
+        assert!(report.checkpoints > 0);
+        // A file that is exchanged behind the store's back is not exported.
+        let path = &items[1].path;
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[7] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+        let export = Export {
+            made_by: "callreel test".to_owned(),
+            host: "here".to_owned(),
+            made_at: NOW,
+            note: None,
+            items: &items,
+            unproved: true,
+            key: &key,
+            checkpoint_keys: &keys,
+            proofs: &mut OfStore(handle.clone()),
+        };
+        let error = write_file(export, &target, true, &mut |_, _| true).unwrap_err();
+        assert!(error.to_string().contains("has been changed"), "{error}");
+        let archive = std::fs::File::open(&target).unwrap();
+        verify(archive, None, &mut |_| ()).unwrap();
+    }
+}
