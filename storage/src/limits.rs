@@ -324,3 +324,7 @@ pub const INDEX_COPIES_MAX: usize = 3;
 /// Indexes, and folders of keys, that restores replaced and that are kept; the oldest goes for a
 /// new one.
 pub const REPLACED_MAX: usize = 3;
+
+/// How far a device's clock and the wall clock may be apart before the wall clock is held to have
+/// gone back, in milliseconds.
+pub const CLOCKS_APART_MS: u64 = 60_000;

@@ -68,6 +68,7 @@ pub(crate) fn open(
     let derived = Derived::open(&layout, &index, &clock);
     derived.yield_to(&reserve);
     let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
+    let time_seen = index.time_high().map_err(open_error)?;
     let shared = Arc::new(Shared {
         layout,
         clock,
@@ -83,6 +84,7 @@ pub(crate) fn open(
         outbox,
         derived,
         views,
+        time_seen: time_seen.0.into(),
         syncfs_reports: syncfs_reports(),
         _lock: lock,
     });

@@ -11,6 +11,7 @@ pub(crate) mod backend;
 pub(crate) mod commit;
 pub mod keys;
 pub(crate) mod migrate;
+pub(crate) mod old_rows;
 pub(crate) mod outbox;
 pub mod peek;
 pub(crate) mod prompts;

@@ -255,6 +255,7 @@ impl Bench {
             totals: &self.totals,
             wall: self.clock.wall(),
             now: self.clock.monotonic(),
+            clock: &*self.clock,
         };
         f(&mut self.line, &mut surroundings)
     }

@@ -247,6 +247,7 @@ fn a_recording_that_goes_on_plays_as_far_as_it_is() {
         started_at: NOW,
         format: audio_io::format::StreamFormat::TELEPHONE,
         container: Container::Wav,
+        time: None,
     };
     let sound = pattern(200_000);
     let (done, is_done) = oneshot::channel();
