@@ -56,9 +56,7 @@ impl Steps {
     pub fn look(&mut self, wall: WallMillis, monotonic: Duration) -> Option<Step> {
         let now_ms = signed(u64::try_from(monotonic.as_millis()).unwrap_or(u64::MAX));
         let seen = signed(wall.0).saturating_sub(now_ms);
-        let Some((held, looked)) = self.held.replace((seen, monotonic)) else {
-            return None;
-        };
+        let (held, looked) = self.held.replace((seen, monotonic))?;
         let by_ms = seen.saturating_sub(held);
         let passed = monotonic.saturating_sub(looked).as_millis();
         let slewed = signed(u64::try_from(passed).unwrap_or(u64::MAX)) / SLEW;
@@ -133,7 +131,7 @@ impl WatchedClock {
         watched
     }
 
-    /// Looks whether it was set; call it once a second.
+    /// Looks whether it was set, and answers whether it ever was; call it once a second.
     pub fn look(&self) -> bool {
         // Read under the lock: pairs must come in the order in which they were read.
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);

@@ -181,7 +181,7 @@ impl Sessions {
             started_at,
             answered_at: None,
             ended_at: None,
-            lasted: audio_io::units::Millis::ZERO,
+            lasted: Millis::ZERO,
             hangup_cause: None,
             playing: None,
             recordings: Vec::new(),
