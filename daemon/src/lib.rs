@@ -4,6 +4,7 @@ pub mod app;
 pub mod backup;
 pub mod catalog;
 pub mod cli;
+pub mod clock_watch;
 pub mod config;
 pub mod control;
 pub mod engine;

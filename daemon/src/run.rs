@@ -9,12 +9,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use audio_io::clock::{Clock, SystemClock};
+use audio_io::clock::Clock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use storage::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
 use storage::ids::{TenantId, TenantName};
 
 use crate::app::App;
+use crate::clock_watch;
 use crate::config::schema::{Config, StorageIo};
 use crate::config::{self, Changes, LoadError, Loaded};
 use crate::control::ControlServer;
@@ -43,7 +44,9 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     raise_open_files();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let http_metrics = Arc::new(HttpMetrics::default());
+    let watched = clock_watch::system(http_metrics.clone());
+    let clock: Arc<dyn Clock> = watched.clone();
     let mut config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
@@ -53,15 +56,8 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
-    let mut engine = Engine::start(
-        lines,
-        &config,
-        storage.clone(),
-        seed,
-        io,
-        clock.clone(),
-        news,
-    )?;
+    let (store, time) = (storage.clone(), clock.clone());
+    let mut engine = Engine::start(lines, &config, store, seed, io, time, news)?;
     let transcoder =
         Transcoder::start(storage.clone(), &config.convert).map_err(RunError::Thread)?;
     let fetcher = Fetcher::new(config.fetch.clone());
@@ -74,7 +70,6 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let config = Arc::new(ArcSwap::from_pointee(config));
     let served = Arc::new(OnceLock::new());
     let expected = passed.first();
-    let http_metrics = Arc::new(HttpMetrics::default());
     let running = calls::start(calls::Parts {
         storage: storage.clone(),
         engine: engine.handle(),
@@ -84,7 +79,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
         fetcher: fetcher.clone(),
         config: config.clone(),
         clock: clock.clone(),
-        recording_url: recording_url(&storage, &config, &clock, (&served, expected)),
+        recording_url: recording_url(&storage, &config, (&served, expected)),
     });
     let running = match running {
         Ok(running) => running,
@@ -106,7 +101,9 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
         http_metrics,
     };
     drop(patience);
+    let watch = clock_watch::start(watched);
     let served = serve(&app, &loaded, signals, passed);
+    drop(watch);
     wind_down(running, engine);
     served
 }
@@ -146,10 +143,9 @@ type Served = (&'static str, SocketAddr);
 fn recording_url(
     storage: &StorageHandle,
     config: &Arc<ArcSwap<Config>>,
-    clock: &Arc<dyn Clock>,
     (served, expected): (&Arc<OnceLock<Vec<Served>>>, Option<Served>),
 ) -> calls::RecordingUrl {
-    let (storage, config, clock) = (storage.clone(), config.clone(), clock.clone());
+    let (storage, config) = (storage.clone(), config.clone());
     let served = served.clone();
     Arc::new(move |recording| {
         let http = &config.load().http;
@@ -163,7 +159,7 @@ fn recording_url(
             (None, Some((scheme, address))) => format!("{scheme}://{}", reachable(address)),
             (None, None) => String::new(),
         };
-        recording_link(&storage, &base, &recording.facts, clock.wall())
+        recording_link(&storage, &base, &recording.facts)
     })
 }
 

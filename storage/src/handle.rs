@@ -287,6 +287,24 @@ impl StorageHandle {
         (self.shared.names.id(), self.shared.names.names())
     }
 
+    /// The highest wall time that was ever seen, carried on by the monotonic clock: by it links
+    /// expire, and nothing that has expired comes back when the wall clock is set back.
+    #[must_use]
+    pub fn steady_now(&self) -> WallMillis {
+        self.shared.accounts.steady_now()
+    }
+
+    /// The newest time that was shown by a clock to be trusted when a recording began; zero where
+    /// there was none. What an untrusted clock shows and is less cannot be right.
+    #[must_use]
+    pub fn time_seen(&self) -> WallMillis {
+        WallMillis(
+            self.shared
+                .time_seen
+                .load(std::sync::atomic::Ordering::Relaxed),
+        )
+    }
+
     /// Where a recording's file is, or would be.
     #[must_use]
     pub fn path_of(&self, recording: &Recording) -> PathBuf {

@@ -95,6 +95,7 @@ fn facts(shared: &Shared, request: &ImportRequest) -> RecordingFacts {
         started_at: request.started_at.unwrap_or_else(|| shared.clock.wall()),
         format: request.format,
         container: request.container,
+        time: None,
     }
 }
 

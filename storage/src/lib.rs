@@ -12,6 +12,8 @@ pub mod backup;
 mod carry;
 mod changes;
 pub mod check;
+#[cfg(test)]
+mod clock_tests;
 mod delete;
 pub mod derived;
 pub mod error;

@@ -426,3 +426,7 @@ pub const CHECKPOINT_BEHIND_MAX: u64 = 20 * CHECKPOINT_EVERY;
 
 /// Checkpoints that a check reads.
 pub const CHECKPOINTS_MAX: usize = 10_000_000;
+
+/// How far a device's clock and the wall clock may be apart before the wall clock is held to have
+/// gone back, in milliseconds.
+pub const CLOCKS_APART_MS: u64 = 60_000;

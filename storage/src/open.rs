@@ -86,6 +86,7 @@ pub(crate) fn open_with(
     let derived = Derived::open(&layout, &index, &clock);
     derived.yield_to(&reserve);
     let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
+    let time_seen = index.time_high().map_err(open_error)?;
     let shared = Arc::new(Shared {
         layout,
         clock,
@@ -106,6 +107,7 @@ pub(crate) fn open_with(
         derived,
         keeper,
         views,
+        time_seen: time_seen.0.into(),
         syncfs_reports: syncfs_reports(),
         _lock: lock,
     });

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use audio_io::clock::Clock;
 use tokio::sync::mpsc;
@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::naming::NameMaker;
 use crate::outbox::OutboxState;
 use crate::paths::Layout;
+use crate::record::RecordingFacts;
 use crate::recorder::ViewRequest;
 use crate::reserve::Reserve;
 use crate::retention::Keeper;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) derived: Derived,
     pub(crate) keeper: Keeper,
     pub(crate) views: mpsc::Sender<ViewRequest>,
+    /// The newest time in milliseconds that was shown by a clock to be trusted.
+    pub(crate) time_seen: AtomicU64,
     /// Whether `syncfs` tells of failed writes (Linux 5.8 and later).
     pub(crate) syncfs_reports: bool,
     /// Held until everything else is gone.
@@ -83,6 +86,21 @@ impl Shared {
             if self.committer.offer(job).is_err() {
                 self.names.range_refused();
             }
+        }
+    }
+
+    /// A recording begins: where its time can be trusted, none before it can be from now on. The
+    /// index remembers the same.
+    pub(crate) fn saw(&self, facts: &RecordingFacts) {
+        let started_at = facts.started_at.0;
+        match facts.time {
+            Some(time) if time.synchronised == Some(true) => {
+                self.time_seen.store(started_at, Ordering::Relaxed);
+            }
+            Some(time) if time.is_trusted() => {
+                self.time_seen.fetch_max(started_at, Ordering::Relaxed);
+            }
+            _ => {}
         }
     }
 

@@ -94,7 +94,11 @@ fn wrong_permissions() {
     }
     nix::unistd::chown(&daemon.data(), Some(65_534.into()), Some(65_534.into())).expect("chown");
     nix::unistd::chown(&folder, Some(65_534.into()), Some(65_534.into())).expect("chown");
-    refused(&mut daemon, 13, &["http.tls", "may not read it"]);
+    refused(
+        &mut daemon,
+        5,
+        &["http.tls", "let the daemon's user read it"],
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Writes the manual: man pages of both programs, of each command and of the configuration file, and
-//! the same with the documents of the repository as HTML that needs nothing from elsewhere.
+//! Writes the manual: man pages of both programs, of each command and of the configuration file,
+//! and the same with the documents of the repository as HTML that needs nothing from elsewhere.
 //!
-//! `cargo run -p callreel-daemon --example manual -- FOLDER` fills `FOLDER/man1`, `man5`, `man8` and
-//! `FOLDER/html`. The date in the pages is that of `SOURCE_DATE_EPOCH`.
+//! `cargo run -p callreel-daemon --example manual -- FOLDER` fills `FOLDER/man1`, `man5`, `man8`
+//! and `FOLDER/html`. The date in the pages is that of `SOURCE_DATE_EPOCH`.
 
 mod html;
 mod man;

@@ -25,8 +25,8 @@ pub(crate) struct Key {
     pub(crate) text: String,
 }
 
-/// Reads the reference configuration. Prose is behind `# `; what is behind `#` without a space is an
-/// entry that is switched off.
+/// Reads the reference configuration. Prose is behind `# `; what is behind `#` without a space is
+/// an entry that is switched off.
 pub(crate) fn parse(file: &str) -> Settings {
     let mut settings = Settings {
         introduction: Vec::new(),

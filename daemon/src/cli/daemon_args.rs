@@ -1,5 +1,5 @@
-//! The command line of `callreeld`: options, signals and exit codes. The program reads it, its manual
-//! page is made of it.
+//! The command line of `callreeld`: options, signals and exit codes. The program reads it, its
+//! manual page is made of it.
 
 use std::path::PathBuf;
 

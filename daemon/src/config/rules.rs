@@ -31,7 +31,8 @@ const NEVER_FETCHED: [&str; 7] = [
     "ff00::/8",
 ];
 
-/// Checks a whole configuration, whose main file is in `folder`. `lines` are the tables that `config.lines` came from, in order.
+/// Checks a whole configuration, whose main file is in `folder`. `lines` are the tables that
+/// `config.lines` came from, in order.
 pub(super) fn check(
     config: &Config,
     folder: &Path,

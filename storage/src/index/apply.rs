@@ -258,7 +258,27 @@ fn put(tables: &mut Tables<'_>, row: &Recording, kind: Kind) -> Result<Applied, 
     if id.0 < ID_MAX {
         raise(tables, meta::ID_HIGH, id.0 + 1)?;
     }
+    see_time(tables, row)?;
     Ok(Applied::Done)
+}
+
+/// Remembers the newest time that a trusted clock has shown. One that is kept right is believed
+/// also where it shows less: then what was seen before was wrong.
+fn see_time(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
+    let started_at = row.facts.started_at.0;
+    match row.facts.time {
+        Some(time) if row.state == RecordingState::Live && time.synchronised == Some(true) => {
+            let seen = started_at.to_be_bytes();
+            tables.meta.insert(meta::TIME_HIGH, seen.as_slice())?;
+        }
+        Some(time) if time.is_trusted() => {
+            // Its length was not measured by the clock: the end is as good as the start.
+            let length = row.duration().unwrap_or_default().0;
+            raise(tables, meta::TIME_HIGH, started_at.saturating_add(length))?;
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn insert_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {

@@ -13,6 +13,7 @@ pub(crate) mod keeping;
 pub mod keys;
 pub(crate) mod ledger;
 pub(crate) mod migrate;
+pub(crate) mod old_rows;
 pub(crate) mod outbox;
 pub mod peek;
 pub(crate) mod prompts;

@@ -66,6 +66,8 @@ pub(crate) mod meta {
     pub(crate) const SESSION_HIGH: &str = "session_high";
     /// u64, big-endian: the highest signing key id ever given.
     pub(crate) const SIGNING_HIGH: &str = "signing_high";
+    /// u64, big-endian: the newest time in milliseconds that was shown by a clock to be trusted.
+    pub(crate) const TIME_HIGH: &str = "time_high";
     /// 4 hexadecimal digits that session tokens of this store begin with.
     pub(crate) const TOKEN_PREFIX: &str = "token_prefix";
     /// 32 bytes: keys the hashes of issued secrets.

@@ -94,7 +94,11 @@ pub enum RestoreError {
         free: u64,
     },
     /// A file would be written outside of where files of this kind may be.
-    #[error("'{}' lies outside of '{}'; nothing is written there", path.display(), folder.display())]
+    #[error(
+        "'{}' lies outside of '{}'; nothing is written there",
+        path.display(),
+        folder.display()
+    )]
     Outside {
         /// Which.
         path: PathBuf,

@@ -19,7 +19,7 @@ install_package() {
     rm "$stage/usr/sbin/policy-rc.d" "$stage/tmp/callreel.deb"
 }
 
-cp -a "$system/root/." "$stage/"
+cp -a -T "$system/root" "$stage"
 export stage package
 with_foreign unshare --net bash -c "$(declare -f install_package); install_package" ||
     die "the package does not install: $package"
