@@ -61,7 +61,7 @@ impl Clock for SystemClock {
     }
 
     fn kept(&self) -> Kept {
-        kernel::kept()
+        kernel::kept(self.wall())
     }
 }
 

@@ -20,12 +20,12 @@ pub(crate) fn delete(
     shared: &Shared,
     tenant: TenantId,
     id: RecordingId,
-    warrant: Option<Arc<Warrant>>,
+    warrant: Option<&Arc<Warrant>>,
 ) -> Result<(), DeleteError> {
     let deleting = shared.keeper.deleting.read();
     let _deleting = deleting.unwrap_or_else(PoisonError::into_inner);
     shared.keeper.guard.check()?;
-    let row = discard(shared, tenant, id, warrant.as_ref())?;
+    let row = discard(shared, tenant, id, warrant)?;
     remove_files(&shared.layout.recording(&row.facts)).map_err(DeleteError::Io)?;
     shared.derived.forget(tenant, id).map_err(DeleteError::Io)?;
     shared.committer.commit(Change::DropGarbage(tenant, id))?;
@@ -41,7 +41,7 @@ fn discard(
 ) -> Result<Box<Recording>, DeleteError> {
     loop {
         let retire = Change::Retire(Box::new(Retire::by_command(shared, tenant, id)));
-        let mut fates = match shared.committer.commit(retire.with(warrant.cloned()))? {
+        let mut fates = match shared.committer.commit(retire.with(warrant))? {
             Applied::Retired(fates) => fates,
             // Other policies are in force since: they decide.
             Applied::Refused(Refusal::RulesChanged) => continue,

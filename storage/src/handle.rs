@@ -12,7 +12,7 @@ use crate::error::{DeleteError, ImportError, OpenError, ReadError, ViewError, Wr
 use crate::ids::{
     CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId,
 };
-use crate::index::apply::Change;
+use crate::index::apply::{Applied, Change};
 use crate::index::commit::Job;
 use crate::ledger::acts::Warrant;
 use crate::ledger::open::{LedgerOptions, LedgerReport};
@@ -27,6 +27,8 @@ use crate::view::RecordingView;
 #[derive(Clone)]
 pub struct StorageHandle {
     pub(crate) shared: Arc<Shared>,
+    /// By whose authority recordings and what keeps them are changed through it.
+    pub(crate) warrant: Option<Arc<Warrant>>,
 }
 
 /// How the store is opened.
@@ -256,7 +258,7 @@ impl StorageHandle {
         request: ImportRequest,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Recording, ImportError> {
-        crate::import::import(&self.shared, request, progress)
+        crate::import::import(&self.shared, request, self.warrant.as_ref(), progress)
     }
 
     /// Deletes a recording, its row and its files; durable when it returns.
@@ -264,20 +266,24 @@ impl StorageHandle {
     /// # Errors
     /// [`DeleteError`]; only its `Io` leaves something: a file that the next start removes.
     pub fn delete(&self, tenant: TenantId, id: RecordingId) -> Result<(), DeleteError> {
-        crate::delete::delete(&self.shared, tenant, id, None)
+        crate::delete::delete(&self.shared, tenant, id, self.warrant.as_ref())
     }
 
-    /// The same, with the authority that the ledger tells of.
-    ///
-    /// # Errors
-    /// [`DeleteError`].
-    pub fn delete_as(
-        &self,
-        tenant: TenantId,
-        id: RecordingId,
-        warrant: Warrant,
-    ) -> Result<(), DeleteError> {
-        crate::delete::delete(&self.shared, tenant, id, Some(Arc::new(warrant)))
+    /// The same door for somebody: the ledger tells by whose authority recordings are brought in
+    /// and deleted through it, and what keeps them is changed.
+    #[must_use]
+    pub fn acting(&self, warrant: Warrant) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            warrant: Some(Arc::new(warrant)),
+        }
+    }
+
+    /// Makes a change with that authority.
+    pub(crate) fn commit(&self, change: Change) -> Result<Applied, WriteError> {
+        self.shared
+            .committer
+            .commit(change.with(self.warrant.as_ref()))
     }
 
     /// A fresh recording id (never reused) and all its names, without touching the disk.

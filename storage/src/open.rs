@@ -116,7 +116,11 @@ pub(crate) fn open_with(
         views: requests,
         generation,
     };
-    Ok((StorageHandle { shared }, seed, report))
+    let handle = StorageHandle {
+        shared,
+        warrant: None,
+    };
+    Ok((handle, seed, report))
 }
 
 /// Creates the folders and makes sure that nobody else has the store open.

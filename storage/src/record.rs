@@ -1,5 +1,7 @@
 //! The rows of the index, as plain values. How they are encoded is `index/values.rs`'s business.
 
+use std::fmt;
+
 use audio_io::block::GapCause;
 use audio_io::clock::{EARLIEST, Kept};
 use audio_io::format::StreamFormat;
@@ -209,6 +211,25 @@ impl TimeQuality {
     }
 }
 
+impl fmt::Display for TimeQuality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.synchronised {
+            Some(true) => "synchronised",
+            Some(false) => "not synchronised",
+            None => "unknown",
+        })?;
+        if let Some(most) = self.max_error {
+            write!(f, ", within {} ms", most.0)?;
+        }
+        for (is_so, what) in [(self.stepped, "stepped"), (self.implausible, "implausible")] {
+            if is_so {
+                write!(f, ", {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What starts a recording: everything that is known before its first frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordingFacts {
@@ -370,6 +391,8 @@ mod tests {
         let right = judge(right, now, now.0 + 3_600_000);
         assert!(right.is_trusted(), "what was seen was wrong: {right:?}");
         assert_eq!(right.max_error, Some(Millis(20)));
+        assert_eq!(right.to_string(), "synchronised, within 20 ms, stepped");
+        assert_eq!(dead.to_string(), "not synchronised, implausible");
         let unknown = judge(Kept::default(), now, 0);
         assert!(unknown.is_trusted() && unknown.synchronised.is_none());
     }

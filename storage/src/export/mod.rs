@@ -51,8 +51,6 @@ pub struct Item {
     pub path: PathBuf,
     /// Its tenant's name.
     pub tenant_name: Option<TenantName>,
-    /// How far its time can be believed.
-    pub time_quality: Option<String>,
     /// Its tags.
     pub tags: Vec<String>,
     /// Legal holds that it is under.
@@ -69,7 +67,6 @@ impl Item {
             row,
             path,
             tenant_name,
-            time_quality: None,
             tags: Vec::new(),
             holds: Vec::new(),
             keep_until: None,

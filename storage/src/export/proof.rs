@@ -142,6 +142,10 @@ fn differing(content: &Content, recording: &Entry) -> Option<&'static str> {
         (content.container == recording.container, "container"),
         (content.started_at == recording.started_at, "started_at"),
         (
+            content.time.map(|time| time.to_string()) == recording.time_quality,
+            "time_quality",
+        ),
+        (
             content.duration_ms == recording.duration_ms.0,
             "duration_ms",
         ),

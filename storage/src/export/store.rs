@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::manifest::Hold;
 use super::{Item, Proofs};
-use crate::error::WriteError;
+use crate::error::{ReadError, WriteError};
 use crate::handle::StorageHandle;
 use crate::ids::{RecordingId, TenantId};
 use crate::index::apply::Change;
@@ -12,7 +13,7 @@ use crate::ledger::key::PublicKey;
 use crate::ledger::proof::ChainProof;
 use crate::ledger::query::AuditFilter;
 use crate::limits::PAGE_MAX;
-use crate::record::Recording;
+use crate::record::{Recording, WallMillis};
 
 /// The longest file that is looked at for a public key, in bytes.
 const PEM_MAX: u64 = 16 * 1024;
@@ -61,12 +62,25 @@ impl Proofs for OfStore {
 }
 
 impl StorageHandle {
-    /// A recording as an export takes it.
-    #[must_use]
-    pub fn export_item(&self, row: Recording) -> Item {
+    /// A recording as an export takes it, with what keeps it.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn export_item(&self, row: Recording) -> Result<Item, ReadError> {
+        let (tenant, id) = (row.facts.tenant, row.facts.id);
+        let keeping = self.keeping(tenant, id)?.unwrap_or_default();
         let path = self.path_of(&row);
-        let name = self.shared.tenant_name(row.facts.tenant);
-        Item::new(row, path, name)
+        let mut item = Item::new(row, path, self.shared.tenant_name(tenant));
+        item.tags = keeping.tags.iter().map(ToString::to_string).collect();
+        let holds = keeping.holds.into_iter().map(|hold| Hold {
+            id: hold.id,
+            reason: hold.reason,
+            by: hold.by,
+            at: hold.at,
+        });
+        item.holds = holds.collect();
+        item.keep_until = (keeping.keep_until > 0).then_some(WallMillis(keeping.keep_until));
+        Ok(item)
     }
 
     /// The keys that the ledger's checkpoints were ever signed with, as far as their files are
@@ -136,7 +150,26 @@ mod tests {
         let store = Store::new();
         let rows = [store.recorded(), store.imported(1), store.imported(2)];
         let handle = &store.handle;
-        let items: Vec<Item> = rows.map(|row| handle.export_item(row)).to_vec();
+        let (tenant, id) = (store.tenant, rows[1].facts.id);
+        let hold = crate::retention::NewHold {
+            reason: "case 1".into(),
+            by: "counsel".into(),
+        };
+        handle.set_hold(tenant, id, hold).unwrap();
+        handle
+            .keep_until(tenant, id, WallMillis(NOW.0 + 1))
+            .unwrap();
+        let tag = crate::ids::Tag::new("sales").unwrap();
+        handle.add_tags(tenant, id, vec![tag]).unwrap();
+        let items: Vec<Item> = rows.map(|row| handle.export_item(row).unwrap()).to_vec();
+        assert_eq!((items[0].tags.len(), items[0].keep_until), (0, None));
+        assert_eq!(items[1].tags, ["sales"]);
+        assert_eq!(items[1].keep_until, Some(WallMillis(NOW.0 + 1)));
+        let held = &items[1].holds[0];
+        assert_eq!(
+            (held.id, &*held.reason, &*held.by),
+            (1, "case 1", "counsel")
+        );
         assert!(
             items
                 .iter()

@@ -554,6 +554,25 @@ def proof_in(data):
     return entries, checkpoints
 
 
+def is_quality(value, where):
+    if type(value) is not dict:
+        raise Bad("%s is no quality of a time" % where)
+    maybe(one_of_both)(value.get("synchronised"), where)
+    maybe(whole(U64))(value.get("max_error"), where)
+    one_of_both(value.get("stepped"), where)
+    one_of_both(value.get("implausible"), where)
+
+
+def quality(time):
+    """The quality of a time in the manifest's words."""
+    if time is None:
+        return None
+    words = [{True: "synchronised", False: "not synchronised", None: "unknown"}[time.get("synchronised")]]
+    if time.get("max_error") is not None:
+        words.append("within %d ms" % time["max_error"])
+    return ", ".join(words + [word for word in ("stepped", "implausible") if time[word]])
+
+
 def unproved(entries, recording):
     """Why entries do not prove a recording, or None."""
     held, last = [], None
@@ -565,6 +584,7 @@ def unproved(entries, recording):
             try:
                 for name, check_one in CONTENT.items():
                     check_one(details.get(name), name)
+                maybe(is_quality)(details.get("time"), "time")
                 maybe(one_of_both)(details.get("adopted"), "adopted")
             except Bad:
                 return "entry %d does not say what the file is" % seq
@@ -583,8 +603,9 @@ def unproved(entries, recording):
     masked = [mark for mark in recording["marks"] if mark["kind"] == "masked"]
     told = dict(recording, blake3=recording["audio"]["blake3"], size_bytes=recording["audio"]["size_bytes"],
                 gaps=len(recording["gaps"]), masked=len(masked))
-    for name in ("blake3", "size_bytes", "state", "container", "started_at", "duration_ms", "end_cause", "gaps",
-                 "masked"):
+    last = dict(last, time_quality=quality(last.get("time")))
+    for name in ("blake3", "size_bytes", "state", "container", "started_at", "time_quality", "duration_ms", "end_cause",
+                 "gaps", "masked"):
         if last[name] != told[name]:
             return "the ledger has another %s than the manifest" % name
     return None

@@ -131,7 +131,7 @@ fn entry(number: u32, item: &Item) -> Result<Entry, ExportError> {
         from: facts.from.clone(),
         to: facts.to.clone(),
         started_at: facts.started_at,
-        time_quality: item.time_quality.clone(),
+        time_quality: facts.time.map(|time| time.to_string()),
         duration_ms: item.row.duration().unwrap_or(Millis::ZERO),
         format: facts.format,
         container: facts.container,

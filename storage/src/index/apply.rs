@@ -131,9 +131,9 @@ impl Change {
     }
 
     /// The same with somebody's authority, if there is one to tell of.
-    pub(crate) fn with(self, warrant: Option<Arc<Warrant>>) -> Self {
+    pub(crate) fn with(self, warrant: Option<&Arc<Warrant>>) -> Self {
         match warrant {
-            Some(warrant) => Self::For(warrant, Box::new(self)),
+            Some(warrant) => Self::For(Arc::clone(warrant), Box::new(self)),
             None => self,
         }
     }

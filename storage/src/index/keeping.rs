@@ -4,6 +4,7 @@
 
 mod read;
 mod retire;
+mod told;
 
 use redb::{ReadableTable as _, StorageError, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -56,8 +57,7 @@ pub(crate) enum KeepingChange {
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
     Hold(NewHold, WallMillis),
-    /// Its number, and who lifts it why.
-    #[allow(dead_code, reason = "only the ledger is interested in who and why")]
+    /// Its number, and who lifts it why: only the ledger is interested in that.
     Lift(u32, NewHold),
     Until(u64),
     Tag(Vec<Tag>),
@@ -89,6 +89,10 @@ impl KeepingChange {
                 tables
                     .meta
                     .insert(meta::RETENTION_NUMBER, number.as_slice())?;
+                let held = tables.meta.get(meta::RETENTION)?;
+                let held = held.map(|bytes| decode_rules(bytes.value()));
+                let policies = held.and_then(Result::ok).map(|row| row.policies);
+                told::rules(&mut tables.telling, &policies.unwrap_or_default(), row);
                 let bytes = encode_rules(row);
                 tables.meta.insert(meta::RETENTION, bytes.as_slice())?;
             }
@@ -107,9 +111,12 @@ impl KeepingChange {
             Self::Lost(true) => {
                 let bytes = 1_u64.to_be_bytes();
                 tables.meta.insert(meta::KEEPING_LOST, bytes.as_slice())?;
+                told::suspended(&mut tables.telling, true);
             }
             Self::Lost(false) => {
-                tables.meta.remove(meta::KEEPING_LOST)?;
+                if tables.meta.remove(meta::KEEPING_LOST)?.is_some() {
+                    told::suspended(&mut tables.telling, false);
+                }
             }
         }
         Ok(Applied::Done)
@@ -168,7 +175,7 @@ pub(super) fn forget(
 }
 
 fn make_edit(
-    tables: &Tables<'_>,
+    tables: &mut Tables<'_>,
     tenant: TenantId,
     id: RecordingId,
     edit: &Edit,
@@ -191,6 +198,7 @@ fn make_edit(
         forget(tables, tenant, id)?;
         write(tables, tenant, id, &after)?;
     }
+    told::edited(&mut tables.telling, (tenant, id), edit, (&before, &after));
     Ok(Applied::Keeping(Box::new((before, after))))
 }
 

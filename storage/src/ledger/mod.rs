@@ -14,6 +14,7 @@ pub mod api;
 pub mod chain;
 pub mod checkpoint;
 pub mod checkpoints;
+mod content;
 pub mod entry;
 pub mod key;
 pub mod open;

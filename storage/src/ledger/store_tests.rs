@@ -97,7 +97,7 @@ fn what_becomes_of_recordings_is_told() {
         why: Some("asked for".into()),
     };
     let (tenant, id) = (store.tenant, exchanged.facts.id);
-    store.handle.delete_as(tenant, id, warrant).unwrap();
+    store.handle.acting(warrant).delete(tenant, id).unwrap();
     assert_eq!(
         kinds(&store),
         [

@@ -201,7 +201,7 @@ impl StorageHandle {
         edit: Edit,
     ) -> Result<(Keeping, Keeping), KeepError> {
         let change = Change::Keeping(KeepingChange::Edit(tenant, id, edit));
-        match self.shared.committer.commit(change)? {
+        match self.commit(change)? {
             Applied::Keeping(kept) => Ok(*kept),
             Applied::Refused(Refusal::NoHold) => Err(KeepError::NoHold(id, 0)),
             Applied::Refused(Refusal::TooMany) => Err(KeepError::TooManyHolds(id)),

@@ -8,10 +8,9 @@ use audio_io::clock::Clock;
 
 use super::age::Mark;
 use super::guard::Guard;
-use super::ntp;
 use super::policy::{Policy, PolicyError, Rules};
 use super::reckoning::Reckoning;
-use super::time::{Standing, Tick};
+use super::time::{ClockFacts, Standing, Tick};
 use crate::error::{OpenError, ReadError, WriteError};
 use crate::handle::StorageHandle;
 use crate::ids::TenantId;
@@ -20,6 +19,7 @@ use crate::index::apply::{Applied, Change};
 use crate::index::keeping::{KeepingChange, RulesRow, Verdict};
 use crate::index::keys::be64;
 use crate::index::tables::meta;
+use crate::ledger::entry::{Act, Kind};
 use crate::limits::CLOCK_SAVE_EVERY;
 use crate::open::open_error;
 use crate::shared::Shared;
@@ -100,7 +100,7 @@ impl Keeper {
             }
             kept.push(mark);
         }
-        let facts = ntp::facts(clock);
+        let facts = ClockFacts::of(clock);
         let mut reckoning = Reckoning::open(stored, newest, kept, facts, next);
         reckoning.unsaved.append(&mut unsaved);
         let unsaved = std::mem::take(&mut reckoning.unsaved);
@@ -125,7 +125,7 @@ impl Keeper {
 
     /// Everything that decides about deletions at this moment.
     pub(crate) fn verdict(&self, shared: &Shared) -> (Verdict, Tick) {
-        let facts = ntp::facts(&*shared.clock);
+        let facts = ClockFacts::of(&*shared.clock);
         let next = shared.names.peek();
         let mut reckoning = self.reckoning();
         let tick = reckoning.look(facts, next);
@@ -180,7 +180,7 @@ impl StorageHandle {
     /// [`ClockError`].
     pub fn confirm_clock(&self) -> Result<ClockReport, ClockError> {
         let keeper = &self.shared.keeper;
-        let facts = ntp::facts(&*self.shared.clock);
+        let facts = ClockFacts::of(&*self.shared.clock);
         let next = self.shared.names.peek();
         {
             let mut reckoning = keeper.reckoning();
@@ -189,6 +189,8 @@ impl StorageHandle {
             confirmed.map_err(|_| shown())?;
         }
         self.save_time(true)?;
+        let act = Act::new(Kind::ClockStep).with("confirmed", facts.wall);
+        self.commit(Change::Tell(Box::new(act)))?;
         Ok(keeper.reckoning().report())
     }
 
@@ -257,7 +259,7 @@ impl StorageHandle {
             since: shared.clock.wall(),
         };
         let change = Change::Keeping(KeepingChange::Rules(Box::new(row)));
-        match shared.committer.commit(change)? {
+        match self.commit(change)? {
             Applied::Refused(_) => Err(RulesError::Changed),
             _ => {
                 keeper.rules.store(Arc::new(fresh.numbered(number)));
@@ -280,6 +282,6 @@ impl StorageHandle {
     /// [`WriteError`].
     pub fn resume_deletions(&self) -> Result<(), WriteError> {
         let change = Change::Keeping(KeepingChange::Lost(false));
-        self.shared.committer.commit(change).map(drop)
+        self.commit(change).map(drop)
     }
 }

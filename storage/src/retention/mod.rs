@@ -16,7 +16,6 @@ mod keep;
 mod keeper;
 mod keeping;
 mod level;
-mod ntp;
 mod pass;
 mod plan;
 mod policy;

@@ -13,6 +13,8 @@
 
 use std::time::Duration;
 
+use audio_io::clock::Clock;
+
 use crate::limits::{CLOCK_AHEAD_MAX, CLOCK_BEHIND_MAX, CLOCK_FLOOR_MS};
 
 /// What the machine's clocks show.
@@ -24,6 +26,17 @@ pub struct ClockFacts {
     pub monotonic: Duration,
     /// Whether the kernel says that the wall clock is kept right by NTP or the like.
     pub synchronised: bool,
+}
+
+impl ClockFacts {
+    /// What the clocks show now.
+    pub(crate) fn of(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.wall().0,
+            monotonic: clock.monotonic(),
+            synchronised: clock.kept().synchronised == Some(true),
+        }
+    }
 }
 
 /// How wall and proven time stand to each other.

@@ -8,14 +8,14 @@ mod script;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use audio_io::units::Frames;
+use audio_io::units::{Frames, Millis};
 
 use super::*;
 use crate::backup::tar;
 use crate::ledger::chain::{ChainEnd, Hash, LogId};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::{Act, Actor, Content, Kind};
-use crate::record::Container;
+use crate::record::{Container, TimeQuality};
 use crate::testing::{a_recording, marks, scratch, sealed, sound};
 
 pub(super) const NOW: WallMillis = WallMillis(1_763_800_000_123);
@@ -106,6 +106,11 @@ fn item(folder: &std::path::Path, id: u64, len: usize, container: Container) -> 
     outcome.gaps.clear();
     if id == 7 {
         outcome.marks = marks();
+        row.facts.time = Some(TimeQuality {
+            synchronised: Some(true),
+            max_error: Some(Millis(20)),
+            ..TimeQuality::default()
+        });
     }
     let path = folder.join(format!("{id}.{}", container.extension()));
     std::fs::write(&path, bytes).unwrap();
@@ -279,7 +284,6 @@ fn everything_that_is_told_of_a_recording_is_in_the_manifest() {
     let mut desk = Desk::new();
     let item = &mut desk.items[0];
     item.tags = vec!["sales".to_owned()];
-    item.time_quality = Some("synchronised".to_owned());
     item.keep_until = Some(NOW);
     item.holds = vec![Hold {
         id: 1,
@@ -291,7 +295,7 @@ fn everything_that_is_told_of_a_recording_is_in_the_manifest() {
     let text = String::from_utf8(members(&archive)[11].1.clone()).unwrap();
     for told in [
         r#""names":{"call_sid":"call_00000000000000000000000000000007""#,
-        r#""started_at":1763700000000,"time_quality":"synchronised","duration_ms":1125,"#,
+        r#""started_at":1763700000000,"time_quality":"synchronised, within 20 ms","duration_ms":1125,"#,
         r#"{"at":2000,"frames":320,"kind":"masked"}"#,
         r#""tags":["sales"],"holds":[{"id":1,"reason":"case 12/25","by":"root","at":"#,
         r#""note":"case 12/25:\n\"Smith\" \\ "#,

@@ -6,6 +6,7 @@ mod keep;
 mod pass;
 mod planner;
 mod schedule;
+mod told;
 
 use std::time::Duration;
 
