@@ -270,7 +270,7 @@ impl StorageHandle {
     }
 
     /// The same door for somebody: the ledger tells by whose authority recordings are brought in
-    /// and deleted through it, and what keeps them is changed.
+    /// and deleted through it, and what keeps them is changed; and who does the acts it is told of.
     #[must_use]
     pub fn acting(&self, warrant: Warrant) -> Self {
         Self {

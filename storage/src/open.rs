@@ -95,6 +95,7 @@ pub(crate) fn open_with(
         ledger: LedgerParts {
             acts: ledger.acts,
             checkpoints: ledger.checkpoints,
+            key_file: ledger.key_file,
         },
         worker: Worker::spawn()?,
         names: NameMaker::new(high, high + ID_RANGE)?,

@@ -1,6 +1,7 @@
 //! What the handle, the recorder and the threads of one open store have in common.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
 pub(crate) struct LedgerParts {
     pub(crate) acts: Arc<ActQueue>,
     pub(crate) checkpoints: Arc<Checkpoints>,
+    /// The private key.
+    pub(crate) key_file: PathBuf,
 }
 
 impl Drop for LedgerParts {

@@ -5,12 +5,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use nix::unistd::{Uid, User};
-use storage::error::WriteError;
+use storage::error::{ReadError, WriteError};
 use storage::export::{self, ExportError, Item, OfStore, RECORDINGS_MAX, Written};
 use storage::handle::{ListFilter, StorageHandle};
 use storage::ledger::chain::Hash;
-use storage::ledger::entry::{Act, Actor, ActorKind, Kind};
+use storage::ledger::entry::{Act, Kind};
 use storage::ledger::key::SigningKey;
 use storage::limits::PAGE_MAX;
 use storage::record::{Recording, RecordingState};
@@ -54,11 +53,13 @@ pub(super) async fn export(
     };
     let storage = desk.app.storage.clone();
     let key = blocking(move || key(&storage)).await?;
-    let items: Vec<Item> = rows
-        .into_iter()
-        .map(|row| desk.app.storage.export_item(row))
-        .collect();
-    let acts = acts(&items, &wish, user);
+    let storage = desk.app.storage.clone();
+    let items = blocking(move || {
+        let items = rows.into_iter().map(|row| storage.export_item(row));
+        items.collect::<Result<Vec<Item>, ReadError>>()
+    });
+    let items = items.await?;
+    let acts = acts(&items, &wish);
     let storage = desk.app.storage.clone();
     blocking(move || storage.record_acts_durably(acts)).await?;
     let (pieces, receiver) = mpsc::channel(PIECES_MAX);
@@ -71,7 +72,7 @@ pub(super) async fn export(
         drop(permit);
         match made {
             Ok(written) => {
-                desk.app.storage.record_act(done(&written, user));
+                desk.app.storage.record_act(done(&written));
                 log::info!(recordings = items.len(), uid = user; "an export was made");
             }
             Err(error) => log::error!(uid = user; "an export was not made: {error}"),
@@ -87,8 +88,8 @@ impl From<WriteError> for Refusal {
 }
 
 fn key(storage: &StorageHandle) -> Result<SigningKey, Refusal> {
-    let path = storage.default_ledger_key();
-    SigningKey::read(&path).map_err(|error| {
+    let path = storage.ledger_key_file();
+    SigningKey::read(path).map_err(|error| {
         let message = format!(
             "the key that signs exports cannot be used: '{}': {error}",
             path.display()
@@ -155,12 +156,10 @@ fn has_file(row: &Recording) -> bool {
 }
 
 /// What the ledger is told: an entry for each recording, so that each can be asked for.
-fn acts(items: &[Item], wish: &wire::Export, user: u32) -> Vec<Act> {
-    let who = actor(user);
+fn acts(items: &[Item], wish: &wire::Export) -> Vec<Act> {
     let act = |item: &Item| {
         let facts = &item.row.facts;
         let act = Act::new(Kind::Export)
-            .by(who.clone())
             .on(facts.tenant, facts.id)
             .with("of", items.len());
         match &wish.note {
@@ -171,17 +170,9 @@ fn acts(items: &[Item], wish: &wire::Export, user: u32) -> Vec<Act> {
     items.iter().map(act).collect()
 }
 
-/// Who asked, as the ledger tells it.
-fn actor(user: u32) -> Actor {
-    let name = User::from_uid(Uid::from_raw(user)).ok().flatten();
-    let name = name.map(|user| user.name);
-    Actor::new(ActorKind::Command, Some(user.into()), name.as_deref())
-}
-
 /// What the ledger is told of an archive that is whole: the hash that stands for all of it.
-fn done(written: &Written, user: u32) -> Act {
+fn done(written: &Written) -> Act {
     Act::new(Kind::Export)
-        .by(actor(user))
         .with("recordings", written.recordings)
         .with("manifest_blake3", Hash(written.manifest_blake3).to_string())
 }

@@ -25,20 +25,21 @@ use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
 use super::{
-    ReloadHook, backup, calls, events, export, import, jobs, keys, lines, prompts, recordings,
-    telephony, tenants, users, webhooks,
+    ReloadHook, acts, backup, calls, events, export, import, jobs, keys, lines, prompts,
+    recordings, telephony, tenants, users, webhooks,
 };
 use crate::app::App;
 use crate::http::wire::session_commands::COMMAND_BODY_BYTES;
 
 /// What every request has at hand.
+#[derive(Clone)]
 pub(super) struct Desk {
     pub(super) app: App,
     pub(super) reload: ReloadHook,
     pub(super) started_at: WallMillis,
     pub(super) started: Duration,
     /// One check at a time: each reads every recording.
-    pub(super) checking: Semaphore,
+    pub(super) checking: Arc<Semaphore>,
     /// One backup at a time: each holds a snapshot of the index.
     pub(super) backing_up: Arc<Semaphore>,
     /// One export at a time: each reads whole recordings.
@@ -67,13 +68,22 @@ impl Desk {
             reload,
             started_at,
             started,
-            checking: Semaphore::new(1),
+            checking: Arc::new(Semaphore::new(1)),
             backing_up: Arc::new(Semaphore::new(1)),
             exporting: Arc::new(Semaphore::new(1)),
             watching: Arc::new(Semaphore::new(WATCHERS_MAX)),
             stopped,
             admission,
         }
+    }
+
+    /// The same for a user: the ledger is told who it is.
+    fn of(&self, user: Option<u32>) -> Arc<Self> {
+        let mut own = self.clone();
+        if let Some(user) = user {
+            own.app.storage = self.app.storage.acting(acts::warrant(user));
+        }
+        Arc::new(own)
     }
 }
 
@@ -115,6 +125,9 @@ pub(super) async fn serve(listener: Listener, desk: Arc<Desk>, mut stopped: watc
 
 async fn connection(stream: UnixStream, desk: Arc<Desk>, mut stopped: watch::Receiver<bool>) {
     let admitted = admitted(&stream, desk.admission).await;
+    let Ok(desk) = blocking(move || Ok::<_, Refusal>(desk.of(admitted))).await else {
+        return;
+    };
     let service = service_fn(move |request| {
         let desk = desk.clone();
         async move { Ok::<_, Infallible>(answer(desk, admitted, request).await) }

@@ -139,9 +139,6 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::PromptSize { .. }
         | Finding::PromptHash { .. }
         | Finding::PromptUnreadable { .. }
-        | Finding::StrayPrompt { .. }
-        | Finding::Ledger(_)
-        | Finding::LedgerUnreadable { .. }
-        | Finding::Checkpoint { .. } => None,
+        | Finding::StrayPrompt { .. } => None,
     }
 }

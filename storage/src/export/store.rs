@@ -1,6 +1,6 @@
 //! An open store as what an export is made of: its rows, its files, and its ledger.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::manifest::Hold;
 use super::{Item, Proofs};
@@ -114,15 +114,15 @@ impl StorageHandle {
         while acts.peek().is_some() {
             let some = acts.by_ref().take(ACTS_AT_ONCE);
             let some = some.map(|act| Change::Tell(Box::new(act))).collect();
-            self.shared.committer.commit(Change::All(some))?;
+            self.commit(Change::All(some))?;
         }
         Ok(())
     }
 
-    /// Where the key that signs checkpoints and exports is, unless another place is configured.
+    /// Where the key is that signs checkpoints and exports.
     #[must_use]
-    pub fn default_ledger_key(&self) -> PathBuf {
-        self.shared.layout.ledger_key()
+    pub fn ledger_key_file(&self) -> &Path {
+        &self.shared.ledger.key_file
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
                 .iter()
                 .all(|item| item.row.state == RecordingState::Stored)
         );
-        let key = SigningKey::read(&handle.default_ledger_key()).unwrap();
+        let key = SigningKey::read(handle.ledger_key_file()).unwrap();
         let keys = handle.export_keys();
         assert_eq!(keys[0], key.public());
         let target = store.folder.path().join("export.tar");

@@ -125,6 +125,13 @@ impl Telling {
         std::mem::replace(&mut self.warrant, warrant)
     }
 
+    /// The same authority, with a reason where it gives none.
+    pub(crate) fn because(&mut self, why: &str) -> Option<Arc<Warrant>> {
+        let mut warrant = self.warrant.as_deref().cloned().unwrap_or_default();
+        warrant.why.get_or_insert_with(|| why.to_owned());
+        self.with(Some(Arc::new(warrant)))
+    }
+
     /// A recording has ended, or is known to have: once for each state of its file.
     pub(crate) fn ended(&mut self, before: Option<&Recording>, row: &Recording, kind: Kind) {
         let (Some(content), Some(_)) = (Content::of(row), self.before) else {

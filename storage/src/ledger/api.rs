@@ -62,7 +62,10 @@ fn reason(why: Option<&str>) -> String {
 impl StorageHandle {
     /// Tells the ledger of an act without waiting. False when too many wait already; then the
     /// ledger tells how many are missing.
-    pub fn record_act(&self, act: Act) -> bool {
+    pub fn record_act(&self, mut act: Act) -> bool {
+        if let Some(warrant) = &self.warrant {
+            warrant.sign(&mut act);
+        }
         let acts = &self.shared.ledger.acts;
         match acts.push(act) {
             None => false,
@@ -87,7 +90,7 @@ impl StorageHandle {
     /// # Errors
     /// [`WriteError`]: it is not in the ledger then.
     pub fn record_act_durably(&self, act: Act) -> Result<u64, WriteError> {
-        match self.shared.committer.commit(Change::Tell(Box::new(act)))? {
+        match self.commit(Change::Tell(Box::new(act)))? {
             Applied::Told(seq) => Ok(seq),
             _ => Ok(0),
         }

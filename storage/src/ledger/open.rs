@@ -56,6 +56,7 @@ pub(crate) struct Opened {
     pub(crate) acts: Arc<ActQueue>,
     pub(crate) checkpoints: Arc<Checkpoints>,
     pub(crate) report: LedgerReport,
+    pub(crate) key_file: PathBuf,
 }
 
 /// Opens the ledger; commits of the index are told to it from here on.
@@ -121,6 +122,7 @@ pub(crate) fn open(
         acts,
         checkpoints,
         report,
+        key_file: options.key.clone().unwrap_or_else(|| layout.ledger_key()),
     })
 }
 

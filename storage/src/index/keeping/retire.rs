@@ -133,13 +133,13 @@ impl Retire {
         if let Some(protection) = self.verdict.protection(&row, keeping) {
             return Ok(Fate::Kept(protection));
         }
-        let before = reason
-            .warrant()
-            .map(|warrant| tables.telling.with(Some(warrant)));
+        let telling = &mut tables.telling;
+        let before = match reason.warrant() {
+            Some(warrant) => telling.with(Some(warrant)),
+            None => telling.because(&reason.to_string()),
+        };
         let discarded = discard(tables, tenant, id, self.at);
-        if let Some(before) = before {
-            tables.telling.with(before);
-        }
+        tables.telling.with(before);
         Ok(match discarded? {
             Applied::Discarded(row) => Fate::Retired(row, reason.clone()),
             Applied::Refused(Refusal::StillLive) => Fate::Kept(Protection::Live),
