@@ -127,7 +127,7 @@ impl StorageHandle {
 }
 
 /// The key of a file that is named by the key's id.
-fn key_in(path: &std::path::Path) -> Option<PublicKey> {
+fn key_in(path: &Path) -> Option<PublicKey> {
     let named = path.file_name()?.to_str()?.strip_suffix(".pem")?;
     if path.metadata().ok()?.len() > PEM_MAX {
         return None;
