@@ -12,10 +12,12 @@ use crate::changes::Changes;
 use crate::derived::Derived;
 use crate::error::{OpenError, ReadError};
 use crate::handle::{RecorderSeed, RecoveryReport, StorageHandle, StoreOptions, Surroundings};
+use crate::index::Index;
 use crate::index::apply::Change;
 use crate::index::backend::{FileOpener, Opener};
 use crate::index::commit::{Committer, Parts};
 use crate::index::migrate;
+use crate::ledger::open::Opened;
 use crate::library::Library;
 use crate::limits::{ID_RANGE, VIEW_QUEUE_MAX};
 use crate::metrics::Metrics;
@@ -27,7 +29,7 @@ use crate::retention::{Guard, Keeper};
 use crate::shared::{LedgerParts, Shared, syncfs_reports};
 use crate::work::Worker;
 
-/// Opens a store, wherever it lies, whose ledger has its key and its checkpoints in the data folder.
+/// Opens a store, wherever it lies, whose ledger has its key and checkpoints in the data folder.
 pub(crate) fn open(
     options: &StoreOptions,
     clock: Arc<dyn Clock>,
@@ -43,34 +45,18 @@ pub(crate) fn open_with(
     clock: Arc<dyn Clock>,
     opener: Option<Arc<dyn Opener>>,
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), OpenError> {
-    wanted.place.check(&options.data_dir)?;
-    let layout = Layout::new(&options.data_dir);
-    let lock = lock(&layout)?;
-    crate::scratch::sweep(&layout);
-    let reserve = Arc::new(Reserve::new(layout.reserve()));
-    let opener: Arc<dyn Opener> = opener.unwrap_or_else(|| {
-        let reserve = Arc::clone(&reserve);
-        Arc::new(FileOpener { reserve })
-    });
-    crate::restore::take_over(&layout, &opener, clock.wall())?;
-    let (index, hash_secret) =
-        migrate::open(&opener, &layout, options.index_cache_bytes, clock.wall())?;
-    let index = Arc::new(index);
-    sync_dir(layout.root())
-        .map_err(|source| failed("syncing the folder", layout.root(), source))?;
-    let guard = Guard::settle(&wanted.place, &layout, &index)?;
-    let ledger = &wanted.ledger;
-    let ledger = crate::ledger::open::open(&layout, &index, ledger, &clock, opener.watch())?;
-    let (mut report, generation) = crate::recover::recover(&layout, &index, &reserve, &*clock)?;
-    report.ledger = ledger.report;
-    let high = index.id_high().map_err(open_error)?.max(1);
-    index.commit(&[Change::ReserveIds {
-        below: high + ID_RANGE,
-    }])?;
-    if !reserve.hold() {
-        log::warn!("there is no room for a reserve: a full disk will stop the index too");
-    }
-    let keeper = Keeper::load(&index, guard, &*clock, high)?;
+    let Prepared {
+        layout,
+        lock,
+        reserve,
+        index,
+        hash_secret,
+        ledger,
+        keeper,
+        high,
+        generation,
+        report,
+    } = prepare(options, wanted, &clock, opener)?;
     let accounts = Accounts::load(&index, hash_secret, Arc::clone(&clock))?;
     let outbox = OutboxState::load(&index, Arc::clone(&clock))?;
     let metrics = Arc::new(Metrics::default());
@@ -122,6 +108,70 @@ pub(crate) fn open_with(
         warrant: None,
     };
     Ok((handle, seed, report))
+}
+
+/// A store that is whole, before anything of it runs.
+struct Prepared {
+    layout: Layout,
+    lock: File,
+    reserve: Arc<Reserve>,
+    index: Arc<Index>,
+    hash_secret: [u8; 32],
+    ledger: Opened,
+    keeper: Keeper,
+    /// The first number that the next recording may get.
+    high: u64,
+    generation: u64,
+    report: RecoveryReport,
+}
+
+/// Looks where the store lies, opens index and ledger, and repairs what a crash left.
+fn prepare(
+    options: &StoreOptions,
+    wanted: &Surroundings,
+    clock: &Arc<dyn Clock>,
+    opener: Option<Arc<dyn Opener>>,
+) -> Result<Prepared, OpenError> {
+    wanted.place.check(&options.data_dir)?;
+    let layout = Layout::new(&options.data_dir);
+    let lock = lock(&layout)?;
+    crate::scratch::sweep(&layout);
+    let reserve = Arc::new(Reserve::new(layout.reserve()));
+    let opener: Arc<dyn Opener> = opener.unwrap_or_else(|| {
+        let reserve = Arc::clone(&reserve);
+        Arc::new(FileOpener { reserve })
+    });
+    crate::restore::take_over(&layout, &opener, clock.wall())?;
+    let (index, hash_secret) =
+        migrate::open(&opener, &layout, options.index_cache_bytes, clock.wall())?;
+    let index = Arc::new(index);
+    sync_dir(layout.root())
+        .map_err(|source| failed("syncing the folder", layout.root(), source))?;
+    let guard = Guard::settle(&wanted.place, &layout, &index)?;
+    let ledger = &wanted.ledger;
+    let mut ledger = crate::ledger::open::open(&layout, &index, ledger, clock, opener.watch())?;
+    let (mut report, generation) = crate::recover::recover(&layout, &index, &reserve, &**clock)?;
+    report.ledger = std::mem::take(&mut ledger.report);
+    let high = index.id_high().map_err(open_error)?.max(1);
+    index.commit(&[Change::ReserveIds {
+        below: high + ID_RANGE,
+    }])?;
+    if !reserve.hold() {
+        log::warn!("there is no room for a reserve: a full disk will stop the index too");
+    }
+    let keeper = Keeper::load(&index, guard, &**clock, high)?;
+    Ok(Prepared {
+        layout,
+        lock,
+        reserve,
+        index,
+        hash_secret,
+        ledger,
+        keeper,
+        high,
+        generation,
+        report,
+    })
 }
 
 /// Creates the folders and makes sure that nobody else has the store open.

@@ -13,7 +13,8 @@ IN IT
   the public key, the checkpoints, and verify.py, which checks all of it without Callreel
 
 It is a plain tar, written beside FILE and renamed when it is whole and was checked. A recording
-whose file is not what was sealed, or whose ledger says otherwise, is named, and there is no archive.
+whose file is not what was sealed, or whose ledger says otherwise, is named, and there is no
+archive.
 Every export is in the ledger. The archive's mode is 0600.
 
 Whoever checks it must get the public key (checkpoints/KEY-ID.pem in the data folder) or its SHA-256

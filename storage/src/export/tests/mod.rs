@@ -295,7 +295,8 @@ fn everything_that_is_told_of_a_recording_is_in_the_manifest() {
     let text = String::from_utf8(members(&archive)[11].1.clone()).unwrap();
     for told in [
         r#""names":{"call_sid":"call_00000000000000000000000000000007""#,
-        r#""started_at":1763700000000,"time_quality":"synchronised, within 20 ms","duration_ms":1125,"#,
+        r#""started_at":1763700000000,"time_quality":"synchronised, within 20 ms","#,
+        r#""duration_ms":1125,"#,
         r#"{"at":2000,"frames":320,"kind":"masked"}"#,
         r#""tags":["sales"],"holds":[{"id":1,"reason":"case 12/25","by":"root","at":"#,
         r#""note":"case 12/25:\n\"Smith\" \\ "#,

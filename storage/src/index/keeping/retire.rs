@@ -1,5 +1,5 @@
-//! Deletions that are decided in the commit that makes them: whatever became of a recording since it
-//! was planned counts.
+//! Deletions that are decided in the commit that makes them: whatever became of a recording since
+//! it was planned counts.
 
 use std::sync::Arc;
 
