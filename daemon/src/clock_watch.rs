@@ -17,6 +17,7 @@ use audio_io::units::WallMillis;
 
 use crate::catalog;
 use crate::http::metrics::HttpMetrics;
+use crate::keeping::StepBook;
 use crate::logging::rfc3339;
 use crate::notify::Repeated;
 
@@ -80,9 +81,10 @@ fn signed(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
-/// The machine's clock, watched: steps are told to the journal and counted for `/metrics`.
+/// The machine's clock, watched: steps are told to the journal and to the ledger, and counted for
+/// `/metrics`.
 #[must_use]
-pub fn system(metrics: Arc<HttpMetrics>) -> Arc<WatchedClock> {
+pub(crate) fn system(metrics: Arc<HttpMetrics>, book: StepBook) -> Arc<WatchedClock> {
     let told = move |step: Step| {
         let (counter, way) = if step.by_ms < 0 {
             (&metrics.clock_steps_back, "back")
@@ -90,6 +92,7 @@ pub fn system(metrics: Arc<HttpMetrics>) -> Arc<WatchedClock> {
             (&metrics.clock_steps_forward, "forward")
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        book.tell(step);
         let to = rfc3339(step.to);
         log::warn!(
             message_id = catalog::CLOCK_STEPPED, by_ms = step.by_ms;

@@ -10,6 +10,7 @@ pub mod control;
 pub mod engine;
 pub mod failure;
 pub mod http;
+mod keeping;
 pub mod logging;
 pub mod material;
 pub mod notify;

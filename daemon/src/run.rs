@@ -13,6 +13,7 @@ use audio_io::clock::Clock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use storage::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
 use storage::ids::{TenantId, TenantName};
+use storage::ledger::entry::{Act, Actor, Kind};
 
 use crate::app::App;
 use crate::clock_watch;
@@ -29,6 +30,7 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
+use crate::keeping::{Keeping, StepBook};
 use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
@@ -45,14 +47,16 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     raise_open_files();
     let http_metrics = Arc::new(HttpMetrics::default());
-    let watched = clock_watch::system(http_metrics.clone());
+    let book = StepBook::default();
+    let watched = clock_watch::system(http_metrics.clone(), book.clone());
     let clock: Arc<dyn Clock> = watched.clone();
     let mut config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
     let patience = patience("opening the store");
     let (storage, seed, repaired) = open_store(&config, io, &clock)?;
-    tell_repairs(&repaired);
+    let book = book.open(storage.clone());
+    tell_start(&storage, &repaired);
     material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
@@ -102,20 +106,32 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     };
     drop(patience);
     let watch = clock_watch::start(watched);
+    let keeping = Keeping::start(app.storage.clone(), app.clock.clone())
+        .inspect_err(|error| log::error!("nothing is deleted by retention: {error}"));
     let served = serve(&app, &loaded, signals, passed);
-    drop(watch);
-    wind_down(running, engine);
+    drop((watch, keeping, book));
+    wind_down(running, engine, &app.storage);
     served
 }
 
 /// Ends calls and seals what is open.
-fn wind_down(running: calls::Running, engine: Engine) {
+fn wind_down(running: calls::Running, engine: Engine, storage: &StorageHandle) {
     notify::stopping("ending calls, sealing open recordings");
     let _patience = patience("sealing recordings");
     running.hang_up();
     engine.stop();
     running.stop();
+    tell_ledger(storage, Kind::Stopped);
     log::info!("stopped; every recording is sealed");
+}
+
+/// Tells the ledger of the daemon itself.
+fn tell_ledger(storage: &StorageHandle, kind: Kind) {
+    let act = Act::new(kind).by(Actor::system("daemon"));
+    let act = act.with("version", env!("CARGO_PKG_VERSION"));
+    if let Err(error) = storage.record_act_durably(act) {
+        log::error!("the ledger cannot be told of start and stop: {error}");
+    }
 }
 
 /// Opens the store and repairs what a crash left.
@@ -380,12 +396,16 @@ fn io_choice(configured: StorageIo) -> IoChoice {
     }
 }
 
-fn tell_repairs(report: &RecoveryReport) {
+fn tell_start(storage: &StorageHandle, report: &RecoveryReport) {
+    tell_ledger(storage, Kind::Started);
     let (sealed, absent, failed) = (&report.sealed, &report.absent, &report.failed);
     if !(sealed.is_empty() && absent.is_empty() && failed.is_empty()) {
         log::warn!(
             "repaired after a crash: sealed {sealed:?}, too short {absent:?}, failed {failed:?}"
         );
+    }
+    if let Some(problem) = &report.ledger.broken {
+        log::error!("ledger: {problem}; somebody may have tampered with it: run 'callreel check'");
     }
 }
 
