@@ -41,7 +41,7 @@ bench ffmpeg converts as well: conversions are measured against it
 test dahdi-source the kernel's interface to telephony cards, which ours is compared with
 test fuse3 mounts the double of that interface where tests do not run as root
 test strace makes system calls fail on purpose
-test faketime lets a day pass for events that cannot be delivered
+test faketime lets a day pass for events that cannot be delivered; sets the clock while calls are recorded
 test util-linux gives tests file systems of their own
 test systemd judges the units (systemd-analyze)
 test shellcheck checks the shell scripts

@@ -32,8 +32,11 @@ pub const FIRST_START: &str = "a611842beee540b396763187aefd0739";
 /// The daemon could not start; starting again does not help.
 pub const START_REFUSED: &str = "b08ac9768d7247b4b450de484602de63";
 
+/// The wall clock was set to another time.
+pub const CLOCK_STEPPED: &str = "943bcf760e0a45c1b53b675761897b27";
+
 /// All of them with their names.
-pub const ALL: [(&str, &str); 8] = [
+pub const ALL: [(&str, &str); 9] = [
     ("DEVICE_LOST", DEVICE_LOST),
     ("DEVICE_BACK", DEVICE_BACK),
     ("DISK_REFUSES", DISK_REFUSES),
@@ -42,6 +45,7 @@ pub const ALL: [(&str, &str); 8] = [
     ("CERTIFICATE_EXPIRING", CERTIFICATE_EXPIRING),
     ("FIRST_START", FIRST_START),
     ("START_REFUSED", START_REFUSED),
+    ("CLOCK_STEPPED", CLOCK_STEPPED),
 ];
 
 #[cfg(test)]

@@ -170,13 +170,17 @@ const PATIENCE_US: u32 = 30_000_000;
 
 /// A thread that does something again and again until it is dropped.
 #[derive(Debug)]
-struct Repeated {
+pub(crate) struct Repeated {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Repeated {
-    fn start(
+    /// Does the work now, and again after every `every`.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub(crate) fn start(
         name: &str,
         every: Duration,
         mut work: impl FnMut() + Send + 'static,

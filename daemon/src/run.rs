@@ -9,12 +9,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use audio_io::clock::{Clock, SystemClock};
+use audio_io::clock::Clock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use storage::handle::{IoChoice, RecorderSeed, RecoveryReport, StorageHandle, StoreOptions};
 use storage::ids::{TenantId, TenantName};
+use storage::ledger::entry::{Act, Actor, Kind};
 
 use crate::app::App;
+use crate::clock_watch;
 use crate::config::schema::{Config, StorageIo};
 use crate::config::{self, Changes, LoadError, Loaded};
 use crate::control::ControlServer;
@@ -28,6 +30,7 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
+use crate::keeping::{Keeping, StepBook};
 use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
@@ -43,25 +46,22 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let signals = Signals::install().map_err(RunError::Signals)?;
     raise_open_files();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let http_metrics = Arc::new(HttpMetrics::default());
+    let book = StepBook::default();
+    let watched = clock_watch::system(http_metrics.clone(), book.clone());
+    let clock: Arc<dyn Clock> = watched.clone();
     let mut config = loaded.config.clone();
     notify::status("opening the store");
     let io = io_choice(config.storage.io);
     let patience = patience("opening the store");
     let (storage, seed, repaired) = open_store(&config, io, &clock)?;
-    tell_repairs(&repaired);
+    let book = book.open(storage.clone());
+    tell_start(&storage, &repaired);
     material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
-    let mut engine = Engine::start(
-        lines,
-        &config,
-        storage.clone(),
-        seed,
-        io,
-        clock.clone(),
-        news,
-    )?;
+    let (store, time) = (storage.clone(), clock.clone());
+    let mut engine = Engine::start(lines, &config, store, seed, io, time, news)?;
     let transcoder =
         Transcoder::start(storage.clone(), &config.convert).map_err(RunError::Thread)?;
     let fetcher = Fetcher::new(config.fetch.clone());
@@ -74,7 +74,6 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     let config = Arc::new(ArcSwap::from_pointee(config));
     let served = Arc::new(OnceLock::new());
     let expected = passed.first();
-    let http_metrics = Arc::new(HttpMetrics::default());
     let running = calls::start(calls::Parts {
         storage: storage.clone(),
         engine: engine.handle(),
@@ -84,7 +83,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
         fetcher: fetcher.clone(),
         config: config.clone(),
         clock: clock.clone(),
-        recording_url: recording_url(&storage, &config, &clock, (&served, expected)),
+        recording_url: recording_url(&storage, &config, (&served, expected)),
     });
     let running = match running {
         Ok(running) => running,
@@ -106,19 +105,33 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
         http_metrics,
     };
     drop(patience);
+    let watch = clock_watch::start(watched);
+    let keeping = Keeping::start(app.storage.clone(), app.clock.clone())
+        .inspect_err(|error| log::error!("nothing is deleted by retention: {error}"));
     let served = serve(&app, &loaded, signals, passed);
-    wind_down(running, engine);
+    drop((watch, keeping, book));
+    wind_down(running, engine, &app.storage);
     served
 }
 
 /// Ends calls and seals what is open.
-fn wind_down(running: calls::Running, engine: Engine) {
+fn wind_down(running: calls::Running, engine: Engine, storage: &StorageHandle) {
     notify::stopping("ending calls, sealing open recordings");
     let _patience = patience("sealing recordings");
     running.hang_up();
     engine.stop();
     running.stop();
+    tell_ledger(storage, Kind::Stopped);
     log::info!("stopped; every recording is sealed");
+}
+
+/// Tells the ledger of the daemon itself.
+fn tell_ledger(storage: &StorageHandle, kind: Kind) {
+    let act = Act::new(kind).by(Actor::system("daemon"));
+    let act = act.with("version", env!("CARGO_PKG_VERSION"));
+    if let Err(error) = storage.record_act_durably(act) {
+        log::error!("the ledger cannot be told of start and stop: {error}");
+    }
 }
 
 /// Opens the store and repairs what a crash left.
@@ -146,10 +159,9 @@ type Served = (&'static str, SocketAddr);
 fn recording_url(
     storage: &StorageHandle,
     config: &Arc<ArcSwap<Config>>,
-    clock: &Arc<dyn Clock>,
     (served, expected): (&Arc<OnceLock<Vec<Served>>>, Option<Served>),
 ) -> calls::RecordingUrl {
-    let (storage, config, clock) = (storage.clone(), config.clone(), clock.clone());
+    let (storage, config) = (storage.clone(), config.clone());
     let served = served.clone();
     Arc::new(move |recording| {
         let http = &config.load().http;
@@ -163,7 +175,7 @@ fn recording_url(
             (None, Some((scheme, address))) => format!("{scheme}://{}", reachable(address)),
             (None, None) => String::new(),
         };
-        recording_link(&storage, &base, &recording.facts, clock.wall())
+        recording_link(&storage, &base, &recording.facts)
     })
 }
 
@@ -384,12 +396,16 @@ fn io_choice(configured: StorageIo) -> IoChoice {
     }
 }
 
-fn tell_repairs(report: &RecoveryReport) {
+fn tell_start(storage: &StorageHandle, report: &RecoveryReport) {
+    tell_ledger(storage, Kind::Started);
     let (sealed, absent, failed) = (&report.sealed, &report.absent, &report.failed);
     if !(sealed.is_empty() && absent.is_empty() && failed.is_empty()) {
         log::warn!(
             "repaired after a crash: sealed {sealed:?}, too short {absent:?}, failed {failed:?}"
         );
+    }
+    if let Some(problem) = &report.ledger.broken {
+        log::error!("ledger: {problem}; somebody may have tampered with it: run 'callreel check'");
     }
 }
 

@@ -7,8 +7,12 @@ use crate::error::{ReadError, ReindexError};
 use crate::ids::PromptId;
 use crate::index::Index;
 use crate::index::apply::Change;
+use crate::index::keeping::KeepingChange;
 use crate::index::outbox::{self, OutboxChange};
 use crate::index::prompts::PromptChange;
+use crate::index::rows::RowChange;
+use crate::index::tables::meta;
+use crate::index::whole;
 use crate::limits::{CHECK_ROWS, COMMIT_GROUP_MAX};
 use crate::paths::Layout;
 use crate::walk;
@@ -24,6 +28,7 @@ pub(crate) fn carry(
         prompts = carry_prompts(old, fresh)?;
         carry_purged(old, fresh)?;
         carry_outbox(old, fresh)?;
+        carry_keeping(old, fresh)?;
     }
     // Whatever the old index says, no number is given to a second prompt.
     if let Some(high) = highest(layout) {
@@ -96,6 +101,49 @@ fn carry_outbox(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
         Change::Outbox(OutboxChange::Pass(name, high))
     });
     fresh.commit(&highs)?;
+    Ok(())
+}
+
+/// Holds, minimums, tags, policies and what is known of time, byte for byte: what cannot be read
+/// goes on counting as a hold.
+fn carry_keeping(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
+    for name in ["keeping", "by_tag", "births"] {
+        let Some(table) = whole::named(name) else {
+            continue;
+        };
+        let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let reading = or_told(old.begin_read().map(Some), None);
+        let Some(reading) = reading else {
+            return Ok(());
+        };
+        let walked = table.each(&reading, &mut |key, value| {
+            rows.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        });
+        if let Err(error) = walked {
+            log::warn!("'{name}' of the old index cannot be read to its end: {error}");
+            fresh.commit(&[Change::Keeping(KeepingChange::Lost(true))])?;
+        }
+        for rows in rows.chunks(COMMIT_GROUP_MAX) {
+            let rows: Vec<_> = rows.iter().map(|(k, v)| (&k[..], &v[..])).collect();
+            let transaction = fresh.begin_write()?;
+            table.put(&transaction, &rows)?;
+            transaction.commit()?;
+        }
+    }
+    let names = [
+        meta::RETENTION,
+        meta::RETENTION_NUMBER,
+        meta::TIME_PROVEN,
+        meta::STORE_ID,
+        meta::KEEPING_LOST,
+    ];
+    let mut rows = Vec::new();
+    for name in names {
+        let held = or_told(old.meta(name), None);
+        rows.extend(held.map(|bytes| RowChange::Meta(name, bytes)));
+    }
+    fresh.commit(&[Change::Rows(rows)])?;
     Ok(())
 }
 

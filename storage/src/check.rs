@@ -2,6 +2,7 @@
 //! rows, and files that belong to nobody. It changes nothing.
 
 mod finding;
+mod ledger;
 mod library;
 
 use std::path::Path;
@@ -28,7 +29,8 @@ use crate::segment::facts::StoredFacts;
 use crate::segment::sealed;
 use crate::walk;
 use crate::work::measure;
-pub use finding::Finding;
+pub use finding::{BadCheckpoint, Finding, Ledgered};
+pub use ledger::{LedgerTrust, check_ledger};
 
 /// What to check.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,10 +77,14 @@ pub fn check(
     options: CheckOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
+    let trust = LedgerTrust {
+        checkpoints: Some(handle.checkpoints_dir().to_owned()),
+        ..LedgerTrust::default()
+    };
     run(
         &handle.shared.layout,
         &handle.shared.index,
-        options,
+        (options, &trust),
         &|| {
             if let Err(error) = handle.flush_index() {
                 log::warn!("the index is behind while it is checked: {error}");
@@ -97,18 +103,31 @@ pub fn check_offline(
     options: CheckOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
+    check_offline_with(data_dir, options, &LedgerTrust::default(), progress)
+}
+
+/// The same, with checkpoints that lie elsewhere, or keys and lines that were kept apart.
+///
+/// # Errors
+/// [`CheckError`]: the check could not be carried out.
+pub fn check_offline_with(
+    data_dir: &Path,
+    options: CheckOptions,
+    trust: &LedgerTrust,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<CheckReport, CheckError> {
     let layout = Layout::new(data_dir);
     let _lock = lock(&layout)?;
     let reserve = Arc::new(Reserve::new(layout.reserve()));
     let opener: Arc<dyn Opener> = Arc::new(FileOpener { reserve });
     let (index, _) = migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall())?;
-    run(&layout, &index, options, &|| (), progress)
+    run(&layout, &index, (options, trust), &|| (), progress)
 }
 
 fn run(
     layout: &Layout,
     index: &Index,
-    options: CheckOptions,
+    (options, trust): (CheckOptions, &LedgerTrust),
     settle: &dyn Fn(),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
@@ -139,6 +158,7 @@ fn run(
     for (table, id) in index.dangling_names()? {
         check.report.found(Finding::DanglingName { table, id });
     }
+    check.ledger(trust)?;
     check.prompts()?;
     check.orphans(settle)?;
     Ok(check.report)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::ids::{PromptId, RecordingId, RecordingName, TenantId, TenantName};
 use crate::limits::{PASSWORD_BYTES, SPEECH_TEXT_MAX};
+use crate::retention::{PlaceError, Protection};
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,17 @@ pub enum OpenError {
     /// A thread could not be started.
     #[error("thread '{0}': {1}")]
     Thread(&'static str, io::Error),
+    /// The store's disk is not there.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The key that signs checkpoints of the ledger.
+    #[error("the key '{}' that signs the ledger's checkpoints: {problem}", path.display())]
+    LedgerKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: crate::ledger::key::KeyError,
+    },
 }
 
 fn way_back_text(copy: Option<&std::path::Path>) -> String {
@@ -89,6 +101,9 @@ pub enum ReadError {
     /// A prompt's row.
     #[error("the row of prompt {0} is unreadable; run 'callreel check'")]
     PromptRow(PromptId),
+    /// The ledger, which the index leads to.
+    #[error("ledger: {0}; run 'callreel check'")]
+    Ledger(io::Error),
 }
 
 macro_rules! from_redb {
@@ -192,6 +207,18 @@ pub enum DeleteError {
     /// It is being recorded.
     #[error("recording {0} is still being recorded; stop it first")]
     Live(RecordingId),
+    /// Something keeps it.
+    #[error("recording {0} is not deleted: {1}")]
+    Kept(RecordingId, Protection),
+    /// Holds may have been lost.
+    #[error(
+        "nothing is deleted: the index was rebuilt or restored and holds may be missing; set them \
+         again, then say so"
+    )]
+    Suspended,
+    /// The store's disk is not there.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// The index could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),

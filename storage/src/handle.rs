@@ -12,11 +12,14 @@ use crate::error::{DeleteError, ImportError, OpenError, ReadError, ViewError, Wr
 use crate::ids::{
     CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId,
 };
-use crate::index::apply::Change;
+use crate::index::apply::{Applied, Change};
 use crate::index::commit::Job;
+use crate::ledger::acts::Warrant;
+use crate::ledger::open::{LedgerOptions, LedgerReport};
 use crate::metrics::{BOUNDS, Histogram};
 use crate::record::{Container, Recording, RecordingFacts, RecordingState, WallMillis};
 use crate::recorder::ViewRequest;
+use crate::retention::Place;
 use crate::shared::Shared;
 use crate::view::RecordingView;
 
@@ -24,6 +27,8 @@ use crate::view::RecordingView;
 #[derive(Clone)]
 pub struct StorageHandle {
     pub(crate) shared: Arc<Shared>,
+    /// By whose authority recordings and what keeps them are changed through it.
+    pub(crate) warrant: Option<Arc<Warrant>>,
 }
 
 /// How the store is opened.
@@ -35,6 +40,15 @@ pub struct StoreOptions {
     pub index_cache_bytes: usize,
     /// How recordings are written; [`crate::recorder::run`] is told again.
     pub io: IoChoice,
+}
+
+/// What of a store is outside its data folder, or bounds where that may be.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Where the data folder must lie.
+    pub place: Place,
+    /// Where checkpoints go and what signs them.
+    pub ledger: LedgerOptions,
 }
 
 /// Which way recordings are written.
@@ -69,6 +83,8 @@ pub struct RecoveryReport {
     pub deletions_finished: u64,
     /// Bytes of journal that were read.
     pub journal_bytes: u64,
+    /// What became of the ledger.
+    pub ledger: LedgerReport,
 }
 
 /// Which recordings to list; newest first.
@@ -153,6 +169,20 @@ impl StorageHandle {
         crate::open::open(&options, clock, None)
     }
 
+    /// The same, where it must lie at a certain place (nothing is opened, and nothing written, when
+    /// that is not mounted or not this store's), or with the ledger's checkpoints or their key
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// [`OpenError`]: nothing runs then; [`OpenError::Place`] says what is missing.
+    pub fn open_with(
+        options: StoreOptions,
+        wanted: &Surroundings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, RecorderSeed, RecoveryReport), OpenError> {
+        crate::open::open_with(&options, wanted, clock, None)
+    }
+
     /// The recording of a name, if the tenant has one. Synchronous: a read of the index.
     ///
     /// # Errors
@@ -228,7 +258,7 @@ impl StorageHandle {
         request: ImportRequest,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Recording, ImportError> {
-        crate::import::import(&self.shared, request, progress)
+        crate::import::import(&self.shared, request, self.warrant.as_ref(), progress)
     }
 
     /// Deletes a recording, its row and its files; durable when it returns.
@@ -236,7 +266,24 @@ impl StorageHandle {
     /// # Errors
     /// [`DeleteError`]; only its `Io` leaves something: a file that the next start removes.
     pub fn delete(&self, tenant: TenantId, id: RecordingId) -> Result<(), DeleteError> {
-        crate::delete::delete(&self.shared, tenant, id)
+        crate::delete::delete(&self.shared, tenant, id, self.warrant.as_ref())
+    }
+
+    /// The same door for somebody: the ledger tells by whose authority recordings are brought in
+    /// and deleted through it, and what keeps them is changed; and who does the acts it is told of.
+    #[must_use]
+    pub fn acting(&self, warrant: Warrant) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            warrant: Some(Arc::new(warrant)),
+        }
+    }
+
+    /// Makes a change with that authority.
+    pub(crate) fn commit(&self, change: Change) -> Result<Applied, WriteError> {
+        self.shared
+            .committer
+            .commit(change.with(self.warrant.as_ref()))
     }
 
     /// A fresh recording id (never reused) and all its names, without touching the disk.
@@ -244,6 +291,24 @@ impl StorageHandle {
     pub fn new_names(&self, _tenant: TenantId) -> (RecordingId, Names) {
         self.shared.top_up_ids();
         (self.shared.names.id(), self.shared.names.names())
+    }
+
+    /// The highest wall time that was ever seen, carried on by the monotonic clock: by it links
+    /// expire, and nothing that has expired comes back when the wall clock is set back.
+    #[must_use]
+    pub fn steady_now(&self) -> WallMillis {
+        self.shared.accounts.steady_now()
+    }
+
+    /// The newest time that was shown by a clock to be trusted when a recording began; zero where
+    /// there was none. What an untrusted clock shows and is less cannot be right.
+    #[must_use]
+    pub fn time_seen(&self) -> WallMillis {
+        WallMillis(
+            self.shared
+                .time_seen
+                .load(std::sync::atomic::Ordering::Relaxed),
+        )
     }
 
     /// Where a recording's file is, or would be.

@@ -60,6 +60,12 @@ pub enum NameError {
     /// An application's id outside `^[a-zA-Z0-9_-]{1,64}$`.
     #[error("an application's id is 1 to 64 letters, digits, '-' or '_'")]
     App,
+    /// A tag outside 1 to 64 letters, digits or any of `-_.:`.
+    #[error("a tag is 1 to 64 letters, digits or any of '-_.:'")]
+    Tag,
+    /// A retention policy's name outside `^[a-zA-Z0-9_-]{1,64}$`.
+    #[error("a retention policy's name is 1 to 64 letters, digits, '-' or '_'")]
+    Policy,
     /// A phone number or SIP user outside 1 to 64 printable characters.
     #[error("a number is 1 to 64 letters, digits or any of '+*#-_.@:'")]
     Number,
@@ -158,6 +164,14 @@ text_name! {
 text_name! {
     /// An application's id (`X-App-ID` of seed 001); unique over all tenants.
     AppId, NameError::App, |text| within(text, 64, "-_")
+}
+text_name! {
+    /// A tag of a recording; retention policies may apply to those that have it.
+    Tag, NameError::Tag, |text| within(text, 64, "-_.:")
+}
+text_name! {
+    /// A retention policy's name, from the configuration.
+    PolicyName, NameError::Policy, |text| within(text, 64, "-_")
 }
 text_name! {
     /// A caller's or called party's number or SIP user.

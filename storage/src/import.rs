@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use audio_io::codec::wav;
 
@@ -13,6 +14,7 @@ use crate::error::ImportError;
 use crate::handle::{ImportNames, ImportRequest};
 use crate::ids::{Names, RecordingName, TenantId};
 use crate::index::apply::{Applied, Change, Refusal};
+use crate::ledger::acts::Warrant;
 use crate::limits::READ_BUFFER;
 use crate::paths::{create_dirs, facts_of, sync_dir, write_whole};
 use crate::record::{
@@ -25,6 +27,7 @@ use crate::work::{Measured, SoundAt, measure};
 pub(crate) fn import(
     shared: &Shared,
     request: ImportRequest,
+    warrant: Option<&Arc<Warrant>>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Recording, ImportError> {
     if shared.tenant_name(request.tenant).is_none() {
@@ -39,7 +42,8 @@ pub(crate) fn import(
     // A file that is there already is somebody's: refused, and not cleaned up.
     let copy = File::options().write(true).create_new(true).open(&path);
     let copy = copy.map_err(io("creating the copy"))?;
-    let result = copy_and_index(shared, &request, facts, (&path, copy), progress);
+    let copied = copied(shared, &request, facts, (&path, copy), progress);
+    let result = copied.and_then(|row| indexed(shared, row, warrant));
     if result.is_err()
         && let Err(error) = remove_files(&path)
     {
@@ -95,10 +99,12 @@ fn facts(shared: &Shared, request: &ImportRequest) -> RecordingFacts {
         started_at: request.started_at.unwrap_or_else(|| shared.clock.wall()),
         format: request.format,
         container: request.container,
+        time: None,
     }
 }
 
-fn copy_and_index(
+/// Copies the file; answers the row that it gets.
+fn copied(
     shared: &Shared,
     request: &ImportRequest,
     facts: RecordingFacts,
@@ -125,12 +131,17 @@ fn copy_and_index(
     };
     write_whole(&facts_of(path), &stored.to_json()).map_err(io("writing the facts"))?;
     sync_dir(folder).map_err(io("syncing the folder"))?;
-    let row = row_of(&stored, measured);
+    Ok(row_of(&stored, measured))
+}
+
+fn indexed(
+    shared: &Shared,
+    row: Recording,
+    warrant: Option<&Arc<Warrant>>,
+) -> Result<Recording, ImportError> {
     let id = row.facts.id;
-    match shared
-        .committer
-        .commit(Change::Import(Box::new(row.clone())))?
-    {
+    let change = Change::Import(Box::new(row.clone())).with(warrant);
+    match shared.committer.commit(change)? {
         Applied::Refused(Refusal::NameTaken(name)) => Err(ImportError::NameTaken(name)),
         Applied::Refused(_) => Err(ImportError::NameTaken(RecordingName::Recid(id))),
         _ => Ok(row),

@@ -12,9 +12,12 @@ pub mod backup;
 mod carry;
 mod changes;
 pub mod check;
+#[cfg(test)]
+mod clock_tests;
 mod delete;
 pub mod derived;
 pub mod error;
+pub mod export;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -25,6 +28,7 @@ mod import;
 pub mod index;
 mod io;
 mod journal;
+pub mod ledger;
 mod library;
 pub mod limits;
 mod marks;
@@ -43,6 +47,7 @@ mod repair;
 mod replace;
 mod reserve;
 pub mod restore;
+pub mod retention;
 pub mod scratch;
 pub mod segment;
 mod shared;

@@ -261,6 +261,63 @@ const _: () = {
     assert!(PASSWORD_BYTES.0 <= PASSWORD_BYTES.1);
 };
 
+/// Tags of one recording.
+pub const TAGS_MAX: usize = 32;
+
+/// Holds of one recording at a time.
+pub const HOLDS_MAX: usize = 64;
+
+/// Characters of a reason for a hold, or for lifting one.
+pub const REASON_MAX: usize = 1_024;
+
+/// Characters of the name of whoever sets or lifts a hold.
+pub const ACTOR_MAX: usize = 256;
+
+/// Retention policies.
+pub const POLICIES_MAX: usize = 256;
+
+/// The longest time a retention policy may name, in milliseconds: a hundred years.
+pub const KEEP_MAX_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1_000;
+
+/// Deletions that retention makes in one commit.
+pub const RETIRE_BATCH: usize = 256;
+
+/// Deletions that one retention pass plans; what is left is for the next.
+pub const RETIRE_PLAN_MAX: usize = 65_536;
+
+/// Rows that a retention pass reads from one snapshot of the index.
+pub const RETIRE_ROWS: usize = 4_096;
+
+/// Wall times before this (2025-01-01) are those of a clock that was never set.
+pub const CLOCK_FLOOR_MS: u64 = 1_735_689_600_000;
+
+/// How far the wall clock may run before the proven time until somebody is told.
+pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// How far the wall clock may lie behind the proven time; farther back, which of the two is wrong
+/// cannot be told, and nothing is deleted.
+pub const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How far a recording's start may be off and still be taken at its word.
+pub const CLOCK_SLACK: Duration = Duration::from_secs(2 * 60);
+
+/// By how much more the wall clock must move against proven time to have been stepped.
+pub const CLOCK_STEP: Duration = Duration::from_secs(1);
+
+/// How much proven time a power cut may lose.
+pub const CLOCK_SAVE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// How often it is noted which recordings' numbers were given out by when.
+pub const CLOCK_MARK_EVERY: Duration = Duration::from_secs(60 * 60);
+
+const _: () = {
+    assert!(RETIRE_BATCH <= COMMIT_GROUP_MAX && RETIRE_BATCH <= CHANGES_MAX);
+    assert!(RETIRE_BATCH <= RETIRE_PLAN_MAX);
+    assert!(CLOCK_STEP.as_secs() <= CLOCK_SLACK.as_secs());
+    assert!(CLOCK_SLACK.as_secs() <= CLOCK_AHEAD_MAX.as_secs());
+    assert!(CLOCK_AHEAD_MAX.as_secs() <= CLOCK_BEHIND_MAX.as_secs());
+};
+
 /// Applications over all tenants; [`crate::outbox::OutboxError::Full`] beyond.
 pub const APPLICATIONS_MAX: usize = 10_000;
 
@@ -324,3 +381,52 @@ pub const INDEX_COPIES_MAX: usize = 3;
 /// Indexes, and folders of keys, that restores replaced and that are kept; the oldest goes for a
 /// new one.
 pub const REPLACED_MAX: usize = 3;
+
+/// Bytes of a name or an address in an entry of the ledger; longer ones are cut.
+pub const LEDGER_TEXT_MAX: usize = 256;
+
+/// Bytes of an entry's details, as JSON; longer ones are left out and only their length is told.
+pub const LEDGER_DETAILS_MAX: usize = 16 * 1024;
+
+/// How deep an entry's details nest; what is deeper becomes text.
+pub const LEDGER_DEPTH_MAX: usize = 8;
+
+/// The longest line of the ledger that is read, in bytes. Text that JSON escapes takes six bytes a
+/// byte.
+pub const LEDGER_LINE_MAX: usize = 64 * 1024;
+
+const _: () = assert!(LEDGER_DETAILS_MAX + 12 * LEDGER_TEXT_MAX + 1_024 < LEDGER_LINE_MAX);
+
+/// Bytes of a segment of the ledger after which the next group begins another. Tests come past it
+/// with fewer.
+pub const LEDGER_SEGMENT_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+
+/// One of so many entries has its place in the index; the others are read from there on.
+pub const LEDGER_AT_EVERY: u64 = 64;
+
+/// Acts that wait for the index writer; beyond it they are only counted, and the ledger tells how
+/// many are missing.
+pub const ACTS_MAX: usize = 16_384;
+
+/// Acts of one commit.
+pub const ACTS_STEP: usize = 4_096;
+
+/// Entries, and rows of an older store, that one commit takes into the ledger's tables at opening.
+pub const LEDGER_STEP: usize = 4_096;
+
+/// Entries after which a checkpoint is signed.
+pub const CHECKPOINT_EVERY: u64 = 1_000;
+
+/// How long an entry waits for its checkpoint at most.
+pub const CHECKPOINT_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// Entries behind the last checkpoint at which checkpoints are missing: groups are large and disks
+/// may fail for a while.
+pub const CHECKPOINT_BEHIND_MAX: u64 = 20 * CHECKPOINT_EVERY;
+
+/// Checkpoints that a check reads.
+pub const CHECKPOINTS_MAX: usize = 10_000_000;
+
+/// How far a device's clock and the wall clock may be apart before the wall clock is held to have
+/// gone back, in milliseconds.
+pub const CLOCKS_APART_MS: u64 = 60_000;

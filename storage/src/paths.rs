@@ -55,6 +55,21 @@ impl Layout {
         self.root.join("keys")
     }
 
+    /// The chained log of what must be provable.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.root.join("ledger")
+    }
+
+    /// Where checkpoints of the ledger go unless another folder is told.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// What signs checkpoints unless another key is told.
+    pub(crate) fn ledger_key(&self) -> PathBuf {
+        self.keys().join("ledger.pem")
+    }
+
     /// What a restore puts together before it counts.
     pub(crate) fn staging(&self) -> PathBuf {
         self.root.join("restore-staging")

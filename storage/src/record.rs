@@ -1,12 +1,16 @@
 //! The rows of the index, as plain values. How they are encoded is `index/values.rs`'s business.
 
+use std::fmt;
+
 use audio_io::block::GapCause;
+use audio_io::clock::{EARLIEST, Kept};
 use audio_io::format::StreamFormat;
 pub use audio_io::units::WallMillis;
 use audio_io::units::{CentiDbfs, Frames, Millis};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{LineName, Names, Number, RecordingId, TenantId, TenantName};
+use crate::limits::CLOCKS_APART_MS;
 
 /// The file format of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -171,6 +175,61 @@ pub struct LegLevel {
     pub peak: CentiDbfs,
 }
 
+/// How far the wall clock could be trusted when a recording began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeQuality {
+    /// Whether somebody (NTP, PTP) kept the clock right; `None` where the system did not tell.
+    pub synchronised: Option<bool>,
+    /// How far the clock could be wrong at most, where it was kept right.
+    pub max_error: Option<Millis>,
+    /// The clock had been set to another time since the daemon's start.
+    pub stepped: bool,
+    /// The clock cannot have been right: nobody kept it, and it showed a time before this program
+    /// was made, or before one that the store had seen. So does a clock that has lost its battery.
+    pub implausible: bool,
+}
+
+impl TimeQuality {
+    /// What a clock that is kept so and shows this is worth, where a trusted one has shown `seen`.
+    #[must_use]
+    pub fn judge(kept: Kept, wall: WallMillis, seen: WallMillis) -> Self {
+        // What was seen last may be the end of a recording, which was measured by its device.
+        let seen = WallMillis(seen.0.saturating_sub(CLOCKS_APART_MS));
+        Self {
+            synchronised: kept.synchronised,
+            max_error: kept.max_error,
+            stepped: kept.stepped,
+            implausible: kept.synchronised != Some(true) && wall < seen.max(EARLIEST),
+        }
+    }
+
+    /// Whether later times may be measured by this one: it was kept right, or at least nobody
+    /// touched it and nothing speaks against it.
+    #[must_use]
+    pub fn is_trusted(self) -> bool {
+        !self.implausible && (self.synchronised == Some(true) || !self.stepped)
+    }
+}
+
+impl fmt::Display for TimeQuality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.synchronised {
+            Some(true) => "synchronised",
+            Some(false) => "not synchronised",
+            None => "unknown",
+        })?;
+        if let Some(most) = self.max_error {
+            write!(f, ", within {} ms", most.0)?;
+        }
+        for (is_so, what) in [(self.stepped, "stepped"), (self.implausible, "implausible")] {
+            if is_so {
+                write!(f, ", {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What starts a recording: everything that is known before its first frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordingFacts {
@@ -192,6 +251,10 @@ pub struct RecordingFacts {
     pub format: StreamFormat,
     /// The file's format.
     pub container: Container,
+    /// How far `started_at` can be trusted; `None` where that is not known: in imports, and in
+    /// recordings of programs that did not ask.
+    #[serde(default)]
+    pub time: Option<TimeQuality>,
 }
 
 /// What is known when a recording has ended.
@@ -293,4 +356,44 @@ pub struct KeyRow {
     pub allow: Vec<ipnet::IpNet>,
     /// On whose behalf it was issued.
     pub user_id: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_judged_by_its_keeper_or_else_by_what_was_seen() {
+        let now = WallMillis(EARLIEST.0 + 1_000_000_000);
+        let alone = Kept {
+            synchronised: Some(false),
+            ..Kept::default()
+        };
+        let judge = |kept, wall, seen| TimeQuality::judge(kept, wall, WallMillis(seen));
+        let fine = judge(alone, now, 0);
+        assert!(!fine.implausible && fine.is_trusted());
+        let dead = judge(alone, WallMillis(5_000), 0);
+        assert!(dead.implausible && !dead.is_trusted(), "1970");
+        let earlier = judge(alone, now, now.0 + 3_600_000);
+        assert!(earlier.implausible, "an hour before what was seen");
+        let nearly = judge(alone, now, now.0 + 1_000);
+        assert!(!nearly.implausible, "a device's clock is not exact");
+        let set = Kept {
+            stepped: true,
+            ..alone
+        };
+        assert!(!judge(set, now, 0).is_trusted(), "who set it?");
+        let right = Kept {
+            synchronised: Some(true),
+            max_error: Some(Millis(20)),
+            stepped: true,
+        };
+        let right = judge(right, now, now.0 + 3_600_000);
+        assert!(right.is_trusted(), "what was seen was wrong: {right:?}");
+        assert_eq!(right.max_error, Some(Millis(20)));
+        assert_eq!(right.to_string(), "synchronised, within 20 ms, stepped");
+        assert_eq!(dead.to_string(), "not synchronised, implausible");
+        let unknown = judge(Kept::default(), now, 0);
+        assert!(unknown.is_trusted() && unknown.synchronised.is_none());
+    }
 }

@@ -11,14 +11,17 @@ use audio_io::clock::{Clock as _, SystemClock};
 use crate::accounts::carried_over;
 use crate::carry::carry;
 use crate::check::OFFLINE_CACHE;
-use crate::error::{CheckError, OpenError, ReindexError};
-use crate::ids::{TenantId, TenantName};
+use crate::error::{CheckError, OpenError, ReadError, ReindexError};
+use crate::ids::{RecordingId, TenantId, TenantName};
 use crate::import::{plain_sound, row_of};
 use crate::index::apply::Change;
 use crate::index::backend::{FileOpener, Opener};
+use crate::index::keeping::KeepingChange;
 use crate::index::replaced::ReplaceChange;
 use crate::index::rows::{RowChange, RowTable};
+use crate::index::tables::meta;
 use crate::index::{Index, migrate};
+use crate::ledger::chain::Hash;
 use crate::limits::COMMIT_GROUP_MAX;
 use crate::open::lock;
 use crate::paths::{Layout, sync_dir, unlink_if_there};
@@ -75,15 +78,26 @@ pub fn reindex(
             old_unreadable: !old.readable,
             ..Default::default()
         },
-        adopter: Adopter::default(),
+        adopter: Adopter {
+            told: crate::ledger::ahead::told(&layout.ledger()),
+            ..Adopter::default()
+        },
+        old_is_gone: old.index.is_none(),
     };
     work.carry_over(old, &layout)?;
+    let is_blind = work.old_is_gone;
     work.take_files(&layout, progress)?;
+    if is_blind && work.adopter.recordings > 0 {
+        // Files do not tell of holds: nothing is deleted until somebody has seen to that.
+        let lost = Change::Keeping(KeepingChange::Lost(true));
+        work.adopter.group.push(lost);
+    }
     work.commit()?;
     let Work {
         fresh,
         mut report,
         adopter,
+        ..
     } = work;
     report.recordings = adopter.recordings;
     report.skipped = adopter.skipped;
@@ -103,6 +117,8 @@ struct Old {
     keys: Vec<KeyRow>,
     accounts: Vec<RowChange>,
     live: Vec<Recording>,
+    /// How far the ledger is: the log itself is looked at by the next start.
+    ledger: Vec<RowChange>,
     /// For what is carried over in pieces.
     index: Option<Index>,
 }
@@ -117,7 +133,9 @@ impl Old {
             });
         }
         match Self::try_read(layout, opener) {
-            Err(error @ (OpenError::NoRoom { .. } | OpenError::Io { .. })) => Err(error),
+            Err(
+                error @ (OpenError::NoRoom { .. } | OpenError::Io { .. } | OpenError::Place(_)),
+            ) => Err(error),
             Err(error) => {
                 log::warn!("the old index cannot be read: {error}");
                 Ok(Self::default())
@@ -129,6 +147,8 @@ impl Old {
     fn try_read(layout: &Layout, opener: &Arc<dyn Opener>) -> Result<Self, OpenError> {
         let wall = SystemClock.wall();
         let (index, secret) = migrate::open(opener, layout, OFFLINE_CACHE, wall)?;
+        // Without its recordings an index of nothing would be made.
+        crate::retention::agreed_id(layout, &index)?;
         let read = |error| OpenError::from(CheckError::Read(error));
         Ok(Self {
             readable: true,
@@ -138,9 +158,25 @@ impl Old {
             keys: whole(index.key_rows().map_err(read)?),
             accounts: carried_over(&index).map_err(read)?,
             live: index.live().map_err(read)?,
+            ledger: ledger(&index).map_err(read)?,
             index: Some(index),
         })
     }
+}
+
+/// What is kept of the ledger: that it is at least so far, whatever its files say.
+fn ledger(index: &Index) -> Result<Vec<RowChange>, ReadError> {
+    let mut rows = Vec::new();
+    let floor = match index.meta(meta::LEDGER_HEAD)? {
+        None => index.meta(meta::LEDGER_FLOOR)?,
+        head => head,
+    };
+    rows.extend(floor.map(|floor| RowChange::Meta(meta::LEDGER_FLOOR, floor)));
+    for name in [meta::LEDGER_KEY, meta::LEDGER_ADOPT] {
+        let held = index.meta(name)?;
+        rows.extend(held.map(|held| RowChange::Meta(name, held)));
+    }
+    Ok(rows)
 }
 
 /// The rows that can be read.
@@ -152,6 +188,8 @@ struct Work {
     fresh: Index,
     report: ReindexReport,
     adopter: Adopter,
+    /// There was no old index, or none that could be read.
+    old_is_gone: bool,
 }
 
 impl Work {
@@ -172,6 +210,7 @@ impl Work {
         let users = users.filter(|row| matches!(row, RowChange::Put(RowTable::Users, ..)));
         self.report.users = users.count() as u64;
         self.adopter.group.push(Change::Rows(old.accounts));
+        self.adopter.group.push(Change::Rows(old.ledger));
         // What was open is sealed by the next start, which finds it by these rows.
         self.adopter
             .group
@@ -224,6 +263,8 @@ impl Work {
 #[derive(Default)]
 pub(crate) struct Adopter {
     tenants: HashMap<TenantId, TenantName>,
+    /// What the ledger told last of recordings' files.
+    told: HashMap<RecordingId, Hash>,
     /// What is to be committed.
     pub(crate) group: Vec<Change>,
     /// How many were taken.
@@ -252,7 +293,13 @@ impl Adopter {
         let mut taken = Vec::new();
         for path in paths {
             match take(layout, path, progress) {
-                Ok(read) => taken.push(read),
+                Ok(mut read) => {
+                    let told = self.told.get(&read.row.facts.id);
+                    if told == Some(&read.hash) {
+                        read.trust = read.trust.max(Trust::Proven);
+                    }
+                    taken.push(read);
+                }
                 Err(error) => self.skipped.push((path.to_owned(), error)),
             }
         }
@@ -300,6 +347,8 @@ struct Taken {
     row: Recording,
     tenant_name: Option<TenantName>,
     trust: Trust,
+    /// Of its bytes as they are.
+    hash: Hash,
 }
 
 /// How much a file proves by itself.
@@ -309,6 +358,8 @@ enum Trust {
     Told,
     /// They do, and its bytes are those they were written for.
     Verified,
+    /// Its bytes are those that the ledger told of last.
+    Proven,
     /// It carries its facts itself: the file as it was recorded.
     Own,
 }
@@ -331,6 +382,7 @@ fn take(layout: &Layout, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<T
         return Err(FactsError::Missing.into());
     }
     let measured = measure(path, sound, progress)?;
+    let hash = Hash(measured.hash);
     let of_file = stored.file.as_ref();
     if of_file.is_some_and(|file| file.content_hash == measured.hash) {
         trust = Trust::Verified;
@@ -339,6 +391,7 @@ fn take(layout: &Layout, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<T
         row: row_of(&stored, measured),
         tenant_name: stored.tenant_name,
         trust,
+        hash,
     })
 }
 

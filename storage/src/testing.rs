@@ -42,6 +42,7 @@ pub(crate) fn a_recording(tenant: u32, id: u64) -> Recording {
         started_at: WallMillis(1_763_700_000_000),
         format: StreamFormat::TELEPHONE,
         container: Container::Wav,
+        time: None,
     };
     Recording {
         facts,

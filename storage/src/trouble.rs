@@ -3,6 +3,8 @@
 use std::io::{Error, ErrorKind};
 
 use crate::error::{OpenError, ReadError, WriteError};
+use crate::ledger::key::KeyError;
+use crate::retention::PlaceError;
 
 /// The kinds.
 #[derive(Debug)]
@@ -29,7 +31,13 @@ impl OpenError {
             Self::Locked(_) => Trouble::InUse,
             Self::Index(error) => of_index(error),
             Self::NewerSchema { .. } | Self::Meta(_) => Trouble::Foreign,
-            Self::Random(_) | Self::Thread(..) => Trouble::Other,
+            Self::Place(PlaceError::Io { source, .. }) => Trouble::System(source),
+            Self::LedgerKey { problem, .. } => match problem {
+                KeyError::Io(source) => Trouble::System(source),
+                KeyError::Pem(_) | KeyError::Kind => Trouble::Foreign,
+                KeyError::Random(_) => Trouble::Other,
+            },
+            Self::Random(_) | Self::Thread(..) | Self::Place(_) => Trouble::Other,
         }
     }
 }
@@ -41,6 +49,7 @@ impl ReadError {
         match self {
             Self::Index(error) => of_index(error),
             Self::Row(_) | Self::TenantRow(_) | Self::PromptRow(_) => Trouble::Foreign,
+            Self::Ledger(source) => Trouble::System(source),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::error::ImportError;
 use crate::handle::{Cursor, ImportNames, ImportRequest, IoChoice, ListFilter};
 use crate::ids::{LineName, RecordingId, RecordingName, TenantName};
 use crate::index::apply::Change;
+use crate::index::keeping::Retire;
 use crate::paths::{facts_of, peaks_of};
 use crate::record::{
     Container, EndCause, Family, Mark, MarkKind, Recording, RecordingState, WallMillis,
@@ -241,8 +242,10 @@ fn the_index_is_rebuilt_from_files_alone() {
 fn an_interrupted_deletion_is_finished_at_the_next_start() {
     let (store, rows) = with_recordings();
     let (row, path) = (&rows[0], store.handle.path_of(&rows[0]));
-    let change = Change::Discard(store.tenant, row.facts.id, WallMillis(1));
-    store.handle.shared.committer.commit(change).unwrap();
+    let shared = &store.handle.shared;
+    let retire = Retire::by_command(shared, store.tenant, row.facts.id);
+    let change = Change::Retire(Box::new(retire));
+    shared.committer.commit(change).unwrap();
     assert!(path.exists());
     let store = store.reopen();
     assert_eq!(store.report.deletions_finished, 1);

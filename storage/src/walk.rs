@@ -9,6 +9,7 @@ use crate::error::CheckError;
 use crate::ids::{PromptId, RecordingId, TenantId};
 use crate::paths::Layout;
 use crate::record::Container;
+use crate::retention::ID_FILE;
 
 /// A file.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub(crate) fn files(root: &Path, visit: &mut dyn FnMut(Found)) -> Result<(), Che
         };
         if metadata.is_dir() {
             files(&path, visit)?;
-        } else {
+        } else if !is_store_id(&path) {
             let (owner, ending) = owner(&path);
             visit(Found {
                 owner,
@@ -54,6 +55,12 @@ pub(crate) fn files(root: &Path, visit: &mut dyn FnMut(Found)) -> Result<(), Che
         }
     }
     Ok(())
+}
+
+/// Whether a file is the one that names the store.
+fn is_store_id(path: &Path) -> bool {
+    let folder = path.parent().and_then(Path::file_name);
+    path.ends_with(ID_FILE) && folder.is_some_and(|name| name == "recordings")
 }
 
 fn owner(path: &Path) -> (Option<(TenantId, RecordingId)>, String) {

@@ -37,6 +37,8 @@ const COMMANDS: &[&[&str]] = &[
     &["reindex"],
     &["backup"],
     &["restore"],
+    &["export"],
+    &["verify"],
 ];
 
 /// `--help` of each command explains itself and shows an example that begins with `callreel`.

@@ -10,6 +10,7 @@ mod call_recording;
 mod calls;
 mod check;
 mod cli;
+mod clock;
 mod conditionals;
 mod config;
 mod conversions;

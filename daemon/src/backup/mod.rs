@@ -10,6 +10,7 @@ use audio_io::clock::{Clock as _, SystemClock};
 
 use crate::config::{self, LoadError, Loaded};
 
+pub(crate) use sources::host;
 pub use sources::{SourceError, contents, default_name};
 pub use targets::{Fate, FilePlan, Plan, PlanError, plan};
 

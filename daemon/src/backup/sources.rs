@@ -154,7 +154,7 @@ fn take(sources: &mut Vec<Source>, place: Place, path: PathBuf) -> Result<(), So
     Ok(())
 }
 
-fn host() -> String {
+pub(crate) fn host() -> String {
     let name = nix::sys::utsname::uname().ok();
     let name = name.map(|name| name.nodename().to_string_lossy().into_owned());
     name.unwrap_or_default()

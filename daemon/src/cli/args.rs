@@ -4,6 +4,7 @@
 mod access;
 mod appliance;
 mod calls;
+mod evidence;
 mod keep;
 mod prompts;
 mod values;
@@ -15,6 +16,7 @@ pub use access::*;
 pub use appliance::*;
 pub use calls::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use evidence::*;
 pub use keep::*;
 pub use prompts::*;
 use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
@@ -190,6 +192,12 @@ pub enum Command {
     /// Show what a backup would change, and put it back
     #[command(after_help = keep::RESTORE_HELP)]
     Restore(RestoreArgs),
+    /// Copy recordings out with proof: signed, checkable by anybody
+    #[command(after_help = evidence::EXPORT_HELP)]
+    Export(ExportArgs),
+    /// Check an archive that 'export' made; needs no daemon
+    #[command(after_help = evidence::VERIFY_HELP)]
+    Verify(VerifyArgs),
     /// List, test and play to sound devices; needs no daemon
     #[command(after_help = "EXAMPLE\n  callreel devices\n  callreel devices test plughw:1,0")]
     Devices {

@@ -21,7 +21,7 @@ use crate::control::wire::Progress;
 use crate::logging::rfc3339;
 
 /// Pieces on their way to the file.
-const PIECES_MAX: usize = 8;
+pub(super) const PIECES_MAX: usize = 8;
 
 /// What is told of a backup.
 #[derive(Serialize)]
@@ -79,12 +79,7 @@ async fn made(
     let (pieces, received) = sync_channel(PIECES_MAX);
     let mut meter = context.output.meter();
     let checking = tokio::task::spawn_blocking(move || {
-        let tee = Tee {
-            pieces: received,
-            to,
-            piece: Vec::new(),
-            at: 0,
-        };
+        let tee = Tee::new(received, to);
         let mut show = |done, total| meter.show(&rows(done, total));
         let checked = verify(tee, &mut show);
         meter.finish();
@@ -115,7 +110,7 @@ fn offline(context: &Context, folder: &Path, pieces: &SyncSender<Vec<u8>>) -> Re
     Ok(())
 }
 
-fn send(pieces: &SyncSender<Vec<u8>>, piece: &[u8]) -> io::Result<()> {
+pub(super) fn send(pieces: &SyncSender<Vec<u8>>, piece: &[u8]) -> io::Result<()> {
     let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
     pieces.send(piece.to_vec()).map_err(gone)
 }
@@ -134,11 +129,22 @@ impl Write for Pipe<'_> {
 }
 
 /// Reading from the queue; every piece is written on its way.
-struct Tee {
+pub(super) struct Tee {
     pieces: Receiver<Vec<u8>>,
     to: Box<dyn Write + Send>,
     piece: Vec<u8>,
     at: usize,
+}
+
+impl Tee {
+    pub(super) fn new(pieces: Receiver<Vec<u8>>, to: Box<dyn Write + Send>) -> Self {
+        Self {
+            pieces,
+            to,
+            piece: Vec::new(),
+            at: 0,
+        }
+    }
 }
 
 impl Read for Tee {

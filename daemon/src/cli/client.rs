@@ -135,6 +135,24 @@ impl Client {
         Ok(received)
     }
 
+    /// Asks for something and reads the answer piece by piece.
+    ///
+    /// # Errors
+    /// As [`Client::download`].
+    pub async fn post_download(
+        &self,
+        path: &str,
+        value: &impl Serialize,
+        mut sink: impl FnMut(&[u8]) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let body = serde_json::to_vec(value).map_err(CliError::NotJson)?;
+        let mut answer = self.send(Method::POST, path, body.into()).await?;
+        while let Some(piece) = next(&mut answer).await? {
+            sink(&piece)?;
+        }
+        Ok(())
+    }
+
     async fn connect(&self) -> Result<UnixStream, CliError> {
         UnixStream::connect(&self.socket).await.map_err(|source| {
             if source.kind() == ErrorKind::PermissionDenied {

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use storage::backup::BackupError;
 use storage::error::OpenError;
+use storage::export::{DraftError, Flaw};
+use storage::ledger::key::KeyError;
 use storage::limits::PASSWORD_BYTES;
 use storage::restore::RestoreError;
 
 use super::exit::Exit;
 use crate::config::LoadError;
-use crate::control::wire::{ErrorBody, ErrorCode};
+use crate::control::wire::{ErrorBody, ErrorCode, NoFrame};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +183,23 @@ pub enum CliError {
     /// A backup that is not whole, or was not put back.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// The file of an export.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// An archive of an export that is not what it must be, told by its report.
+    #[error("the archive: {0}")]
+    Flawed(Flaw),
+    /// A public key.
+    #[error("'{}' is no public key: {source}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: KeyError,
+    },
+    /// The daemon's answer is not in frames.
+    #[error(transparent)]
+    Frames(#[from] NoFrame),
     /// Files of a backup that cannot be read.
     #[error(transparent)]
     Source(#[from] crate::backup::SourceError),
@@ -212,10 +231,17 @@ impl CliError {
             | Self::SetupNeedsAnswers
             | Self::Answer { .. }
             | Self::AnswersFile { .. }
+            | Self::Key { .. }
             | Self::SingleOnly(_) => Exit::Usage,
             Self::Backup(error) => of_backup(error),
             Self::Restore(error) => of_restore(error),
             Self::Plan(crate::backup::PlanError::Config(_)) => Exit::Usage,
+            Self::Draft(DraftError::Exists(_)) => Exit::Conflict,
+            Self::Draft(DraftError::NoName(_)) => Exit::Usage,
+            Self::Draft(DraftError::Io { source, .. }) | Self::Flawed(Flaw::Io(source)) => {
+                of_io(source)
+            }
+            Self::Flawed(Flaw::Newer { .. }) => Exit::Foreign,
             Self::Unhealthy(exit) => *exit,
             Self::NoSession(_) => Exit::NotFound,
             Self::NotRunning { .. } | Self::DaemonWent => Exit::NotRunning,

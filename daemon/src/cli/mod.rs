@@ -1,10 +1,11 @@
 //! The command line, `callreel`. Each command is a thin client of the control socket; `check`,
-//! `reindex`, `devices`, `setup` and `doctor` also work without a daemon.
+//! `reindex`, `verify`, `devices`, `setup` and `doctor` also work without a daemon.
 //!
 //! ```text
 //!  args ──▶ run ──▶ status, calls, watch, webhooks, access, users, ──▶ client.rs ──▶ daemon
 //!              │    prompts, recordings, import
 //!              ├──▶ upkeep.rs, backup.rs, restore.rs ──▶ daemon, or the data folder
+//!              ├──▶ export.rs ──▶ daemon; verify.rs ──▶ an archive
 //!              ├──▶ setup, doctor ──▶ the configuration, this machine
 //!              └──▶ devices.rs ──▶ ALSA                      all ──▶ output.rs ──▶ terminal
 //! ```
@@ -19,6 +20,7 @@ pub mod devices;
 mod doctor;
 pub mod error;
 pub mod exit;
+mod export;
 mod import;
 mod lines;
 pub mod output;
@@ -33,6 +35,7 @@ mod status;
 mod tests;
 mod upkeep;
 mod users;
+mod verify;
 mod watch;
 mod webhooks;
 
@@ -122,7 +125,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => {
             let exit = error.exit();
             // What a check found has been printed as its report.
-            if !matches!(error, CliError::Damage(_) | CliError::Unhealthy(_)) || !json {
+            let printed = matches!(
+                error,
+                CliError::Damage(_) | CliError::Unhealthy(_) | CliError::Flawed(_)
+            );
+            if !printed || !json {
                 output::complain(&told(&error, exit, json));
             }
             exit
@@ -150,6 +157,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
         let dahdi = configured_dahdi(&common);
         let output = Output::new(common.json);
         return runtime.block_on(devices::run(command, output, &dahdi));
+    }
+    // Nor does what only reads an archive.
+    if let Command::Verify(wish) = command {
+        return verify::verify(Output::new(common.json), &wish);
     }
     // Nor does what looks for mistakes in it, or writes one; and restoring may be what mends it.
     let lenient = matches!(command, Command::Restore(_));
@@ -183,6 +194,9 @@ async fn with_daemon(context: Context, command: Command) -> Result<(), CliError>
         Command::Reindex(options) => upkeep::reindex(&context, options).await,
         Command::Backup(wish) => backup::backup(&context, wish).await,
         Command::Restore(wish) => restore::restore(&context, wish).await,
-        Command::Devices { .. } | Command::Doctor(_) | Command::Setup(_) => Ok(()),
+        Command::Export(wish) => export::export(&context, wish).await,
+        Command::Devices { .. } | Command::Verify(_) | Command::Doctor(_) | Command::Setup(_) => {
+            Ok(())
+        }
     }
 }

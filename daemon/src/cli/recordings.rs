@@ -9,7 +9,9 @@ use super::error::CliError;
 use super::output::{length, or_dash, size, table, write_bytes};
 use super::partial::Partial;
 use super::{import, output};
-use crate::control::wire::{Deleted, Mark, Page, Recording, StartRecording, StopRecording};
+use crate::control::wire::{
+    Deleted, Mark, Page, Recording, StartRecording, StopRecording, TimeQuality,
+};
 
 /// What is asked for at once when many are wanted.
 const PAGE: usize = 500;
@@ -164,6 +166,7 @@ fn describe(recording: &Recording) -> String {
         ("from", or_dash(recording.from.as_deref())),
         ("to", or_dash(recording.to.as_deref())),
         ("started", recording.started_at.clone()),
+        ("clock", clock(recording.time_quality)),
         (
             "format",
             format!("{} {channels} {} Hz", format.encoding, format.rate_hz),
@@ -217,6 +220,26 @@ fn describe(recording: &Recording) -> String {
     let line =
         |(name, value): &(&str, String)| format!("{name:<12} {}\n", output::printable(value));
     rows.iter().map(line).collect()
+}
+
+/// How far the start can be trusted, in words.
+fn clock(quality: Option<TimeQuality>) -> String {
+    let Some(quality) = quality else {
+        return or_dash(None);
+    };
+    let mut words = vec![match (quality.synchronised, quality.max_error_ms) {
+        (Some(true), Some(most)) => format!("kept right, to {most} ms at most"),
+        (Some(true), None) => "kept right".to_owned(),
+        (Some(false), _) => "kept right by nobody".to_owned(),
+        (None, _) => "not known who keeps it".to_owned(),
+    }];
+    if quality.stepped {
+        words.push("set since the daemon's start".to_owned());
+    }
+    if quality.implausible {
+        words.push("IMPLAUSIBLE: earlier than it can have been".to_owned());
+    }
+    words.join("; ")
 }
 
 /// Marks in rows: digits many to a row, spans one each.
@@ -329,6 +352,26 @@ async fn delete(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_is_told_in_words() {
+        assert_eq!(clock(None), "-");
+        let right = TimeQuality {
+            synchronised: Some(true),
+            max_error_ms: Some(12),
+            stepped: false,
+            implausible: false,
+        };
+        assert_eq!(clock(Some(right)), "kept right, to 12 ms at most");
+        let dead = clock(Some(TimeQuality {
+            synchronised: Some(false),
+            max_error_ms: None,
+            stepped: true,
+            implausible: true,
+        }));
+        let order = ["by nobody", "set since", "IMPLAUSIBLE"].map(|word| dead.find(word));
+        assert!(order.is_sorted() && order[0].is_some(), "{dead}");
+    }
 
     #[test]
     fn marks_are_rows() {

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use audio_io::units::WallMillis;
 use bytes::Bytes;
 use serde::Deserialize;
 use storage::ids::TenantName;
@@ -40,19 +39,18 @@ pub(super) async fn list(desk: &Desk, query: Option<&str>) -> Result<Answer, Ref
         let tenant = convert::tenant_name(call.recording.tenant, &tenants);
         convert::call(call, &tenant)
     });
-    let now = desk.app.clock.wall();
     let sessions = desk.app.calls.list(owner).await.into_iter();
     let sessions = sessions.filter(|view| ended || view.snapshot.state != CallState::HungUp);
     ok(&wire::Calls {
         items: items.collect(),
-        sessions: sessions.map(|view| session(&view, &tenants, now)).collect(),
+        sessions: sessions.map(|view| session(&view, &tenants)).collect(),
     })
 }
 
 pub(super) async fn show(desk: &Desk, uuid: Uuid) -> Result<Answer, Refusal> {
     let view = desk.app.calls.look(None, uuid).await?;
     let tenants = tenants::all(desk).await?;
-    ok(&session(&view, &tenants, desk.app.clock.wall()))
+    ok(&session(&view, &tenants))
 }
 
 pub(super) async fn open(desk: &Desk, wish: OpenCall) -> Result<Answer, Refusal> {
@@ -71,7 +69,7 @@ pub(super) async fn open(desk: &Desk, wish: OpenCall) -> Result<Answer, Refusal>
         "call opened by command"
     );
     let tenants = tenants::all(desk).await?;
-    ok(&session(&view, &tenants, desk.app.clock.wall()))
+    ok(&session(&view, &tenants))
 }
 
 /// Gives a session a command and waits for its outcome.
@@ -142,8 +140,7 @@ async fn outcome(
 }
 
 /// A session in the words of the wire.
-fn session(view: &CallView, tenants: &[Tenant], now: WallMillis) -> CallSession {
-    let until = view.ended_at.unwrap_or(now);
+fn session(view: &CallView, tenants: &[Tenant]) -> CallSession {
     let paused = view.snapshot.recording_paused;
     let recording = |recording: &crate::engine::calls::RecordingView| wire::CallRecording {
         command_uid: recording.command_uid.to_string(),
@@ -165,7 +162,7 @@ fn session(view: &CallView, tenants: &[Tenant], now: WallMillis) -> CallSession 
         answered_at: view.answered_at.map(rfc3339),
         ended_at: view.ended_at.map(rfc3339),
         hangup_cause: view.hangup_cause.as_ref().map(ToString::to_string),
-        duration_ms: until.0.saturating_sub(view.started_at.0),
+        duration_ms: view.lasted.0,
         playing: view.playing.as_ref().map(|playing| wire::CallPlaying {
             command_uid: playing.command_uid.to_string(),
             offset_ms: playing.offset_ms.0,

@@ -8,6 +8,7 @@ use storage::ids::Names;
 use storage::prompt::{PromptOrigin, PromptRow};
 use storage::record::{
     KeyRow, Mark, MarkKind, Recording, RecordingFacts, RecordingOutcome, RecordingState, Tenant,
+    TimeQuality,
 };
 
 use time::OffsetDateTime;
@@ -110,9 +111,19 @@ fn with_state(
         from: facts.from.as_ref().map(ToString::to_string),
         to: facts.to.as_ref().map(ToString::to_string),
         started_at: rfc3339(facts.started_at),
+        time_quality: facts.time.map(time_quality),
         format: format(facts.format),
         container: facts.container.extension().into(),
         outcome: outcome.map(|outcome| self::outcome(facts, outcome)),
+    }
+}
+
+fn time_quality(time: TimeQuality) -> wire::TimeQuality {
+    wire::TimeQuality {
+        synchronised: time.synchronised,
+        max_error_ms: time.max_error.map(|error| error.0),
+        stepped: time.stepped,
+        implausible: time.implausible,
     }
 }
 

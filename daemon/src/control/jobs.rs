@@ -6,6 +6,7 @@ use std::time::Duration;
 use audio_io::clock::Clock;
 use bytes::Bytes;
 use serde::Serialize;
+use storage::ledger::entry::Kind;
 use tokio::sync::mpsc;
 
 use super::answer::{Answer, Pieces, Refusal, ok, streamed};
@@ -98,7 +99,10 @@ pub(super) async fn reload(desk: &Desk) -> Result<Answer, Refusal> {
     let hook = desk.reload.clone();
     let reloaded = tokio::task::spawn_blocking(move || hook()).await;
     match reloaded {
-        Ok(Ok(reloaded)) => ok(&reloaded),
+        Ok(Ok(reloaded)) => {
+            desk.did(Kind::ConfigChanged, "reloaded", reloaded.applied.join(", "));
+            ok(&reloaded)
+        }
         Ok(Err(error)) => Err(Refusal::new(ErrorCode::Unusable, error.to_string())),
         Err(error) => Err(Refusal::internal(&error)),
     }

@@ -4,6 +4,7 @@
 use audio_io::units::WallMillis;
 use ipnet::IpNet;
 use storage::account::KeyWish;
+use storage::ledger::entry::{Act, Kind};
 use storage::limits::LABEL_MAX;
 use storage::record::Family;
 
@@ -54,6 +55,7 @@ pub(super) async fn issue(desk: &Desk, wish: IssueKey) -> Result<Answer, Refusal
     });
     let (key, secret) = issued.await?;
     log::info!(key_id = key.key_id.as_str(), tenant = key.tenant.as_str(); "key issued");
+    desk.did(Kind::KeyIssued, "key", &key.key_id);
     ok(&IssuedKey {
         key,
         secret,
@@ -75,6 +77,8 @@ pub(super) async fn rotate(desk: &Desk, id: u64, wish: RotateKey) -> Result<Answ
         key_id = key.key_id.as_str(), old_key_id = id, grace_s = wish.grace_s;
         "key rotated"
     );
+    let issued = Act::new(Kind::KeyIssued).with("key", key.key_id.as_str());
+    desk.tell(issued.with("instead_of", id.to_string()));
     ok(&IssuedKey {
         key,
         secret,
@@ -91,6 +95,7 @@ pub(super) async fn revoke(desk: &Desk, id: u64) -> Result<Answer, Refusal> {
     })
     .await?;
     log::info!(key_id = id; "key revoked");
+    desk.did(Kind::KeyRevoked, "key", id);
     ok(&key)
 }
 
@@ -107,6 +112,7 @@ pub(super) async fn rotate_signing_key(
     let storage = desk.app.storage.clone();
     let key = blocking(move || storage.rotate_signing_key(wish.retire_old)).await?;
     log::info!(signing_key = key.id, retired_old = wish.retire_old; "signing key rotated");
+    desk.did(Kind::ConfigChanged, "link_key_made", key.id);
     signing_keys(desk)
 }
 
@@ -114,6 +120,7 @@ pub(super) async fn retire_signing_key(desk: &Desk, id: u32) -> Result<Answer, R
     let storage = desk.app.storage.clone();
     blocking(move || storage.retire_signing_key(id)).await?;
     log::info!(signing_key = id; "signing key retired");
+    desk.did(Kind::ConfigChanged, "link_key_retired", id);
     signing_keys(desk)
 }
 

@@ -9,11 +9,13 @@
 //! It runs on a thread of its own, so that neither HTTP load nor a stuck disk keeps an operator
 //! out. What is not here: the public API (`http`), and how answers are shown (`cli`).
 
+mod acts;
 mod answer;
 mod backup;
 mod calls;
 mod convert;
 mod events;
+mod export;
 mod import;
 mod jobs;
 mod keys;

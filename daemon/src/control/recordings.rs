@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use storage::handle::{Cursor, ListFilter, Page};
 use storage::ids::{CallSid, ExternalId, RecordingId, RecordingName, TenantId, TenantName};
+use storage::ledger::entry::{Act, Kind};
 use storage::record::{Recording, RecordingState, WallMillis};
 use storage::view::RecordingView;
 use tokio::sync::mpsc;
@@ -219,7 +220,10 @@ pub(super) async fn audio(
     query: Option<&str>,
 ) -> Result<Answer, Refusal> {
     let (recording, _) = find(desk, Wanted::parse(name, query)?).await?;
-    Ok(stream(desk.app.storage.view(&recording).await?))
+    let view = desk.app.storage.view(&recording).await?;
+    let facts = &recording.facts;
+    desk.tell(Act::new(Kind::Download).on(facts.tenant, facts.id));
+    Ok(stream(view))
 }
 
 /// An answer with the bytes of a view, its length told first.

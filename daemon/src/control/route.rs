@@ -60,6 +60,7 @@ pub(super) enum Route {
     StopRecording,
     Check,
     Backup,
+    Export,
     Reload,
 }
 
@@ -111,6 +112,7 @@ impl Route {
             ["record", "stop"] => vec![(Method::POST, Self::StopRecording)],
             ["check"] => vec![(Method::POST, Self::Check)],
             ["backup"] => vec![(Method::GET, Self::Backup)],
+            ["export"] => vec![(Method::POST, Self::Export)],
             ["reload"] => vec![(Method::POST, Self::Reload)],
             _ => Vec::new(),
         };

@@ -25,22 +25,25 @@ use super::route::Route;
 use super::socket::Listener;
 use super::wire::ErrorCode;
 use super::{
-    ReloadHook, backup, calls, events, import, jobs, keys, lines, prompts, recordings, telephony,
-    tenants, users, webhooks,
+    ReloadHook, acts, backup, calls, events, export, import, jobs, keys, lines, prompts,
+    recordings, telephony, tenants, users, webhooks,
 };
 use crate::app::App;
 use crate::http::wire::session_commands::COMMAND_BODY_BYTES;
 
 /// What every request has at hand.
+#[derive(Clone)]
 pub(super) struct Desk {
     pub(super) app: App,
     pub(super) reload: ReloadHook,
     pub(super) started_at: WallMillis,
     pub(super) started: Duration,
     /// One check at a time: each reads every recording.
-    pub(super) checking: Semaphore,
+    pub(super) checking: Arc<Semaphore>,
     /// One backup at a time: each holds a snapshot of the index.
     pub(super) backing_up: Arc<Semaphore>,
+    /// One export at a time: each reads whole recordings.
+    pub(super) exporting: Arc<Semaphore>,
     /// Readers that watch calls.
     pub(super) watching: Arc<Semaphore>,
     /// True once the socket is being closed.
@@ -65,12 +68,22 @@ impl Desk {
             reload,
             started_at,
             started,
-            checking: Semaphore::new(1),
+            checking: Arc::new(Semaphore::new(1)),
             backing_up: Arc::new(Semaphore::new(1)),
+            exporting: Arc::new(Semaphore::new(1)),
             watching: Arc::new(Semaphore::new(WATCHERS_MAX)),
             stopped,
             admission,
         }
+    }
+
+    /// The same for a user: the ledger is told who it is.
+    fn of(&self, user: Option<u32>) -> Arc<Self> {
+        let mut own = self.clone();
+        if let Some(user) = user {
+            own.app.storage = self.app.storage.acting(acts::warrant(user));
+        }
+        Arc::new(own)
     }
 }
 
@@ -112,6 +125,9 @@ pub(super) async fn serve(listener: Listener, desk: Arc<Desk>, mut stopped: watc
 
 async fn connection(stream: UnixStream, desk: Arc<Desk>, mut stopped: watch::Receiver<bool>) {
     let admitted = admitted(&stream, desk.admission).await;
+    let Ok(desk) = blocking(move || Ok::<_, Refusal>(desk.of(admitted))).await else {
+        return;
+    };
     let service = service_fn(move |request| {
         let desk = desk.clone();
         async move { Ok::<_, Infallible>(answer(desk, admitted, request).await) }
@@ -133,10 +149,9 @@ async fn connection(stream: UnixStream, desk: Arc<Desk>, mut stopped: watch::Rec
     }
 }
 
-async fn admitted(stream: &UnixStream, admission: Admission) -> bool {
-    let Ok(credentials) = stream.peer_cred() else {
-        return false;
-    };
+/// The user at the other end, if that one is let in.
+async fn admitted(stream: &UnixStream, admission: Admission) -> Option<u32> {
+    let credentials = stream.peer_cred().ok()?;
     let peer = Peer {
         user: Uid::from_raw(credentials.uid()),
         group: Gid::from_raw(credentials.gid()),
@@ -148,19 +163,19 @@ async fn admitted(stream: &UnixStream, admission: Admission) -> bool {
     if !admitted {
         log::warn!(uid = user.as_raw(); "a user was refused at the control socket");
     }
-    admitted
+    admitted.then(|| user.as_raw())
 }
 
-async fn answer(desk: Arc<Desk>, admitted: bool, request: Request<Incoming>) -> Answer {
-    if !admitted {
+async fn answer(desk: Arc<Desk>, admitted: Option<u32>, request: Request<Incoming>) -> Answer {
+    let Some(user) = admitted else {
         let message = "this user may not control the daemon: become root or the daemon's own user, \
                        or join the group that [control].group names";
         return Refusal::new(ErrorCode::Denied, message).answer();
-    }
+    };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = Route::find(&method, &path);
     let answer = match route {
-        Ok(route) => dispatch(desk, route, request).await,
+        Ok(route) => dispatch(desk, route, request, user).await,
         Err(refusal) => Err(refusal),
     };
     log::debug!(method = method.as_str(), path = path.as_str(), ok = answer.is_ok(); "control");
@@ -171,6 +186,7 @@ async fn dispatch(
     desk: Arc<Desk>,
     route: Route,
     request: Request<Incoming>,
+    user: u32,
 ) -> Result<Answer, Refusal> {
     let query = request.uri().query().map(str::to_owned);
     let query = query.as_deref();
@@ -224,6 +240,7 @@ async fn dispatch(
         Route::Import => import::import(&desk, body(request).await?).await,
         Route::Check => jobs::check(desk, body(request).await?).await,
         Route::Backup => backup::backup(desk).await,
+        Route::Export => export::export(desk, body(request).await?, user).await,
         Route::Reload => jobs::reload(&desk).await,
     }
 }

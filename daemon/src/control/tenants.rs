@@ -2,6 +2,7 @@
 
 use storage::handle::StorageHandle;
 use storage::ids::{TenantId, TenantName};
+use storage::ledger::entry::{Act, Kind};
 use storage::record::{Container, Tenant};
 
 use super::answer::{Answer, Refusal, ok};
@@ -26,6 +27,8 @@ pub(super) async fn add(desk: &Desk, wish: AddTenant) -> Result<Answer, Refusal>
     let storage = desk.app.storage.clone();
     let tenant = blocking(move || storage.add_tenant(wish.name)).await?;
     log::info!(tenant = tenant.name.as_str(); "tenant added");
+    let act = Act::new(Kind::TenantAdded).of(tenant.id);
+    desk.tell(act.with("name", tenant.name.as_str()));
     ok(&convert::tenant(&tenant, 0))
 }
 
@@ -54,6 +57,9 @@ pub(super) async fn set(desk: &Desk, name: TenantName, wish: SetTenant) -> Resul
         disabled = tenant.disabled_at.is_some();
         "tenant changed"
     );
+    let act = Act::new(Kind::TenantChanged).of(tenant.id);
+    let act = act.with("keep_as", tenant.keep_as.extension());
+    desk.tell(act.with("disabled", tenant.disabled_at.is_some()));
     ok(&convert::tenant(&tenant, recordings))
 }
 

@@ -127,8 +127,12 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::Row { id, .. }
         | Finding::Name { id, .. }
         | Finding::DanglingName { id, .. }
+        | Finding::Ledgered { id, .. }
         | Finding::Peaks { id } => Some(*id),
         Finding::Orphan { .. }
+        | Finding::Ledger(_)
+        | Finding::LedgerUnreadable { .. }
+        | Finding::Checkpoint { .. }
         | Finding::AccountRow { .. }
         | Finding::PromptRow { .. }
         | Finding::MissingPrompt { .. }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use storage::account::{LockSubject, NewUser, UserChange};
 use storage::ids::UserName;
+use storage::ledger::entry::{Act, Kind};
 
 use super::answer::{Answer, Refusal, ok};
 use super::serve::{Desk, blocking};
@@ -45,6 +46,8 @@ pub(super) async fn add(desk: &Desk, wish: AddUser) -> Result<Answer, Refusal> {
         role = convert::word(&user.role).as_str();
         "user added"
     );
+    let act = Act::new(Kind::UserAdded).with("user", user.name.as_str());
+    desk.tell(act.with("role", convert::word(&user.role).as_str()));
     ok(&AddedUser {
         user,
         base_url: keys::base_url(desk),
@@ -79,6 +82,8 @@ pub(super) async fn set(desk: &Desk, name: UserName, wish: SetUser) -> Result<An
     })
     .await?;
     log::info!(user = user.name.as_str(), changed = changed.as_str(); "user changed");
+    let act = Act::new(Kind::UserChanged).with("user", user.name.as_str());
+    desk.tell(act.with("changed", changed.as_str()));
     ok(&user)
 }
 
@@ -90,6 +95,7 @@ pub(super) async fn remove(desk: &Desk, name: UserName) -> Result<Answer, Refusa
     })
     .await?;
     log::info!(user = user.name.as_str(), tenant = user.tenant.as_str(); "user removed");
+    desk.did(Kind::UserRemoved, "user", &user.name);
     ok(&user)
 }
 
@@ -124,6 +130,8 @@ pub(super) async fn log_out(desk: &Desk, name: UserName) -> Result<Answer, Refus
     })
     .await?;
     log::info!(user = user.as_str(), sessions; "sessions of a user closed by command");
+    let act = Act::new(Kind::Logout).with("user", user.as_str());
+    desk.tell(act.with("sessions", sessions));
     ok(&LoggedOut { user, sessions })
 }
 
@@ -145,6 +153,7 @@ pub(super) async fn clear_lock(desk: &Desk, name: String) -> Result<Answer, Refu
         return Err(Refusal::new(ErrorCode::NotFound, message));
     }
     log::info!(subject = subject.to_string().as_str(); "failures forgotten by command");
+    desk.did(Kind::ConfigChanged, "lock_cleared", &subject);
     ok(&Cleared {
         subject: subject.to_string(),
     })

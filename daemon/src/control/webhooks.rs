@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use storage::ids::{AppId, TenantName};
+use storage::ledger::entry::Kind;
 use storage::limits::OUTBOX_STEP;
 use storage::outbox::{
     AppKey, Application, DeadCause, DeadLetter, EventPlace, Outbox, OutboxCounts, OutboxError,
@@ -80,6 +81,11 @@ pub(super) async fn set(desk: &Desk, app_id: AppId, wish: wire::SetApp) -> Resul
         app = answer.application.app_id.as_str(), added = answer.added,
         tenant_added = answer.tenant_added, new_secret = answer.secret.is_some();
         "application set by command"
+    );
+    desk.did(
+        Kind::ConfigChanged,
+        "application",
+        &answer.application.app_id,
     );
     ok(&answer)
 }

@@ -62,6 +62,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) wall: WallMillis,
     /// The monotonic clock at this tick.
     pub(crate) now: Duration,
+    /// Who tells how well the wall clock is kept.
+    pub(crate) clock: &'a dyn audio_io::clock::Clock,
 }
 
 /// Who talks to whom, as far as it is known when a recording begins.

@@ -199,6 +199,7 @@ impl Run {
             totals: &self.totals,
             wall: self.clock.wall(),
             now: self.clock.monotonic(),
+            clock: &*self.clock,
         };
         (&mut self.lines, surroundings)
     }
@@ -276,6 +277,7 @@ impl Run {
             totals: &totals,
             wall: clock.wall(),
             now: clock.monotonic(),
+            clock: &*clock,
         };
         for line in &mut lines {
             line.end(&mut surroundings, EndCause::Shutdown);

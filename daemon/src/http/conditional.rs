@@ -29,10 +29,11 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// A wall time as HTTP can tell it: whole seconds.
+/// A wall time as HTTP can tell it: whole seconds, up to the end of the year 9999.
 #[must_use]
 pub(crate) fn whole_seconds(time: WallMillis) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(time.0 / 1_000)
+    const LAST: u64 = 253_402_300_799;
+    UNIX_EPOCH + Duration::from_secs((time.0 / 1_000).min(LAST))
 }
 
 /// Evaluates the preconditions in the order of RFC 9110 section 13.2.2. `safe` says whether the

@@ -88,7 +88,7 @@ pub(super) async fn metrics(call: &Call<'_>) -> Result<Response<Payload>, Proble
         &conversions,
         &calls,
         &site.metrics,
-        site.connections.open(),
+        (site.connections.open(), site.clock.kept()),
     );
     Ok(plain(text, "text/plain; version=0.0.4; charset=utf-8"))
 }

@@ -95,6 +95,10 @@ pub struct HttpMetrics {
     pub limited_credential: AtomicU64,
     /// When the certificate ends, in seconds since 1970; 0 without one. Not a counter.
     pub certificate_expiry_s: AtomicU64,
+    /// Times the wall clock was set forward.
+    pub clock_steps_forward: AtomicU64,
+    /// Times the wall clock was set back.
+    pub clock_steps_back: AtomicU64,
     /// Bytes of recordings handed to connections.
     pub media_bytes: AtomicU64,
     /// Media answers that ended early: the file was cut, or the disk or a conversion failed.

@@ -3,10 +3,12 @@
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use audio_io::clock::Kept;
 use storage::handle::{Latency, StorageMetrics};
 
 use super::metrics::{Group, HttpMetrics};
 use super::metrics_calls::{self, CallMetrics};
+use super::metrics_clock;
 use super::metrics_telephony::{self, Lines};
 use crate::engine::transcode::TranscodeMetrics;
 use crate::engine::{EngineTotals, LineSnapshot};
@@ -19,7 +21,7 @@ pub(super) fn render(
     conversions: &Conversions,
     calls: &CallMetrics,
     http: &HttpMetrics,
-    connections: usize,
+    (connections, kept): (usize, Kept),
 ) -> String {
     let mut text = Text(String::with_capacity(16 * 1_024));
     render_lines(&mut text, lines.lines);
@@ -29,6 +31,7 @@ pub(super) fn render(
     render_conversions(&mut text, conversions);
     metrics_calls::render(&mut text, calls);
     render_http(&mut text, http, connections);
+    metrics_clock::render(&mut text, kept, http);
     text.into_string()
 }
 
@@ -423,7 +426,15 @@ mod tests {
             lines: &[line],
             ..Lines::default()
         };
-        let text = render(&lines, totals, &store, &conversions, &calls, &http, 3);
+        let text = render(
+            &lines,
+            totals,
+            &store,
+            &conversions,
+            &calls,
+            &http,
+            (3, Kept::default()),
+        );
         let mut typed = Vec::new();
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("# TYPE ") {

@@ -43,6 +43,7 @@ mod mappings;
 mod media;
 pub mod metrics;
 mod metrics_calls;
+mod metrics_clock;
 mod metrics_telephony;
 mod metrics_text;
 mod multipart;
@@ -59,7 +60,6 @@ mod service;
 mod site;
 mod socket;
 mod sound;
-mod steady;
 #[cfg(test)]
 mod tests;
 mod tickets;

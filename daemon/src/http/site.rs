@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use audio_io::clock::Clock;
+use audio_io::units::Millis;
 use storage::handle::StorageHandle;
+use storage::ids::RecordingId;
 use tokio::sync::Semaphore;
 
 use super::address::Connections;
@@ -16,7 +18,6 @@ use super::failures::Failures;
 use super::limits;
 use super::metrics::HttpMetrics;
 use super::ratelimit::RateLimits;
-use super::steady::Steady;
 use super::tickets::Tickets;
 use crate::app::App;
 use crate::config::schema::Config;
@@ -36,6 +37,8 @@ pub(super) trait Engine: Send + Sync {
     fn spans(&self) -> Vec<SpanFacts>;
     /// Listeners for AudioSocket connections.
     fn listeners(&self) -> Vec<ListenerFacts>;
+    /// How much of a recording in progress there is.
+    fn recorded(&self, id: RecordingId) -> Option<Millis>;
     /// Totals since the start.
     fn totals(&self) -> EngineTotals;
 }
@@ -55,6 +58,12 @@ impl Engine for EngineHandle {
 
     fn listeners(&self) -> Vec<ListenerFacts> {
         Self::listeners(self)
+    }
+
+    fn recorded(&self, id: RecordingId) -> Option<Millis> {
+        let mut calls = self.calls().into_iter();
+        let call = calls.find(|call| call.recording.id == id)?;
+        Some(call.duration_ms)
     }
 
     fn totals(&self) -> EngineTotals {
@@ -83,8 +92,6 @@ pub(super) struct Site {
     pub(super) connections: Arc<Connections>,
     pub(super) failures: Failures,
     pub(super) rates: RateLimits,
-    /// By which signed links expire.
-    pub(super) steady: Steady,
     pub(super) tickets: Tickets,
     pub(super) passwords: PasswordDesk,
     pub(super) admin: Arc<AdminKey>,
@@ -148,7 +155,6 @@ impl Site {
             connections: Connections::new(),
             failures: Failures::new(),
             rates: RateLimits::new(),
-            steady: Steady::new(),
             tickets: Tickets::new()?,
             passwords: PasswordDesk::new(),
             admin,

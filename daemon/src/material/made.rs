@@ -32,8 +32,8 @@ const ISSUER: &str = "Callreel, made at first start";
 /// How long a certificate that is made here is valid.
 const LIFE_DAYS: i64 = 3_650;
 
-/// No clock that shows less is right: 2026-01-01. One that was never set is taken for this.
-pub(crate) const EARLIEST: WallMillis = WallMillis(1_767_225_600_000);
+/// A clock that was never set is taken for this.
+pub(crate) use audio_io::clock::EARLIEST;
 
 /// Bytes of the administrator's key before they become letters: 256 bits.
 const ADMIN_KEY_BYTES: usize = 32;

@@ -44,7 +44,7 @@ use crate::index::rows::{RowChange, RowTable};
 use crate::index::tables::meta;
 use crate::index::values::{self, ValueError};
 use crate::open::open_error;
-use crate::record::Tenant;
+use crate::record::{Tenant, WallMillis};
 use keys::Keys;
 use passwords::Passwords;
 use sessions::Session;
@@ -93,8 +93,8 @@ impl Accounts {
         hash_secret: [u8; 32],
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        let clock = SteadyClock::new(clock);
-        let now = clock.now();
+        let clock = SteadyClock::new(clock, index.time_high().map_err(open_error)?);
+        let now = clock.opening();
         let tenants = index.tenants().map_err(open_error)?;
         let users = Users::new(readable(index, RowTable::Users, values::decode_user)?);
         let sessions = sessions::load(
@@ -149,6 +149,11 @@ impl Accounts {
             clock,
             writing: Mutex::new(writing),
         })
+    }
+
+    /// The highest wall time that was ever seen, carried on by the monotonic clock.
+    pub(crate) fn steady_now(&self) -> WallMillis {
+        WallMillis(self.clock.now().steady)
     }
 
     fn write(&self) -> MutexGuard<'_, Writing> {

@@ -217,8 +217,8 @@ fn snapshot(
         archive.member(&name, &source.bytes)?;
     }
     progress(0, head.rows);
-    for table in whole::ALL {
-        archive.table(*table, reading, &mut |rows| progress(rows, head.rows))?;
+    for table in whole::backed_up() {
+        archive.table(table, reading, &mut |rows| progress(rows, head.rows))?;
     }
     archive.finish()?;
     progress(head.rows, head.rows);
@@ -241,7 +241,7 @@ fn head(
 ) -> Result<Head, BackupError> {
     let len = |name: &str| whole::named(name).map_or(Ok(0), |table| table.len(reading));
     let mut rows = 0;
-    for table in whole::ALL {
+    for table in whole::backed_up() {
         rows += table.len(reading)?;
     }
     let files = contents.sources.iter().map(|source| {

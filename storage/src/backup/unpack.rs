@@ -163,7 +163,7 @@ pub(crate) fn unpack(
     take: &mut dyn Take,
     progress: super::Progress<'_>,
 ) -> Result<(Head, u64, u64), RestoreError> {
-    let mut reader = Reader::new(from);
+    let mut reader = Reader::new(from, HEAD);
     let head = first(&mut reader)?;
     take.head(&head.0)?;
     let (head, mut seen) = (head.0, Seen::new(&head.1));

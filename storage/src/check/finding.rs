@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use crate::ids::{PromptId, RecordingId, RecordingName, TenantId};
+use crate::ledger::chain::LogId;
+use crate::ledger::key::KeyId;
+use crate::ledger::verify::BadEntry;
 use crate::segment::sealed;
 
 /// Something that is not as it should be.
@@ -146,12 +149,79 @@ pub enum Finding {
         /// The file.
         path: PathBuf,
     },
+    /// A place of the ledger that is not as it should be.
+    #[error("{0}")]
+    Ledger(BadEntry),
+    /// The ledger's files cannot be read.
+    #[error("ledger: '{}' cannot be read: {problem}", path.display())]
+    LedgerUnreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        problem: std::io::Error,
+    },
+    /// A line of the checkpoints that proves nothing.
+    #[error("checkpoints, line {line}: {problem}")]
+    Checkpoint {
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: BadCheckpoint,
+    },
+    /// A recording whose row is not what the ledger says of it.
+    #[error("recording {id}: {problem}")]
+    Ledgered {
+        /// Which.
+        id: RecordingId,
+        /// What is wrong.
+        problem: Ledgered,
+    },
     /// Peaks that are missing or damaged; they can be made again.
     #[error("recording {id}: its waveform peaks are missing or damaged; they can be made again")]
     Peaks {
         /// Which.
         id: RecordingId,
     },
+}
+
+/// How a recording's row differs from the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ledgered {
+    /// Stored, and never told.
+    #[error("the ledger has no entry that tells of it")]
+    Untold,
+    /// Stored, with other bytes.
+    #[error("the file in the index is not the one that entry {0} of the ledger tells of")]
+    Other(u64),
+    /// Told to be deleted, and there.
+    #[error("entry {0} of the ledger tells that it was deleted, and it is in the index")]
+    Deleted(u64),
+    /// Told, and not there.
+    #[error("entry {0} of the ledger tells of it, it is not in the index, and was never deleted")]
+    Gone(u64),
+}
+
+/// Why a checkpoint proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadCheckpoint {
+    /// No checkpoint.
+    #[error("it is not spelled as checkpoints are written")]
+    Form,
+    /// Of another ledger.
+    #[error("it is of another ledger ({0})")]
+    Foreign(LogId),
+    /// By nobody we know.
+    #[error("it is signed with the unknown key {0}")]
+    UnknownKey(KeyId),
+    /// Not by the key it names.
+    #[error("its signature is not by key {0}")]
+    Signature(KeyId),
+    /// Before the line above it.
+    #[error("it is of entry {0}, which the line before it covers already")]
+    Order(u64),
+    /// None for very many entries.
+    #[error("no checkpoint follows, and the ledger has {0} entries after it")]
+    Behind(u64),
 }
 
 impl Finding {

@@ -219,7 +219,9 @@ fn orphans_are_found_and_removed_at_the_next_start() {
     assert_eq!(store.handle.derived_usage(), (1_000, 1));
     assert!(store.findings().is_empty());
     // Deleted, and the machine stopped before its conversions were.
-    let change = crate::index::apply::Change::Discard(store.tenant, row.facts.id, WallMillis(1));
+    let retire = crate::index::keeping::Retire::by_command;
+    let retire = retire(&store.handle.shared, store.tenant, row.facts.id);
+    let change = crate::index::apply::Change::Retire(Box::new(retire));
     store.handle.shared.committer.commit(change).unwrap();
     let store = store.reopen();
     assert!(files(store.folder.path()).is_empty());

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use redb::{ReadableTable as _, StorageError};
 
-use super::keys;
+use super::keeping::{self, Fate, KeepingChange, Retire};
+use super::keys::{self, RecordingKey};
 use super::outbox::OutboxChange;
 use super::prompts::PromptChange;
 use super::purged::{self, PurgedRow};
@@ -14,10 +15,13 @@ use super::rows::{self, LateRows, RowChange};
 use super::tables::{Tables, meta};
 use super::values;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
+use crate::ledger::acts::{ActQueue, Warrant};
+use crate::ledger::entry::{Act, Kind};
 use crate::limits::ID_MAX;
 use crate::outbox::Appended;
 use crate::prompt::PromptRow;
 use crate::record::{KeyRow, Recording, RecordingState, Tenant, WallMillis};
+use crate::retention::Keeping;
 
 /// A change to the index.
 #[derive(Clone, Debug)]
@@ -26,8 +30,11 @@ pub(crate) enum Change {
     Put(Box<Recording>),
     /// An imported row; refused when a name is taken.
     Import(Box<Recording>),
-    /// Row to garbage, names free but remembered as deleted at this time.
-    Discard(TenantId, RecordingId, WallMillis),
+    /// Deletions with their reasons, of what nothing protects: row to garbage, names free but
+    /// remembered as deleted.
+    Retire(Box<Retire>),
+    /// Holds, minimums, tags, policies, and what is known of time.
+    Keeping(KeepingChange),
     /// The files are gone.
     DropGarbage(TenantId, RecordingId),
     /// A deleted recording that an older index remembers, for reindexing.
@@ -60,6 +67,17 @@ pub(crate) enum Change {
     Rows(Vec<RowChange>),
     /// The same, asked for when the commit is made.
     Late(Arc<dyn LateRows>),
+    /// An act for the ledger alone.
+    Tell(Box<Act>),
+    /// Acts that nobody waits for, asked for when the commit is made.
+    Acts(Arc<ActQueue>),
+    /// Rows of an older store, which the ledger takes in as they are, and the last one's key; with
+    /// none, it has them all.
+    Adopt(Vec<Recording>, Option<RecordingKey>),
+    /// The ledger reached what an index before this one knew of it.
+    ForgetFloor,
+    /// A change with somebody's authority.
+    For(Arc<Warrant>, Box<Change>),
     /// Several changes, none of which can be refused, in one commit.
     All(Vec<Change>),
 }
@@ -70,9 +88,14 @@ pub(crate) enum Applied {
     Done,
     Tenant(Tenant),
     Discarded(Box<Recording>),
+    /// One fate for each deletion, in order.
+    Retired(Vec<Fate>),
+    /// What was kept of a recording before and is now.
+    Keeping(Box<(Keeping, Keeping)>),
     Prompt(Box<PromptRow>),
     Appended(Vec<Appended>),
     Moved(u64),
+    Told(u64),
     Refused(Refusal),
 }
 
@@ -86,6 +109,11 @@ pub(crate) enum Refusal {
     StillLive,
     NoPrompt,
     NoApplication,
+    NoHold,
+    TooMany,
+    WouldShrink,
+    RulesChanged,
+    KeepingLost,
     Unreadable,
 }
 
@@ -94,9 +122,19 @@ impl Change {
     pub(crate) fn recording(&self) -> Option<RecordingId> {
         match self {
             Self::Put(row) | Self::Import(row) => Some(row.facts.id),
-            Self::Discard(_, id, _) | Self::DropGarbage(_, id) => Some(*id),
+            Self::DropGarbage(_, id) => Some(*id),
             Self::Replace(change) => change.recording(),
+            Self::Keeping(change) => change.recording(),
+            Self::For(_, change) => change.recording(),
             _ => None,
+        }
+    }
+
+    /// The same with somebody's authority, if there is one to tell of.
+    pub(crate) fn with(self, warrant: Option<&Arc<Warrant>>) -> Self {
+        match warrant {
+            Some(warrant) => Self::For(Arc::clone(warrant), Box::new(self)),
+            None => self,
         }
     }
 
@@ -117,6 +155,8 @@ impl Change {
     pub(crate) fn committed(&self) {
         match self {
             Self::Late(rows) => rows.committed(),
+            Self::Acts(acts) => acts.committed(),
+            Self::For(_, change) => change.committed(),
             Self::All(changes) => changes.iter().for_each(Self::committed),
             _ => {}
         }
@@ -125,12 +165,13 @@ impl Change {
     /// Makes the change.
     pub(crate) fn apply(&self, tables: &mut Tables<'_>) -> Result<Applied, StorageError> {
         match self {
-            Self::Put(row) => put(tables, row),
+            Self::Put(row) => put(tables, row, Kind::Sealed),
             Self::Import(row) => match taken(tables, row)? {
                 Some(name) => Ok(Applied::Refused(Refusal::NameTaken(name))),
-                None => put(tables, row),
+                None => put(tables, row, Kind::Imported),
             },
-            Self::Discard(tenant, id, at) => discard(tables, *tenant, *id, *at),
+            Self::Retire(retire) => retire.apply(tables),
+            Self::Keeping(change) => change.apply(tables),
             Self::DropGarbage(tenant, id) => {
                 tables.garbage.remove(&keys::recording(*tenant, *id))?;
                 Ok(Applied::Done)
@@ -153,6 +194,24 @@ impl Change {
             }
             Self::Rows(changes) => rows::apply(tables, changes),
             Self::Late(rows) => rows::apply(tables, &rows.rows()),
+            Self::Tell(act) => Ok(Applied::Told(tables.telling.tell((**act).clone()))),
+            Self::Acts(acts) => {
+                for act in acts.take() {
+                    tables.telling.tell(act);
+                }
+                Ok(Applied::Done)
+            }
+            Self::Adopt(rows, last) => adopt(tables, rows, last.as_ref()),
+            Self::ForgetFloor => {
+                tables.meta.remove(meta::LEDGER_FLOOR)?;
+                Ok(Applied::Done)
+            }
+            Self::For(warrant, change) => {
+                let before = tables.telling.with(Some(Arc::clone(warrant)));
+                let applied = change.apply(tables);
+                tables.telling.with(before);
+                applied
+            }
             Self::All(changes) => {
                 for change in changes {
                     change.apply(tables)?;
@@ -163,7 +222,7 @@ impl Change {
     }
 }
 
-fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError> {
+fn put(tables: &mut Tables<'_>, row: &Recording, kind: Kind) -> Result<Applied, StorageError> {
     let facts = &row.facts;
     let (tenant, id) = (facts.tenant, facts.id);
     let key = keys::recording(tenant, id);
@@ -171,6 +230,7 @@ fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError
         Some(bytes) => values::decode_recording(bytes.value()).ok(),
         None => None,
     };
+    tables.telling.ended(before.as_ref(), row, kind);
     if let Some(before) = before {
         let time = keys::by_time(tenant, before.facts.started_at, id);
         tables.by_time.remove(&time)?;
@@ -198,7 +258,27 @@ fn put(tables: &mut Tables<'_>, row: &Recording) -> Result<Applied, StorageError
     if id.0 < ID_MAX {
         raise(tables, meta::ID_HIGH, id.0 + 1)?;
     }
+    see_time(tables, row)?;
     Ok(Applied::Done)
+}
+
+/// Remembers the newest time that a trusted clock has shown. One that is kept right is believed
+/// also where it shows less: then what was seen before was wrong.
+fn see_time(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
+    let started_at = row.facts.started_at.0;
+    match row.facts.time {
+        Some(time) if row.state == RecordingState::Live && time.synchronised == Some(true) => {
+            let seen = started_at.to_be_bytes();
+            tables.meta.insert(meta::TIME_HIGH, seen.as_slice())?;
+        }
+        Some(time) if time.is_trusted() => {
+            // Its length was not measured by the clock: the end is as good as the start.
+            let length = row.duration().unwrap_or_default().0;
+            raise(tables, meta::TIME_HIGH, started_at.saturating_add(length))?;
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn insert_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
@@ -274,7 +354,7 @@ fn taken(tables: &Tables<'_>, row: &Recording) -> Result<Option<RecordingName>, 
     Ok(None)
 }
 
-fn discard(
+pub(crate) fn discard(
     tables: &mut Tables<'_>,
     tenant: TenantId,
     id: RecordingId,
@@ -309,7 +389,24 @@ fn discard(
         deleted_at: at,
     };
     purged::remember(tables, tenant, id, &memory)?;
+    keeping::forget(tables, tenant, id)?;
+    tables.telling.deleted(&row);
     Ok(Applied::Discarded(Box::new(row)))
+}
+
+fn adopt(
+    tables: &mut Tables<'_>,
+    rows: &[Recording],
+    last: Option<&RecordingKey>,
+) -> Result<Applied, StorageError> {
+    for row in rows {
+        tables.telling.adopted(row);
+    }
+    match last {
+        Some(last) => tables.meta.insert(meta::LEDGER_ADOPT, last.as_slice())?,
+        None => tables.meta.remove(meta::LEDGER_ADOPT)?,
+    };
+    Ok(Applied::Done)
 }
 
 fn prune(tables: &mut Tables<'_>, below: RecordingId) -> Result<Applied, StorageError> {

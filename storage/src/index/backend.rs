@@ -11,12 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
+use crate::ledger::writer::Watch;
 use crate::reserve::Reserve;
 
 /// Opens the index file; the crash double has its own.
 pub(crate) trait Opener: Send + Sync {
     /// Opens or creates the file.
     fn open(&self, path: &Path) -> io::Result<IndexFile>;
+
+    /// What sees every change of the ledger's files.
+    fn watch(&self) -> Option<Arc<dyn Watch>> {
+        None
+    }
 }
 
 /// What sees every change of the index file, in order; only the crash double listens.

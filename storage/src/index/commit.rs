@@ -11,10 +11,13 @@ use audio_io::clock::Clock;
 
 use super::Index;
 use super::apply::{Applied, Change};
-use super::tables::Tables;
 use crate::changes::Changes;
 use crate::error::{OpenError, WriteError};
-use crate::limits::{COMMIT_GROUP_MAX, COMMIT_QUEUE_MAX, COMMIT_RETRY, COMMIT_WINDOW, INDEX_PULSE};
+use crate::ledger::acts::ActQueue;
+use crate::limits::{
+    ACTS_MAX, ACTS_STEP, COMMIT_GROUP_MAX, COMMIT_QUEUE_MAX, COMMIT_RETRY, COMMIT_WINDOW,
+    INDEX_PULSE,
+};
 use crate::metrics::Metrics;
 use crate::reserve::{Reserve, is_full};
 
@@ -44,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) changes: Arc<Changes>,
     pub(crate) reserve: Arc<Reserve>,
+    pub(crate) acts: Arc<ActQueue>,
 }
 
 impl Committer {
@@ -120,10 +124,20 @@ impl Writer {
             } else {
                 wait_for_retry(jobs, &mut group)
             };
+            if !self.parts.acts.is_empty() {
+                // First: they came before what somebody waits for now.
+                group.insert(0, self.acts());
+            }
             if !group.is_empty() {
                 self.commit(group);
             }
             if !open {
+                for _ in 0..=ACTS_MAX / ACTS_STEP {
+                    if !self.parts.acts.is_empty() {
+                        let acts = self.acts();
+                        self.commit(vec![acts]);
+                    }
+                }
                 // What is still kept now failed again while closing; recovery redoes it.
                 return;
             }
@@ -140,7 +154,7 @@ impl Writer {
                     .metrics
                     .index_refuses
                     .store(false, Ordering::Relaxed);
-                let touched = group.iter().filter_map(|job| job.change.recording());
+                let touched = group.iter().flat_map(|job| job.change.recordings());
                 self.parts.changes.committed(touched);
                 for (job, outcome) in group.into_iter().zip(outcomes) {
                     job.change.committed();
@@ -153,17 +167,18 @@ impl Writer {
         }
     }
 
-    fn try_commit(&self, group: &[Job]) -> Result<Vec<Applied>, redb::Error> {
-        let transaction = self.parts.index.begin_write()?;
-        let mut outcomes = Vec::with_capacity(group.len());
-        {
-            let mut tables = Tables::open(&transaction)?;
-            for job in group {
-                outcomes.push(job.change.apply(&mut tables)?);
-            }
+    /// What nobody waits for goes with whatever is committed.
+    fn acts(&self) -> Job {
+        Job {
+            change: Change::Acts(Arc::clone(&self.parts.acts)),
+            urgent: false,
+            keep: false,
+            reply: None,
         }
-        transaction.commit()?;
-        Ok(outcomes)
+    }
+
+    fn try_commit(&self, group: &[Job]) -> Result<Vec<Applied>, redb::Error> {
+        self.parts.index.write(group.iter().map(|job| &job.change))
     }
 
     fn failed(&mut self, group: Vec<Job>, error: &redb::Error) {

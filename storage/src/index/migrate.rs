@@ -20,14 +20,16 @@ use crate::restore::kept;
 
 /// The schema this version writes. 1 had no users, sessions, locks and signing keys; its rows of
 /// keys and tenants are read as they are and written anew when they change. 2 had no marks: so it
-/// is with its rows of recordings, and a program that knows no more cannot read our journal.
-pub(crate) const SCHEMA: u32 = 3;
+/// is with its rows of recordings, and a program that knows no more cannot read our journal. 3 did
+/// not tell how good recordings' times are: the same again. It had no holds, no minimums and no
+/// ledger either: a program that knows no more would delete what must be kept, and tell nobody.
+pub(crate) const SCHEMA: u32 = 4;
 
 /// A step from one schema to the next.
 type Step = fn(&WriteTransaction) -> Result<(), OpenError>;
 
 /// What leads from schema 1 to 2, from 2 to 3 and so on.
-const STEPS: [Step; SCHEMA as usize - 1] = [with_accounts, with_marks];
+const STEPS: [Step; SCHEMA as usize - 1] = [with_accounts, with_marks, with_proof];
 
 /// How far an index is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,14 @@ fn with_accounts(transaction: &WriteTransaction) -> Result<(), OpenError> {
 
 /// Schema 3: rows of recordings may have marks. Rows of the version before are read as they are.
 const fn with_marks(_: &WriteTransaction) -> Result<(), OpenError> {
+    Ok(())
+}
+
+/// Schema 4: rows of recordings tell how good their time is, and there are holds, minimums and
+/// tags, policies, what is known of time, and a ledger: tables that are made when first written.
+/// Rows of the versions before are read as they are. Their times do not count as seen: imports with wrong
+/// dates are among them.
+const fn with_proof(_: &WriteTransaction) -> Result<(), OpenError> {
     Ok(())
 }
 

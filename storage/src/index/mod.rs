@@ -9,8 +9,11 @@
 pub(crate) mod apply;
 pub(crate) mod backend;
 pub(crate) mod commit;
+pub(crate) mod keeping;
 pub mod keys;
+pub(crate) mod ledger;
 pub(crate) mod migrate;
+pub(crate) mod old_rows;
 pub(crate) mod outbox;
 pub mod peek;
 pub(crate) mod prompts;
@@ -23,7 +26,7 @@ pub mod values;
 pub(crate) mod whole;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use redb::{Database, ReadTransaction, ReadableDatabase as _};
@@ -31,7 +34,6 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _};
 use crate::error::ReadError;
 use apply::{Applied, Change};
 use backend::{IndexFile, Opener};
-use tables::Tables;
 
 /// The open database, replaced whole when redb refuses to go on after an I/O error.
 pub(crate) struct Index {
@@ -39,6 +41,8 @@ pub(crate) struct Index {
     path: PathBuf,
     cache_bytes: usize,
     current: ArcSwap<Open>,
+    /// What commits are told to; nothing while the store opens, and by tools.
+    attached: Mutex<Option<ledger::Attached>>,
 }
 
 struct Open {
@@ -59,6 +63,7 @@ impl Index {
             path,
             cache_bytes,
             current,
+            attached: Mutex::new(None),
         })
     }
 
@@ -74,16 +79,7 @@ impl Index {
 
     /// Makes changes in one commit of their own; durable when it returns.
     pub(crate) fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, redb::Error> {
-        let transaction = self.begin_write()?;
-        let mut outcomes = Vec::with_capacity(changes.len());
-        {
-            let mut tables = Tables::open(&transaction)?;
-            for change in changes {
-                outcomes.push(change.apply(&mut tables)?);
-            }
-        }
-        transaction.commit()?;
-        Ok(outcomes)
+        self.write(changes.iter())
     }
 
     /// Opens the file anew after an I/O error. The old instance can still read what it has, but

@@ -4,8 +4,9 @@
 use redb::{ReadableTable as _, StorageError, TableDefinition};
 use serde::{Deserialize, Serialize};
 
+use super::apply;
 use super::keys::{self, CountKey, RecordingKey, TimeKey};
-use super::tables::{self, Tables};
+use super::tables::{self, Tables, meta};
 use super::values::{self, ValueError};
 use super::{Index, read};
 use crate::error::ReadError;
@@ -77,8 +78,13 @@ pub(super) fn remember(
         purged.names.insert(key.as_slice(), id.0)?;
     }
     purged.count(1)?;
-    purged.prune(row.deleted_at, PURGED_MAX)
+    // A clock that runs ahead by years must not make us forget: only what it is trusted for.
+    let trusted = apply::read_u64(tables, meta::TIME_HIGH)?.saturating_add(PURGED_SLACK_MS);
+    purged.prune(WallMillis(row.deleted_at.0.min(trusted)), PURGED_MAX)
 }
+
+/// How far ahead of the newest trusted time deletions are believed to be: 30 days.
+const PURGED_SLACK_MS: u64 = 30 * 24 * 3_600 * 1_000;
 
 struct Purged<'t> {
     tenant: TenantId,
@@ -324,9 +330,16 @@ mod tests {
         );
         // And what is too old, however few they are; deleted twice counts once.
         let late = u64::try_from(PURGED_AGE.as_millis()).unwrap() + 42;
-        for _ in 0..10 {
-            write(&|tables| remember(tables, tenant, RecordingId(50), &row(50, late)));
-        }
+        let deleted_again = || {
+            for _ in 0..10 {
+                write(&|tables| remember(tables, tenant, RecordingId(50), &row(50, late)));
+            }
+        };
+        deleted_again();
+        let held = (1..=50).filter(|id| known(*id).unwrap().is_some()).count();
+        assert_eq!(held, 31, "a clock that nobody trusts makes nothing old");
+        write(&|tables| apply::raise(tables, meta::TIME_HIGH, late).map(drop));
+        deleted_again();
         let left: Vec<_> = (1..=50)
             .filter(|id| known(*id).unwrap().is_some())
             .collect();

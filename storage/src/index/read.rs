@@ -164,6 +164,15 @@ impl Index {
             .map_or(0, |guard| keys::be64(guard.value())))
     }
 
+    /// The newest time that was shown by a clock to be trusted.
+    pub(crate) fn time_high(&self) -> Result<WallMillis, ReadError> {
+        let table = self.begin_read()?.open_table(tables::META)?;
+        let high = table.get(meta::TIME_HIGH)?;
+        Ok(WallMillis(
+            high.map_or(0, |guard| keys::be64(guard.value())),
+        ))
+    }
+
     /// The rows after a key in key order, at most `limit`, for walks over everything.
     #[allow(clippy::type_complexity, reason = "keys and what they lead to")]
     pub(crate) fn walk(

@@ -77,6 +77,7 @@ fn commit(
     let mut leftovers = tables.rare(LEFTOVERS)?;
     leftovers.remove(&key(after))?;
     leftovers.insert(&key(before), values::encode_recording(before).as_slice())?;
+    tables.telling.exchanged(before, after);
     Ok(Applied::Done)
 }
 

@@ -6,6 +6,7 @@ use redb::{
 };
 
 use super::keys::{CountKey, RecordingKey, SessionKey, TimeKey, UuidKey};
+use super::ledger::Telling;
 
 type Bytes = &'static [u8];
 type Definition<K, V> = TableDefinition<'static, K, V>;
@@ -65,15 +66,37 @@ pub(crate) mod meta {
     pub(crate) const SESSION_HIGH: &str = "session_high";
     /// u64, big-endian: the highest signing key id ever given.
     pub(crate) const SIGNING_HIGH: &str = "signing_high";
+    /// u64, big-endian: the newest time in milliseconds that was shown by a clock to be trusted.
+    pub(crate) const TIME_HIGH: &str = "time_high";
     /// 4 hexadecimal digits that session tokens of this store begin with.
     pub(crate) const TOKEN_PREFIX: &str = "token_prefix";
     /// 32 bytes: keys the hashes of issued secrets.
     pub(crate) const HASH_SECRET: &str = "hash_secret";
+    /// Row of the retention policies in force.
+    pub(crate) const RETENTION: &str = "retention";
+    /// u64, big-endian: the number of that row.
+    pub(crate) const RETENTION_NUMBER: &str = "retention_number";
+    /// u64, big-endian: milliseconds of wall time that are known to have passed.
+    pub(crate) const TIME_PROVEN: &str = "time_proven";
+    /// 32 hexadecimal digits, as in the files `store.id`.
+    pub(crate) const STORE_ID: &str = "store_id";
+    /// u64, big-endian, 1: holds may be missing, so nothing is deleted.
+    pub(crate) const KEEPING_LOST: &str = "keeping_lost";
+    /// 72 bytes: how far the ledger is.
+    pub(crate) const LEDGER_HEAD: &str = "ledger_head";
+    /// The same, of an index that this one took the place of: the ledger is at least so far.
+    pub(crate) const LEDGER_FLOOR: &str = "ledger_floor";
+    /// 32 bytes: the public key that checkpoints are signed with.
+    pub(crate) const LEDGER_KEY: &str = "ledger_key";
+    /// 12 bytes: the last row of an older store that the ledger has taken in.
+    pub(crate) const LEDGER_ADOPT: &str = "ledger_adopt";
 }
 
 /// The tables, open for writing. Those of rare changes are opened by [`Tables::rare`].
 pub(crate) struct Tables<'t> {
     transaction: &'t WriteTransaction,
+    /// What the ledger will tell of the changes.
+    pub(crate) telling: Telling,
     pub(crate) meta: Table<'t, &'static str, Bytes>,
     pub(crate) recordings: Table<'t, &'static RecordingKey, Bytes>,
     pub(crate) recids: Table<'t, &'static [u8; 8], u32>,
@@ -100,6 +123,7 @@ impl<'t> Tables<'t> {
     pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
         Ok(Self {
             transaction,
+            telling: Telling::default(),
             meta: transaction.open_table(META)?,
             recordings: transaction.open_table(RECORDINGS)?,
             recids: transaction.open_table(RECIDS)?,

@@ -1,22 +1,18 @@
 //! The index's rows: one version byte, then the row in postcard. A version is never changed, only
 //! followed by another; `tests/golden` keeps a stored sample of each.
 
-use audio_io::units::Frames;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::old_rows::{KeyRowV1, RecordingV1, RecordingV2, TenantV1};
 use crate::account::{SessionRow, SigningKey, UserRow};
-use crate::ids::{TenantId, TenantName};
-use crate::record::{
-    Container, EndCause, Family, Gap, KeyRow, LegLevel, Recording, RecordingFacts,
-    RecordingOutcome, RecordingState, Tenant, WallMillis,
-};
+use crate::record::{KeyRow, Recording, Tenant};
 
 /// The version that new rows are written with, where there has been no other.
 pub const VERSION: u8 = 1;
 
 /// The version that recordings' rows are written with.
-pub const RECORDING_VERSION: u8 = 2;
+pub const RECORDING_VERSION: u8 = 3;
 
 /// The version that tenants' and keys' rows are written with.
 pub const ACCOUNT_VERSION: u8 = 2;
@@ -41,20 +37,16 @@ pub fn encode_recording(row: &Recording) -> Vec<u8> {
     encode_as(RECORDING_VERSION, row)
 }
 
-/// A recording's row from bytes, of version 1 or 2.
+/// A recording's row from bytes, of version 1 to 3.
 ///
 /// # Errors
 /// [`ValueError`]; never panics, whatever the bytes are.
 pub fn decode_recording(bytes: &[u8]) -> Result<Recording, ValueError> {
-    if bytes.first() != Some(&1) {
-        return decode_as(RECORDING_VERSION, bytes);
+    match bytes.first() {
+        Some(1) => decode_as::<RecordingV1>(1, bytes).map(Recording::from),
+        Some(2) => decode_as::<RecordingV2>(2, bytes).map(Recording::from),
+        _ => decode_as(RECORDING_VERSION, bytes),
     }
-    let row: RecordingV1 = decode_as(1, bytes)?;
-    Ok(Recording {
-        facts: row.facts,
-        state: row.state,
-        outcome: row.outcome.map(RecordingOutcome::from),
-    })
 }
 
 /// A tenant's row as bytes.
@@ -71,14 +63,7 @@ pub fn decode_tenant(bytes: &[u8]) -> Result<Tenant, ValueError> {
     if bytes.first() != Some(&1) {
         return decode_as(ACCOUNT_VERSION, bytes);
     }
-    let row: TenantV1 = decode_as(1, bytes)?;
-    Ok(Tenant {
-        id: row.id,
-        name: row.name,
-        created_at: row.created_at,
-        disabled_at: None,
-        keep_as: Container::Wav,
-    })
+    decode_as::<TenantV1>(1, bytes).map(Tenant::from)
 }
 
 /// A key's row as bytes.
@@ -95,19 +80,7 @@ pub fn decode_key(bytes: &[u8]) -> Result<KeyRow, ValueError> {
     if bytes.first() != Some(&1) {
         return decode_as(ACCOUNT_VERSION, bytes);
     }
-    let row: KeyRowV1 = decode_as(1, bytes)?;
-    Ok(KeyRow {
-        key_id: row.key_id,
-        tenant: row.tenant,
-        family: row.family,
-        secret_hash: row.secret_hash,
-        label: row.label,
-        created_at: row.created_at,
-        revoked_at: row.revoked_at,
-        expires_at: None,
-        allow: Vec::new(),
-        user_id: None,
-    })
+    decode_as::<KeyRowV1>(1, bytes).map(KeyRow::from)
 }
 
 /// A user's row as bytes.
@@ -175,65 +148,6 @@ pub struct TriesRow {
     pub blocked_at: Option<u64>,
 }
 
-/// Version 1 of a recording's row.
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(Serialize))]
-struct RecordingV1 {
-    facts: RecordingFacts,
-    state: RecordingState,
-    outcome: Option<OutcomeV1>,
-}
-
-/// Version 1 of what is known when a recording has ended: without marks.
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(Serialize))]
-struct OutcomeV1 {
-    end_cause: EndCause,
-    frames: Frames,
-    gaps: Vec<Gap>,
-    levels: Vec<LegLevel>,
-    size_bytes: u64,
-    content_hash: [u8; 32],
-    sealed_at: WallMillis,
-}
-
-impl From<OutcomeV1> for RecordingOutcome {
-    fn from(outcome: OutcomeV1) -> Self {
-        Self {
-            end_cause: outcome.end_cause,
-            frames: outcome.frames,
-            gaps: outcome.gaps,
-            marks: Vec::new(),
-            levels: outcome.levels,
-            size_bytes: outcome.size_bytes,
-            content_hash: outcome.content_hash,
-            sealed_at: outcome.sealed_at,
-        }
-    }
-}
-
-/// Version 1 of a tenant's row.
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(Serialize))]
-struct TenantV1 {
-    id: TenantId,
-    name: TenantName,
-    created_at: WallMillis,
-}
-
-/// Version 1 of a key's row.
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(Serialize))]
-struct KeyRowV1 {
-    key_id: u64,
-    tenant: TenantId,
-    family: Family,
-    secret_hash: [u8; 32],
-    label: String,
-    created_at: WallMillis,
-    revoked_at: Option<WallMillis>,
-}
-
 pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     encode_as(VERSION, row)
 }
@@ -263,10 +177,13 @@ fn decode_as<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Result<T, ValueE
 mod tests {
     use ipnet::IpNet;
 
+    use super::super::old_rows::OutcomeV1;
     use super::*;
     use crate::account::Role;
-    use crate::ids::UserName;
+    use crate::ids::{TenantId, TenantName, UserName};
+    use crate::record::{Container, Family, TimeQuality, WallMillis};
     use crate::testing::{a_recording, marks, sealed};
+    use audio_io::units::Millis;
     use proptest::prelude::*;
 
     proptest! {
@@ -306,7 +223,7 @@ mod tests {
         let row = sealed(a_recording(3, 42));
         let outcome = row.outcome.clone().unwrap();
         let old = RecordingV1 {
-            facts: row.facts.clone(),
+            facts: row.facts.clone().into(),
             state: row.state,
             outcome: Some(OutcomeV1 {
                 end_cause: outcome.end_cause,
@@ -322,8 +239,12 @@ mod tests {
         assert_eq!(encode_as(1, &old), stored);
         assert_eq!(decode_recording(stored), Ok(row));
         let live = a_recording(3, 42);
-        let mut bytes = encode_recording(&live);
-        bytes[0] = 1;
+        let old = RecordingV1 {
+            facts: live.facts.clone().into(),
+            state: live.state,
+            outcome: None,
+        };
+        let bytes = encode_as(1, &old);
         assert_eq!(decode_recording(&bytes), Ok(live), "without an outcome");
     }
 
@@ -332,6 +253,26 @@ mod tests {
         let mut row = sealed(a_recording(3, 42));
         row.outcome.as_mut().unwrap().marks = marks();
         let stored = include_bytes!("../../golden/recording_v2.row");
+        assert_eq!(decode_recording(stored), Ok(row.clone()));
+        let old = RecordingV2 {
+            facts: row.facts.into(),
+            state: row.state,
+            outcome: row.outcome,
+        };
+        assert_eq!(encode_as(2, &old), stored);
+    }
+
+    #[test]
+    fn version_3_of_recordings_reads_as_ever() {
+        let mut row = sealed(a_recording(3, 42));
+        row.outcome.as_mut().unwrap().marks = marks();
+        row.facts.time = Some(TimeQuality {
+            synchronised: Some(true),
+            max_error: Some(Millis(300)),
+            stepped: true,
+            implausible: false,
+        });
+        let stored = include_bytes!("../../golden/recording_v3.row");
         assert_eq!(decode_recording(stored), Ok(row.clone()));
         assert_eq!(encode_recording(&row), stored);
     }

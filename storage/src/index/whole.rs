@@ -5,7 +5,7 @@ use redb::{
     Key, ReadTransaction, ReadableTableMetadata as _, TableDefinition, Value, WriteTransaction,
 };
 
-use super::{outbox, prompts, purged, replaced, tables};
+use super::{keeping, ledger, outbox, prompts, purged, replaced, tables};
 use crate::error::ReadError;
 
 /// A row: its key and its value.
@@ -156,6 +156,9 @@ all! {
     purged::PURGED_NAMES = "purged_names",
     purged::PURGED_BY_TIME = "purged_by_time",
     purged::PURGED_COUNTS = "purged_counts",
+    keeping::KEEPING = "keeping",
+    keeping::BY_TAG = "by_tag",
+    keeping::BIRTHS = "births",
     prompts::PROMPTS = "prompts",
     prompts::PROMPT_FILES = "prompt_files",
     outbox::EVENTS = "outbox_events",
@@ -167,6 +170,17 @@ all! {
     outbox::DAYS = "outbox_days",
     outbox::COUNTS = "outbox_counts",
     outbox::NOTES = "outbox_notes",
+    ledger::LEDGER_BY = "ledger_by",
+    ledger::LEDGER_AT = "ledger_at",
+}
+
+/// Tables that are made again from the ledger's own files.
+const FROM_LEDGER: [&str; 2] = ["ledger_by", "ledger_at"];
+
+/// Every table that a backup holds.
+pub(crate) fn backed_up() -> impl Iterator<Item = &'static dyn AnyTable> {
+    let all = ALL.iter().copied();
+    all.filter(|table| !FROM_LEDGER.contains(&table.name()))
 }
 
 /// The table of this name.

@@ -11,6 +11,7 @@ use super::blocking::Blocking;
 use super::{Buffer, Op, SegmentFile, SegmentIo};
 use crate::ids::RecordingId;
 use crate::index::backend::{IndexFile, Opener, Witness};
+use crate::ledger::writer;
 use crate::reserve::Reserve;
 
 const SECTOR: usize = 512;
@@ -71,6 +72,38 @@ impl Opener for LoggedIndex {
         };
         let reserve = Arc::new(Reserve::new(self.folder.join("reserve")));
         Ok(IndexFile::new(file, reserve, Some(Arc::new(witness))))
+    }
+
+    fn watch(&self) -> Option<Arc<dyn writer::Watch>> {
+        Some(Arc::new(self.log.clone()))
+    }
+}
+
+/// The ledger's files change on one thread: what was written before a sync is durable after it.
+impl writer::Watch for Log {
+    fn created(&self, path: &Path) {
+        self.push(Event::Created(path.to_owned()));
+    }
+
+    fn wrote(&self, path: &Path, offset: u64, data: &[u8]) {
+        self.push(Event::Wrote(path.to_owned(), offset, data.into()));
+    }
+
+    fn resized(&self, path: &Path, len: u64) {
+        self.push(Event::Resized(path.to_owned(), len));
+    }
+
+    fn synced(&self, path: &Path) {
+        let begun = self.len();
+        self.push(Event::Synced(path.to_owned(), begun));
+    }
+
+    fn synced_dir(&self, path: &Path) {
+        self.push(Event::SyncedDir(path.to_owned()));
+    }
+
+    fn unlinked(&self, path: &Path) {
+        self.push(Event::Unlinked(path.to_owned()));
     }
 }
 

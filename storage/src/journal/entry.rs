@@ -6,6 +6,7 @@ use audio_io::block::GapCause;
 use audio_io::units::Frames;
 use serde::{Deserialize, Serialize};
 
+use super::old::{PlainBegin, TimelessBegin};
 use crate::ids::RecordingId;
 use crate::io::buffer::{ALIGNMENT, Buffer};
 use crate::limits::JOURNAL_ENTRY_MAX;
@@ -20,12 +21,14 @@ const MAGIC: &[u8; 8] = b"CRELWAL1";
 const PAD: u8 = 0;
 /// Of programs that knew no marks; it is read and not written.
 const BEGIN_PLAIN: u8 = 1;
+/// Of programs that knew no quality of time; it is read and not written.
+const BEGIN_TIMELESS: u8 = 7;
 const SOUND: u8 = 2;
 const GAP: u8 = 3;
 const END: u8 = 4;
 const SEALED: u8 = 5;
 const MARK: u8 = 6;
-const BEGIN: u8 = 7;
+const BEGIN: u8 = 8;
 
 /// A recording as it stands where the entry is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,25 +40,6 @@ pub(crate) struct Begin {
     pub(crate) gaps: Vec<Gap>,
     /// Marks that older entries brought.
     pub(crate) marks: Vec<Mark>,
-}
-
-/// The payload of [`BEGIN_PLAIN`].
-#[derive(Deserialize)]
-struct PlainBegin {
-    facts: RecordingFacts,
-    position: u64,
-    gaps: Vec<Gap>,
-}
-
-impl From<PlainBegin> for Begin {
-    fn from(begin: PlainBegin) -> Self {
-        Self {
-            facts: begin.facts,
-            position: begin.position,
-            gaps: begin.gaps,
-            marks: Vec::new(),
-        }
-    }
 }
 
 /// One entry.
@@ -279,6 +263,10 @@ pub(crate) fn parse(
             let begin: PlainBegin = postcard::from_bytes(payload).map_err(|_| Invalid)?;
             Entry::Begin(Box::new(begin.into()))
         }
+        BEGIN_TIMELESS => {
+            let begin: TimelessBegin = postcard::from_bytes(payload).map_err(|_| Invalid)?;
+            Entry::Begin(Box::new(begin.into()))
+        }
         SOUND => Entry::Sound {
             id: RecordingId(word(0)?),
             offset: word(8)?,
@@ -418,13 +406,33 @@ mod tests {
 
     #[test]
     fn a_recording_is_described_with_its_marks() {
+        let mut begin = Begin {
+            facts: a_recording(1, 5).facts,
+            position: 16_000,
+            gaps: Vec::new(),
+            marks: marks(),
+        };
+        begin.facts.time = Some(crate::record::TimeQuality::default());
+        let entry = read_back(|batch| batch.begin(&begin));
+        assert_eq!(entry, Ok(Some(Entry::Begin(Box::new(begin)))));
+    }
+
+    #[test]
+    fn descriptions_without_the_quality_of_their_time_are_read() {
         let begin = Begin {
             facts: a_recording(1, 5).facts,
             position: 16_000,
             gaps: Vec::new(),
             marks: marks(),
         };
-        let entry = read_back(|batch| batch.begin(&begin));
+        let old = TimelessBegin {
+            facts: begin.facts.clone().into(),
+            position: begin.position,
+            gaps: Vec::new(),
+            marks: marks(),
+        };
+        let payload = postcard::to_stdvec(&old).unwrap();
+        let entry = read_back(|batch| batch.push(BEGIN_TIMELESS, &[&payload]));
         assert_eq!(entry, Ok(Some(Entry::Begin(Box::new(begin)))));
     }
 

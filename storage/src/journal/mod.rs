@@ -8,5 +8,6 @@
 //! ```
 
 pub(crate) mod entry;
+mod old;
 pub(crate) mod reader;
 pub(crate) mod writer;

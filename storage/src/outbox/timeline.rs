@@ -53,8 +53,10 @@ mod tests {
         clock.step_wall(WallMillis(900_000_000_000));
         assert_eq!(time.now(), OutboxTime(1_000_000));
         clock.advance(Duration::from_secs(2));
-        clock.step_wall(WallMillis(0));
-        assert_eq!(time.now(), OutboxTime(1_002_000));
+        for wall in [0, 1, 2_147_483_648_000, 4_294_967_296_000, u64::MAX, 0] {
+            clock.step_wall(WallMillis(wall));
+            assert_eq!(time.now(), OutboxTime(1_002_000), "{wall}");
+        }
         let again = Timeline::begin(clock, OutboxTime(1_002_000));
         assert_eq!(again.now(), OutboxTime(1_002_000), "not before what was");
     }

@@ -111,6 +111,7 @@ impl Core {
 
     pub(super) fn begin(self: &Rc<Self>, state: &mut State, facts: RecordingFacts) {
         let id = facts.id;
+        self.shared.saw(&facts);
         let size = buffer_size(state.slots.len() + 1);
         let buffer = state.buffer(size);
         let path = self.shared.layout.recording(&facts);

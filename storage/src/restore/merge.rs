@@ -9,6 +9,7 @@ use redb::{ReadableTable as _, WriteTransaction};
 use super::RestoreError;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
 use crate::index::apply::Change;
+use crate::index::keeping::KeepingChange;
 use crate::index::tables::{META, meta};
 use crate::index::whole::{self, WalkError};
 use crate::index::{Index, outbox};
@@ -87,7 +88,14 @@ fn numbers(backup: &Index, transaction: &WriteTransaction) -> Result<(), Restore
         let (name, value) = entry.map_err(redb::Error::from)?;
         let (name, value) = (name.value(), value.value());
         let wanted = match name {
-            meta::SCHEMA => false,
+            meta::SCHEMA | meta::STORE_ID => false,
+            // How far the ledger is, the present index knows.
+            name if name.starts_with("ledger_") => false,
+            // What is in force here stays so.
+            meta::RETENTION | meta::RETENTION_NUMBER => {
+                let held = mine.get(name).map_err(redb::Error::from)?;
+                held.is_none()
+            }
             meta::HASH_SECRET | meta::TOKEN_PREFIX => true,
             _ => {
                 let held = mine.get(name).map_err(redb::Error::from)?;
@@ -164,7 +172,10 @@ fn missing_rows(backup: &Index, merged: &Index) -> Result<(), RestoreError> {
             let name = RecordingName::Recid(row.facts.id);
             if !garbage.contains(&key) && merged.purged_at(key.0, &name)?.is_none() {
                 brought += 1;
+                let keeping = backup.keeping(key.0, key.1)?.unwrap_or_default();
                 group.push(Change::Put(Box::new(row)));
+                let keeping = KeepingChange::Restore(key.0, key.1, Box::new(keeping));
+                group.push(Change::Keeping(keeping));
             }
         }
         if group.len() >= COMMIT_GROUP_MAX {

@@ -308,6 +308,13 @@ fn settle(layout: &Layout, clock: Arc<dyn Clock>) -> Result<(), RestoreError> {
     match StorageHandle::open(options, clock) {
         Ok(store) => {
             drop(store);
+            // What it made there is the daemon's.
+            for made in [layout.ledger(), layout.checkpoints(), layout.keys()] {
+                if made.exists() {
+                    kept::hand_over(layout.root(), &made)
+                        .map_err(io_error("giving away", &made))?;
+                }
+            }
             Ok(())
         }
         Err(OpenError::NewerSchema { .. }) => {

@@ -11,8 +11,11 @@ use super::kept::aside;
 use super::{PLAN, Plan, RestoreError, adopt, alone, io_error, merge, place, stage};
 use crate::check::OFFLINE_CACHE;
 use crate::error::OpenError;
+use crate::index::apply::Change;
 use crate::index::backend::Opener;
+use crate::index::keeping::KeepingChange;
 use crate::index::migrate::{self, State};
+use crate::index::tables::{META, meta};
 use crate::index::{Index, whole};
 use crate::paths::{Layout, sync_dir, unlink_if_there};
 
@@ -122,12 +125,19 @@ fn put_together(
         (path, merged)
     } else {
         forget_what_passed(&backup)?;
+        if backup.rows()? > 0 {
+            // Holds that were set since the backup are not in it: nothing is deleted until
+            // somebody has seen to that.
+            let lost = KeepingChange::Lost(true);
+            backup.commit(&[Change::Keeping(lost)])?;
+        }
         (fresh.to_owned(), backup)
     };
     let adopted = adopt::adopt(layout, &target)?;
     if adopted > 0 {
         log::info!("{adopted} recordings were adopted from their files");
     }
+    crate::retention::restored(layout, &target)?;
     drop(target);
     Ok(ready)
 }
@@ -160,9 +170,19 @@ fn has_more_to_tell(layout: &Layout, opener: &Arc<dyn Opener>, secret: &[u8; 32]
     })
 }
 
-/// Sessions of users have ended; of calls that were on, the end was told long ago.
+/// Sessions of users have ended; of calls that were on, the end was told long ago. The ledger has
+/// gone on: its files are read by the next start, and reach at least as far as the backup knew.
 fn forget_what_passed(index: &Index) -> Result<(), RestoreError> {
     let transaction = index.begin_write()?;
+    {
+        let mut rows = transaction.open_table(META).map_err(redb::Error::from)?;
+        let head = rows.remove(meta::LEDGER_HEAD).map_err(redb::Error::from)?;
+        let head = head.map(|guard| guard.value().to_vec());
+        if let Some(head) = head {
+            rows.insert(meta::LEDGER_FLOOR, head.as_slice())
+                .map_err(redb::Error::from)?;
+        }
+    }
     for name in ["user_sessions", "outbox_notes"] {
         if let Some(table) = whole::named(name) {
             table.clear(&transaction)?;

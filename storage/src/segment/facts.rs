@@ -162,6 +162,28 @@ mod tests {
         assert_eq!(StoredFacts::from_json(marked.as_bytes()).unwrap(), facts);
     }
 
+    #[test]
+    fn facts_that_do_not_tell_of_their_time_are_read() {
+        let mut facts = stored_facts(1, 9);
+        let json = String::from_utf8(facts.to_json()).unwrap();
+        let old = json.replace(r#","time":null"#, "");
+        assert_ne!(old, json);
+        assert_eq!(StoredFacts::from_json(old.as_bytes()).unwrap(), facts);
+        facts.facts.time = Some(crate::record::TimeQuality {
+            synchronised: Some(true),
+            max_error: Some(audio_io::units::Millis(12)),
+            stepped: true,
+            implausible: false,
+        });
+        let json = String::from_utf8(facts.to_json()).unwrap();
+        let told = concat!(
+            r#""time":{"synchronised":true,"max_error":12,"#,
+            r#""stepped":true,"implausible":false}"#
+        );
+        assert!(json.contains(told), "{json}");
+        assert_eq!(StoredFacts::from_json(json.as_bytes()).unwrap(), facts);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes: Vec<u8>, sound: u64, cut in 0usize..300) {

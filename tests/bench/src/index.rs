@@ -317,6 +317,7 @@ fn recording(tenant: TenantId, number: u64) -> Result<Recording, NameError> {
             started_at: started_at(number),
             format,
             container: Container::Wav,
+            time: None,
         },
         state: RecordingState::Stored,
         outcome: Some(RecordingOutcome {

@@ -152,6 +152,7 @@ fn facts(storage: &StorageHandle, channels: u64) -> Result<Vec<RecordingFacts>, 
             started_at,
             format: StreamFormat::TELEPHONE,
             container: Container::Wav,
+            time: None,
         })
     };
     (0..channels).map(fact).collect()

@@ -179,6 +179,7 @@ fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
                 channels: Channels::Stereo,
             },
             container: Container::Wav,
+            time: None,
         },
         state: RecordingState::Stored,
         outcome: Some(RecordingOutcome {

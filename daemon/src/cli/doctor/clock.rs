@@ -4,7 +4,6 @@ use audio_io::units::WallMillis;
 
 use super::finding::Finding;
 use super::scene::Scene;
-use super::sys;
 use crate::cli::exit::Exit;
 use crate::material::{EARLIEST, inspect};
 
@@ -23,7 +22,7 @@ pub(super) fn look(scene: &Scene) -> Vec<Finding> {
     let battery = std::fs::read_to_string("/sys/class/rtc/rtc0/since_epoch");
     judge(Facts {
         now: scene.clock.wall(),
-        synchronised: sys::clock_is_synchronised(),
+        synchronised: scene.clock.kept().synchronised,
         battery_s: battery.ok().and_then(|text| text.trim().parse().ok()),
     })
 }

@@ -1,18 +1,5 @@
-//! Two questions to the kernel that need its own structures.
-#![allow(
-    unsafe_code,
-    reason = "adjtimex and sched_setscheduler are system calls"
-)]
-
-/// Whether the kernel's clock is kept right by somebody (adjtimex(2)); `None` where it does not
-/// tell.
-pub(super) fn clock_is_synchronised() -> Option<bool> {
-    // SAFETY: an all-zero timex is valid, and asks for nothing to be changed (`modes` is 0).
-    let mut state: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the structure lives through the call.
-    let answer = unsafe { libc::adjtimex(&raw mut state) };
-    (answer >= 0).then_some(answer != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0)
-}
+//! A question to the kernel that needs its own structures.
+#![allow(unsafe_code, reason = "sched_setscheduler is a system call")]
 
 /// Whether a thread of this process may run under SCHED_FIFO; tried on one that ends at once.
 pub(super) fn may_be_realtime(priority: u8) -> Option<bool> {

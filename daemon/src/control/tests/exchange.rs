@@ -145,6 +145,7 @@ fn view(uuid: Uuid, call: crate::engine::calls::NewCall) -> CallView {
         started_at: audio_io::units::WallMillis(1_795_241_649_123),
         answered_at: None,
         ended_at: None,
+        lasted: audio_io::units::Millis::ZERO,
         hangup_cause: None,
         playing: None,
         recordings: Vec::new(),

@@ -4,6 +4,7 @@
 
 mod access;
 mod calls;
+mod export;
 mod prompts;
 mod recordings;
 mod status;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::*;
 pub use calls::*;
+pub use export::*;
 pub use prompts::*;
 pub use recordings::*;
 pub use status::*;

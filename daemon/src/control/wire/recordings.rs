@@ -25,12 +25,29 @@ pub struct Recording {
     pub to: Option<String>,
     /// When its first frame was captured, RFC 3339.
     pub started_at: String,
+    /// How far that can be trusted; missing where it is not known, as in imports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_quality: Option<TimeQuality>,
     /// Rate, encoding, channels.
     pub format: Format,
     /// `wav`, `mp3`, `m4a`, `webm`, `ogg` or `flac`.
     pub container: String,
     /// What is known since it ended.
     pub outcome: Option<Outcome>,
+}
+
+/// How far the clock could be trusted when a recording began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeQuality {
+    /// Whether somebody (NTP) kept it right; null where the system did not tell.
+    pub synchronised: Option<bool>,
+    /// How far it could be wrong at most; null where nobody kept it.
+    pub max_error_ms: Option<u64>,
+    /// It had been set to another time since the daemon's start.
+    pub stepped: bool,
+    /// It cannot have been right: nobody kept it, and it showed a time before the program was
+    /// made or before one that the store had seen.
+    pub implausible: bool,
 }
 
 /// The names of a recording besides `recid`.

@@ -73,7 +73,7 @@ impl Exchange {
         let heard = speaker
             .filter(|_| is_on)
             .and_then(|speaker| speaker.position());
-        call.view(heard)
+        call.view(heard, self.clock.monotonic())
     }
 
     fn list(&self, owner: Option<TenantId>) -> Vec<CallView> {

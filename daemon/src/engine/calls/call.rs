@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audio_io::player::SoundFile;
 use audio_io::units::{Millis, WallMillis};
@@ -33,6 +34,9 @@ pub(super) struct Call {
     pub(super) is_kept: bool,
     pub(super) jobs: HashMap<JobId, Job>,
     started_at: WallMillis,
+    /// On the monotonic clock, by which its length is told.
+    began: Duration,
+    ended: Option<Duration>,
     answered_at: Option<WallMillis>,
     ended_at: Option<WallMillis>,
     cause: Option<HangupCause>,
@@ -59,7 +63,7 @@ impl Call {
         session: Session,
         (line, line_name): (LineNumber, LineName),
         app: Option<AppKey>,
-        started_at: WallMillis,
+        (started_at, began): (WallMillis, Duration),
     ) -> Self {
         Self {
             owner: session.facts().owner,
@@ -71,6 +75,8 @@ impl Call {
             is_kept: false,
             jobs: HashMap::new(),
             started_at,
+            began,
+            ended: None,
             answered_at: None,
             ended_at: None,
             cause: None,
@@ -107,11 +113,12 @@ impl Call {
     }
 
     /// Keeps what an event says for whoever looks.
-    pub(super) fn note_event(&mut self, event: &Event, wall: WallMillis) {
+    pub(super) fn note_event(&mut self, event: &Event, (wall, now): (WallMillis, Duration)) {
         match event {
             Event::CallAnswered {} => self.answered_at = Some(wall),
             Event::CallHangup { cause, .. } => {
                 self.ended_at = Some(wall);
+                self.ended = Some(now);
                 self.cause = Some(cause.clone());
             }
             Event::RecordingCompleted { command_uid, .. } => self.settle(command_uid, "completed"),
@@ -138,8 +145,9 @@ impl Call {
         Ledger::of(self.session.owed(), id_of)
     }
 
-    /// How it stands. `heard` is where its sound is heard now.
-    pub(super) fn view(&self, heard: Option<Millis>) -> CallView {
+    /// How it stands now. `heard` is where its sound is heard.
+    pub(super) fn view(&self, heard: Option<Millis>, now: Duration) -> CallView {
+        let lasted = self.ended.unwrap_or(now).saturating_sub(self.began);
         let facts = self.session.facts();
         let playing = self.session.playing().map(|uid| PlayingView {
             command_uid: uid.clone(),
@@ -160,6 +168,7 @@ impl Call {
             started_at: self.started_at,
             answered_at: self.answered_at,
             ended_at: self.ended_at,
+            lasted: Millis(u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX)),
             hangup_cause: self.cause.clone(),
             playing,
             recordings: recordings.collect(),

@@ -333,8 +333,8 @@ impl Exchange {
         line.call = Some(uuid);
         let (session, output) = Session::open(facts, self.clock.monotonic());
         let app = self.teller.store().application(owner);
-        let wall = self.clock.wall();
-        let call = Call::new(session, (number, name), app, wall);
+        let began = (self.clock.wall(), self.clock.monotonic());
+        let call = Call::new(session, (number, name), app, began);
         self.calls.insert(uuid, call);
         self.active.push(uuid);
         count(&self.counters.started, 1);
@@ -369,12 +369,12 @@ impl Exchange {
                 outputs.extend(more);
             }
         }
-        let wall = self.clock.wall();
+        let now = (self.clock.wall(), self.clock.monotonic());
         let Some(call) = self.calls.get_mut(&uuid) else {
             return;
         };
         for told in &events {
-            call.note_event(&told.event, wall);
+            call.note_event(&told.event, now);
         }
         let is_over = call.session.snapshot().state == CallState::HungUp;
         let ends = is_over && !std::mem::replace(&mut call.is_detached, is_over);

@@ -97,6 +97,8 @@ pub struct CallView {
     pub answered_at: Option<WallMillis>,
     /// When it ended.
     pub ended_at: Option<WallMillis>,
+    /// How long it has lasted, whatever was done to the wall clock meanwhile.
+    pub lasted: Millis,
     /// Why it ended.
     pub hangup_cause: Option<HangupCause>,
     /// What plays, and where it is heard now.

@@ -3,7 +3,7 @@
 
 use audio_io::units::{Millis, WallMillis};
 use storage::ids::RecordingId;
-use storage::record::{Container, RecordingFacts};
+use storage::record::{Container, RecordingFacts, TimeQuality};
 use storage::recorder::BeginError;
 
 use super::core::{Core, outlet};
@@ -64,6 +64,11 @@ impl Core {
             started_at: WallMillis(to.wall.0.saturating_sub(ago)),
             format: self.format,
             container: Container::Wav,
+            time: Some(TimeQuality::judge(
+                to.clock.kept(),
+                to.wall,
+                to.storage.time_seen(),
+            )),
         };
         to.recorder.begin(facts.clone())?;
         to.totals.count_start();

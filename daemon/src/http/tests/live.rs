@@ -54,6 +54,7 @@ fn facts(rig: &Rig) -> RecordingFacts {
         started_at: NOW,
         format: StreamFormat::TELEPHONE,
         container: Container::Wav,
+        time: None,
     }
 }
 

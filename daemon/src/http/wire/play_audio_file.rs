@@ -1,6 +1,7 @@
 //! JSON of family `play_audio_file` (API.md section 1): one envelope for all, every value a text.
 //! `openapi/play_audio_file.json` describes the same.
 
+use audio_io::units::Millis;
 use serde::Serialize;
 use storage::prompt::{PromptOrigin, PromptRow};
 use storage::record::{Recording, RecordingState, WallMillis};
@@ -163,13 +164,12 @@ pub(in crate::http) struct CallStatus {
 }
 
 impl CallStatus {
-    /// A row as the wire tells it.
-    pub(in crate::http) fn of(row: &Recording, now: WallMillis) -> Self {
+    /// A row as the wire tells it; `recorded` is how much of it there is while it goes on.
+    pub(in crate::http) fn of(row: &Recording, recorded: Millis) -> Self {
         let facts = &row.facts;
         let outcome = row.outcome.as_ref();
-        let so_far = now.0.saturating_sub(facts.started_at.0);
         let length = match row.state {
-            RecordingState::Live => so_far,
+            RecordingState::Live => recorded.0,
             _ => row.duration().map_or(0, |length| length.0),
         };
         let playable = match row.state {

@@ -251,7 +251,7 @@ fn a_clock_set_back_draws_no_lock_out() {
 
 fn clock() -> (Arc<ManualClock>, SteadyClock) {
     let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
-    let steady = SteadyClock::new(Arc::clone(&clock) as _);
+    let steady = SteadyClock::new(Arc::clone(&clock) as _, WallMillis(0));
     (clock, steady)
 }
 

@@ -34,7 +34,7 @@ fn schema_at(folder: &Path) -> u32 {
 
 #[test]
 fn an_older_index_is_copied_before_it_is_changed() {
-    for schema in [1, 2] {
+    for schema in [1, 2, 3] {
         let store = Store::new();
         let row = store.recorded();
         let secret = issue(&store);

@@ -1,6 +1,6 @@
 //! Whole calls, and what comes between.
 
-use audio_io::units::Millis;
+use audio_io::units::{Millis, WallMillis};
 use storage::ids::RecordingId;
 
 use super::super::link::{LineNews, LineOrder, TakeEnd, own_take};
@@ -31,6 +31,24 @@ fn collect() -> Command {
         invalid: Some(Urls::new(&["http://a.example/no.wav"]).unwrap()),
         plan: DigitPlan::new(numbers, Terminators::default()).unwrap(),
     }))
+}
+
+#[test]
+fn a_call_lasts_as_long_as_it_lasts_whatever_is_done_to_the_clock() {
+    for wall in [0, 1_763_696_400_000, 2_147_483_648_000, 4_294_967_296_000] {
+        let mut rig = Rig::new();
+        let uuid = rig.answered();
+        let before = rig.look(uuid).lasted.0;
+        rig.run_ms(1_000);
+        rig.clock.step_wall(WallMillis(wall));
+        rig.run_ms(1_000);
+        assert_eq!(rig.look(uuid).lasted.0 - before, 2_000, "{wall}");
+        rig.command(uuid, hangup(), "bye").now().unwrap();
+        let view = rig.look(uuid);
+        assert!(view.ended_at.is_some());
+        rig.run_ms(1_000);
+        assert_eq!(rig.look(uuid).lasted, view.lasted, "it is over");
+    }
 }
 
 #[test]

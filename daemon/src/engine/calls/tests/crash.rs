@@ -347,6 +347,7 @@ fn recording(id: RecordingId, state: RecordingState) -> Recording {
                 channels: Channels::Mono,
             },
             container: Container::Wav,
+            time: None,
         },
         state,
         outcome: None,

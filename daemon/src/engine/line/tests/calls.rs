@@ -52,6 +52,46 @@ fn voice_opens_a_call_with_its_recording_and_silence_ends_both() {
     });
 }
 
+/// Whatever is done to the wall clock meanwhile, a recording is as long as its sound, and tells
+/// what its date is worth.
+#[test]
+fn recordings_tell_of_their_clock_and_do_not_depend_on_it() {
+    with_line(VOX, async |bench| {
+        let now = 1_795_241_649_000;
+        let hour = 3_600_000;
+        let ten_years = 10 * 365 * 24 * hour;
+        let steps = [
+            (now, now - hour),
+            (0, now),
+            (now, now + ten_years),
+            (2_147_483_647_500, 2_147_483_648_500),
+            (4_294_967_295_900, 1),
+        ];
+        for (n, (begin, then)) in steps.into_iter().enumerate() {
+            bench.clock.step_wall(WallMillis(begin));
+            bench.clock.keep(Kept {
+                synchronised: Some(n != 1),
+                max_error: (n != 1).then_some(Millis(7)),
+                stepped: n > 0,
+            });
+            bench.talk(Millis(1_000));
+            bench.clock.step_wall(WallMillis(then));
+            bench.talk(Millis(1_000));
+            bench.silence(Millis(1_000));
+            bench.settle().await;
+            let stored = bench.stored.pop().expect("a recording");
+            let length = stored.duration().unwrap_or_default().0;
+            assert!((1_900..=4_000).contains(&length), "{n}: {length}");
+            let time = stored.facts.time.expect("it is known");
+            assert_eq!(time.implausible, n == 1, "{n}");
+            assert_eq!(time.stepped, n > 0, "{n}");
+            assert_eq!(time.max_error, (n != 1).then_some(Millis(7)), "{n}");
+            let late = stored.facts.started_at.0.abs_diff(begin);
+            assert!(late < 3_000, "{n}: {late}");
+        }
+    });
+}
+
 #[test]
 fn after_a_commanded_end_nothing_is_recorded_until_the_next_call_or_a_command() {
     with_line(VOX, async |bench| {

@@ -15,7 +15,7 @@ use audio_io::capture::{CaptureStats, DeviceState};
 use audio_io::channel::{
     ChannelControl, ChannelEvent, ChannelNotice, ChannelOrder, ChannelStats, HookKind,
 };
-use audio_io::clock::{Clock, ManualClock};
+use audio_io::clock::{Clock, Kept, ManualClock};
 use audio_io::dsp::dtmf::{Digit as Key, DigitPlayer, PlayParams};
 use audio_io::dsp::tone::{Tone, leg_samples};
 use audio_io::format::{Channels, StreamFormat};
@@ -255,6 +255,7 @@ impl Bench {
             totals: &self.totals,
             wall: self.clock.wall(),
             now: self.clock.monotonic(),
+            clock: &*self.clock,
         };
         f(&mut self.line, &mut surroundings)
     }

@@ -128,12 +128,11 @@ pub(crate) fn recording_link(
     storage: &StorageHandle,
     base: &str,
     facts: &RecordingFacts,
-    now: WallMillis,
 ) -> String {
     let link = Link {
         tenant: facts.tenant,
         id: facts.id,
-        expires_s: now.0 / 1_000 + limits::RECORDING_LINK_LIFE.as_secs(),
+        expires_s: storage.steady_now().0 / 1_000 + limits::RECORDING_LINK_LIFE.as_secs(),
         disposition: Disposition::Inline,
     };
     let signed = link.sign(&storage.signing_keys());
@@ -147,7 +146,7 @@ fn signed(
     life: Duration,
 ) -> Result<String, Problem> {
     let site = &call.worker.site;
-    let now_s = site.steady.now(&*site.clock).0 / 1_000;
+    let now_s = site.storage.steady_now().0 / 1_000;
     let link = Link {
         tenant: facts.tenant,
         id: facts.id,
@@ -160,7 +159,7 @@ fn signed(
 
 fn check(call: &Call<'_>, segment: &str, query: &str) -> Result<Checked, LinkError> {
     let site = &call.worker.site;
-    let now = site.steady.now(&*site.clock);
+    let now = site.storage.steady_now();
     Link::check(segment, query, &site.storage.signing_keys(), now)
 }
 
@@ -173,7 +172,7 @@ async fn follow(call: &Call<'_>, link: Link) -> Result<Response<Payload>, Proble
     };
     let name = RecordingName::Recid(link.id);
     let site = &call.worker.site;
-    let left_ms = (link.expires_s * 1_000).saturating_sub(site.steady.now(&*site.clock).0);
+    let left_ms = (link.expires_s * 1_000).saturating_sub(site.storage.steady_now().0);
     let found = sound::find(call, link.tenant, name, wanted);
     let found = tokio::time::timeout(Duration::from_millis(left_ms), found)
         .await

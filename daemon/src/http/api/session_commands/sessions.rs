@@ -176,9 +176,8 @@ async fn documents(call: &Call<'_>, views: Vec<CallView>) -> Result<Vec<SessionD
 
 fn link(call: &Call<'_>, row: &Recording) -> Result<String, Problem> {
     let base = base_url::of(call)?;
-    let site = &call.worker.site;
-    let now = site.steady.now(&*site.clock);
-    Ok(recording_link(&site.storage, &base, &row.facts, now))
+    let storage = &call.worker.site.storage;
+    Ok(recording_link(storage, &base, &row.facts))
 }
 
 fn open_problem(error: OpenCallError) -> Problem {

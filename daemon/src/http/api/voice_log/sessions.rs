@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use http_body::Body;
 use serde::de::DeserializeOwned;
 use storage::account::{Role, UserRow};
+use storage::ledger::entry::{Act, Actor, ActorKind, Kind};
 
 use super::{INVALID_INPUT, denied, expected, invalid, not_found};
 use crate::http::auth::Principal;
@@ -48,11 +49,23 @@ where
     let user = match password::check(call, &name, &password).await? {
         Outcome::Valid(user) => user,
         Outcome::Locked(lock) => {
+            refused(call, &name, "locked out");
             return Err(session::locked(&lock, call.worker.site.clock.wall()));
         }
-        Outcome::Wrong | Outcome::Inactive | Outcome::Address => return Err(wrong()),
+        Outcome::Wrong => return Err(refused(call, &name, "wrong name or password")),
+        Outcome::Inactive => return Err(refused(call, &name, "inactive")),
+        Outcome::Address => return Err(refused(call, &name, "address not allowed")),
     };
     open(call, *user, force).await
+}
+
+/// Tells the ledger of a login that is refused, and why; whoever tries is not told.
+fn refused(call: &Call<'_>, name: &str, why: &str) -> Problem {
+    let act = Act::new(Kind::LoginFailed)
+        .by(Actor::new(ActorKind::User, None, Some(name)))
+        .from(call.connection.peer.ip());
+    call.worker.site.storage.record_act(act.with("why", why));
+    wrong()
 }
 
 async fn open(call: &Call<'_>, user: UserRow, force: bool) -> Result<Response<Payload>, Problem> {
@@ -69,6 +82,10 @@ async fn open(call: &Call<'_>, user: UserRow, force: bool) -> Result<Response<Pa
         user = row.user.as_str(), session = row.session_id, from = from.to_string().as_str();
         "session opened"
     );
+    let who = Actor::new(ActorKind::User, Some(row.user_id), Some(row.user.as_str()));
+    let act = Act::new(Kind::Login).by(who).from(from).of(row.tenant);
+    let storage = &call.worker.site.storage;
+    storage.record_act(act.with("session", row.session_id));
     json(&LoginAnswer {
         session_id: token.clone(),
         user_session_info: UserSessionInfo {
@@ -95,6 +112,10 @@ pub(in crate::http) async fn logout(
         .map_err(Problem::internal)?
         .map_err(Problem::internal)?;
     log::info!(user_id = principal.user_id.unwrap_or_default(); "session closed by its user");
+    let who = Actor::new(ActorKind::User, principal.user_id, None);
+    let act = Act::new(Kind::Logout).by(who).of(principal.tenant);
+    let storage = &call.worker.site.storage;
+    storage.record_act(act.from(call.connection.peer.ip()));
     json(&Done::new(None))
 }
 

@@ -7,7 +7,7 @@ mod library;
 use http::{Method, StatusCode};
 use storage::account::{KeyWish, NewUser, Role, UserRow};
 use storage::ids::{TenantId, TenantName, UserName};
-use storage::record::{Container, Family, RecordingFacts};
+use storage::record::{Container, Family, RecordingFacts, WallMillis};
 use tokio::sync::oneshot;
 
 use super::client::{Answer, Ask, Way};
@@ -247,6 +247,7 @@ fn a_recording_that_goes_on_plays_as_far_as_it_is() {
         started_at: NOW,
         format: audio_io::format::StreamFormat::TELEPHONE,
         container: Container::Wav,
+        time: None,
     };
     let sound = pattern(200_000);
     let (done, is_done) = oneshot::channel();
@@ -266,6 +267,12 @@ fn a_recording_that_goes_on_plays_as_far_as_it_is() {
     let status = Ask::get(status).ask(&rig);
     assert_eq!(told(&status, "cdr_state"), "live");
     assert_eq!(told(&status, "cdr_end"), "");
+    // Of its sound, not of the clock.
+    assert_eq!(told(&status, "cdr_sec"), "7");
+    rig.clock.step_wall(WallMillis(NOW.0 * 4));
+    let path = format!("/api/v2/GetCallStatus.php?tsid={tsid}&cd_id={id}");
+    assert_eq!(told(&Ask::get(path).ask(&rig), "cdr_sec"), "7");
+    rig.clock.step_wall(NOW);
     done.send(()).unwrap();
     assert_eq!(recorder.join().unwrap(), 1);
     assert!(live().ask(&rig).body[4_096..].starts_with(&sound));

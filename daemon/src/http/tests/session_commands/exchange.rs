@@ -181,6 +181,7 @@ impl Sessions {
             started_at,
             answered_at: None,
             ended_at: None,
+            lasted: Millis::ZERO,
             hangup_cause: None,
             playing: None,
             recordings: Vec::new(),
