@@ -33,7 +33,7 @@ EXIT CODES
 
 EXAMPLE
   callreel verify case-12.tar --key recorder.pem
-  ssh recorder 'cat case-12.tar' | callreel verify - --key recorder.pem";
+  callreel verify - --key recorder.pem < case-12.tar";
 
 /// `export`
 #[derive(Debug, Args)]
