@@ -17,7 +17,8 @@ use crate::spool::off_loop;
 impl Files {
     /// Tells the ledger which recordings are among the files that a call is about to play.
     pub(super) async fn tell(&self, owner: TenantId, session: Uuid, urls: &Urls) {
-        let http = &self.shared.config.load_full().http;
+        let config = self.shared.config.load_full();
+        let http = &config.http;
         let named = urls.iter().filter_map(|url| recording_of(url, http, owner));
         let named: Vec<_> = named.collect();
         if named.is_empty() {
