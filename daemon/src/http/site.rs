@@ -19,6 +19,8 @@ use super::limits;
 use super::metrics::HttpMetrics;
 use super::ratelimit::RateLimits;
 use super::tickets::Tickets;
+use super::trail::listenings::Listenings;
+use super::trail::refusals::Refusals;
 use crate::app::App;
 use crate::config::schema::Config;
 use crate::engine::calls::Calls;
@@ -97,6 +99,10 @@ pub(super) struct Site {
     pub(super) admin: Arc<AdminKey>,
     /// Event streams that are open.
     pub(super) streams: Arc<EventStreams>,
+    /// Who listens to what.
+    pub(super) listenings: Listenings,
+    /// Who was not let in.
+    pub(super) refusals: Refusals,
     /// A permit for each file that may be under way.
     pub(super) uploads: Semaphore,
     /// Makes request ids of one run differ from another's.
@@ -159,6 +165,8 @@ impl Site {
             passwords: PasswordDesk::new(),
             admin,
             streams: EventStreams::new(),
+            listenings: Listenings::new(),
+            refusals: Refusals::new(),
             uploads: Semaphore::new(limits::UPLOADS),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
