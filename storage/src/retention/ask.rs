@@ -13,6 +13,7 @@ use crate::handle::StorageHandle;
 use crate::ids::{PolicyName, RecordingId, TenantId};
 use crate::index::keeping::Verdict;
 use crate::record::{Recording, WallMillis};
+use crate::reserve::free_bytes;
 use crate::retention::Mark;
 
 /// What keeps a recording, and what would end it. Times are proven time in milliseconds.
@@ -105,6 +106,12 @@ impl StorageHandle {
     /// [`ReadError`].
     pub fn kept(&self, after: Option<KeptAfter>, limit: usize) -> Result<Vec<KeptRow>, ReadError> {
         self.shared.index.kept(after, limit)
+    }
+
+    /// Free bytes where recordings lie.
+    #[must_use]
+    pub fn free_for_recordings(&self) -> u64 {
+        free_bytes(&self.shared.layout.recordings())
     }
 
     /// How wall and proven time stand to each other now.
