@@ -84,7 +84,9 @@ pub(super) async fn list(context: &Context, wanted: AuditArgs) -> Result<(), Cli
             return "there are no such entries\n".to_owned();
         }
         let rows: Vec<_> = page.items.iter().map(row).collect();
-        let heading = ["SEQ", "AT", "KIND", "WHO", "FROM", "TENANT", "RECID", "MORE"];
+        let heading = [
+            "SEQ", "AT", "KIND", "WHO", "FROM", "TENANT", "RECID", "MORE",
+        ];
         let mut text = table(heading, &rows);
         if let Some(next) = &page.next {
             text.push_str(&format!("more: --cursor {next}, or --all\n"));
@@ -112,7 +114,12 @@ fn more(entry: &AuditEntry) -> String {
         Some(text) => format!("{name}={text}"),
         None => format!("{name}={value}"),
     };
-    entry.details.iter().map(detail).collect::<Vec<_>>().join(" ")
+    entry
+        .details
+        .iter()
+        .map(detail)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// An entry on a line of its own: JSON, or text without columns.
@@ -242,9 +249,8 @@ fn describe(shown: &AuditProof) -> String {
         .collect();
     rows.extend(details);
     rows.push(("hash", shown.hash.clone()));
-    let line = |(name, value): &(&str, String)| {
-        format!("{:<14} {}\n", printable(name), printable(value))
-    };
+    let line =
+        |(name, value): &(&str, String)| format!("{:<14} {}\n", printable(name), printable(value));
     let mut text: String = rows.iter().map(line).collect();
     match (&shown.proof, &shown.unproved) {
         (Some(proof), _) => text.push_str(&format!(
@@ -296,6 +302,9 @@ mod tests {
         };
         let text = describe(&proof);
         assert!(text.contains("a\\nb"), "{text}");
-        assert!(text.ends_with("NOT PROVED: no checkpoint covers entry 7\n"), "{text}");
+        assert!(
+            text.ends_with("NOT PROVED: no checkpoint covers entry 7\n"),
+            "{text}"
+        );
     }
 }

@@ -159,7 +159,11 @@ async fn change(
         .await;
     meter.finish();
     let kept: Kept = kept?;
-    let failed = kept.items.iter().filter(|item| item.error.is_some()).count();
+    let failed = kept
+        .items
+        .iter()
+        .filter(|item| item.error.is_some())
+        .count();
     // One alone is told as any other command's failure.
     if let [item] = kept.items.as_slice()
         && let Some(error) = &item.error

@@ -27,8 +27,18 @@ pub(super) fn rows(retained: &Retained) -> Vec<(&'static str, String)> {
         let length = duration_text(term.ms);
         format!("policy '{}': {length} at {word}, {until}", term.policy)
     };
-    rows.extend(retained.least.as_ref().map(|it| ("minimum", term(it, "least"))));
-    rows.extend(retained.most.as_ref().map(|it| ("maximum", term(it, "most"))));
+    rows.extend(
+        retained
+            .least
+            .as_ref()
+            .map(|it| ("minimum", term(it, "least"))),
+    );
+    rows.extend(
+        retained
+            .most
+            .as_ref()
+            .map(|it| ("maximum", term(it, "most"))),
+    );
     if !retained.byte_limits.is_empty() {
         let names = retained.byte_limits.join(", ");
         rows.push(("size limit", format!("policies {names}, after its minimum")));
@@ -71,7 +81,10 @@ mod tests {
             suspended: false,
         };
         let told = rows(&retained);
-        assert_eq!(told, [("deletion", "by command, or for want of space".to_owned())]);
+        assert_eq!(
+            told,
+            [("deletion", "by command, or for want of space".to_owned())]
+        );
         retained.most = Some(PolicyTerm {
             policy: "calls".to_owned(),
             ms: 30 * 86_400_000,
@@ -80,7 +93,10 @@ mod tests {
         retained.due = Some("2027-01-01".to_owned());
         let told = rows(&retained);
         assert_eq!(told[0].1, "policy 'calls': 30 days at most, 2026-12-30");
-        assert!(told[1].1.ends_with("by policy 'calls' at 2027-01-01"), "{told:?}");
+        assert!(
+            told[1].1.ends_with("by policy 'calls' at 2027-01-01"),
+            "{told:?}"
+        );
         retained.keeping.holds.push(Hold {
             id: 2,
             reason: "case 12".to_owned(),
@@ -89,7 +105,13 @@ mod tests {
         });
         retained.protected = Some("it is held".to_owned());
         let told = rows(&retained);
-        assert_eq!(told[0], ("hold", "2: case 12 (by counsel, 2026-11-30)".to_owned()));
-        assert_eq!(told[2].1, "not now: it is held; not before all holds are lifted");
+        assert_eq!(
+            told[0],
+            ("hold", "2: case 12 (by counsel, 2026-11-30)".to_owned())
+        );
+        assert_eq!(
+            told[2].1,
+            "not now: it is held; not before all holds are lifted"
+        );
     }
 }

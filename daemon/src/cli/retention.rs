@@ -259,13 +259,15 @@ async fn resume(context: &Context, yes: bool) -> Result<(), CliError> {
         let told = Resumed {
             were_suspended: shown.suspended,
         };
-        return context.output.show(&told, |told| match told.were_suspended {
-            false => "deletions are not suspended\n".to_owned(),
-            true => format!(
-                "{SUSPENDED}Compare 'callreel hold list' with 'callreel audit --kind \
+        return context
+            .output
+            .show(&told, |told| match told.were_suspended {
+                false => "deletions are not suspended\n".to_owned(),
+                true => format!(
+                    "{SUSPENDED}Compare 'callreel hold list' with 'callreel audit --kind \
                  hold_set,hold_lifted --all', set what is missing, then give --yes\n"
-            ),
-        });
+                ),
+            });
     }
     let resumed: Resumed = context
         .client
@@ -336,7 +338,10 @@ mod tests {
     fn a_clock_that_is_wrong_says_what_to_do() {
         assert!(clock_text(&a_clock("trusted", 0)).contains("clock: trusted\n"));
         let ahead = clock_text(&a_clock("ahead", 86_400_000));
-        assert!(ahead.contains("1 day AHEAD") && ahead.contains("clock confirm"), "{ahead}");
+        assert!(
+            ahead.contains("1 day AHEAD") && ahead.contains("clock confirm"),
+            "{ahead}"
+        );
         let behind = clock_text(&a_clock("behind", 3_600_000));
         assert!(behind.contains("1 hour BEHIND"), "{behind}");
         assert!(behind.contains("kept right by nobody"), "{behind}");

@@ -6,8 +6,8 @@ use super::Context;
 use super::args::{TrustArgs, Upkeep};
 use super::error::CliError;
 use super::output::{length, or_dash, printable, size, table};
-use crate::control::wire::{Check, CheckReport, Finding, Progress, Proved, ReindexReport};
 use super::{import, verify};
+use crate::control::wire::{Check, CheckReport, Finding, Progress, Proved, ReindexReport};
 use crate::control::{check_offline, reindex as rebuild};
 
 pub(super) async fn check(
@@ -98,7 +98,10 @@ fn describe(report: &CheckReport) -> String {
 
 /// What is known of the ledger, and by what.
 fn proved_text(proved: &Proved) -> String {
-    let mut text = format!("ledger: {} of {} entries in one chain", proved.entries, proved.end);
+    let mut text = format!(
+        "ledger: {} of {} entries in one chain",
+        proved.entries, proved.end
+    );
     match &proved.newest {
         Some(newest) => {
             let behind = proved.end.saturating_sub(newest.seq);

@@ -21,9 +21,9 @@ use super::limits::{AUDIT_PAGE_DEFAULT, PAGE_MAX};
 use super::recordings::Wanted;
 use super::route::Query;
 use super::serve::{Desk, blocking};
+use super::tenants;
 use super::upkeep::UpkeepError;
 use super::wire::{self, ErrorBody, ErrorCode};
-use super::tenants;
 use crate::logging::rfc3339;
 
 /// Which entries are wanted, in the words of the command line.
@@ -66,7 +66,11 @@ impl AuditWish {
     fn parse(query: Option<&str>) -> Result<Self, Refusal> {
         let known = Self::default().parameters().map(|(name, _)| name);
         let query = Query::parse(query, &known)?;
-        let text = |name| query.get(name, |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+        let text = |name| {
+            query.get(name, |text| {
+                Ok::<_, std::convert::Infallible>(text.to_owned())
+            })
+        };
         Ok(Self {
             person: text("person")?,
             recording: text("recording")?,
@@ -90,10 +94,12 @@ trait Trail {
     ) -> Result<storage::ledger::query::AuditPage, ReadError>;
     fn entry(&self, seq: u64) -> Result<Option<(Entry, Hash)>, ReadError>;
     fn proof(&self, seq: u64) -> Result<ChainProof, NoProof>;
-    fn key(&self) -> Option<PublicKey>;
     fn tenants(&self) -> Result<Vec<Tenant>, ReadError>;
-    fn find(&self, tenant: TenantId, name: &RecordingName)
-    -> Result<Option<RecordingId>, ReadError>;
+    fn find(
+        &self,
+        tenant: TenantId,
+        name: &RecordingName,
+    ) -> Result<Option<RecordingId>, ReadError>;
 }
 
 impl Trail for StorageHandle {
@@ -112,10 +118,6 @@ impl Trail for StorageHandle {
 
     fn proof(&self, seq: u64) -> Result<ChainProof, NoProof> {
         self.proof_of(seq)
-    }
-
-    fn key(&self) -> Option<PublicKey> {
-        self.ledger_key()
     }
 
     fn tenants(&self) -> Result<Vec<Tenant>, ReadError> {
@@ -150,10 +152,6 @@ impl Trail for OfflineLedger {
         self.proof_of(seq)
     }
 
-    fn key(&self) -> Option<PublicKey> {
-        self.ledger_key()
-    }
-
     fn tenants(&self) -> Result<Vec<Tenant>, ReadError> {
         Self::tenants(self)
     }
@@ -177,7 +175,9 @@ impl OfflineTrail {
     /// [`UpkeepError::Check`]: another process has it open, or it cannot be read.
     pub fn open(data_dir: &Path, checkpoints: Option<&Path>) -> Result<Self, UpkeepError> {
         let opened = OfflineLedger::open(data_dir, checkpoints);
-        opened.map(Self).map_err(|error| CheckError::Open(error).into())
+        opened
+            .map(Self)
+            .map_err(|error| CheckError::Open(error).into())
     }
 
     /// A page.
@@ -315,16 +315,14 @@ fn given<T, E: std::fmt::Display>(
     text.map(parse).transpose().map_err(bad)
 }
 
-fn filter(
-    trail: &dyn Trail,
-    tenants: &[Tenant],
-    wish: &AuditWish,
-) -> Result<AuditFilter, Refusal> {
+fn filter(trail: &dyn Trail, tenants: &[Tenant], wish: &AuditWish) -> Result<AuditFilter, Refusal> {
     let tenant = wish.tenant.as_ref();
     let tenant = tenant.map(|name| tenants::by_name(tenants, name));
     let tenant = tenant.transpose()?;
     let kinds = given("kind", wish.kind.as_deref(), |text| {
-        text.split(',').map(parse_kind).collect::<Result<Vec<_>, _>>()
+        text.split(',')
+            .map(parse_kind)
+            .collect::<Result<Vec<_>, _>>()
     })?;
     let searched = tenant.map_or(tenants, std::slice::from_ref);
     let recording = wish.recording.as_deref();

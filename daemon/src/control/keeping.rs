@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use audio_io::clock::Clock as _;
 use storage::handle::StorageHandle;
 use storage::ids::{RecordingId, TenantId, TenantName};
 use storage::limits::PAGE_MAX;

@@ -302,7 +302,11 @@ fn shrinks(storage: &StorageHandle, policies: Vec<Policy>) -> Result<wire::Shrin
     let shrinks = fresh.shrinks_from(&before);
     Ok(wire::Shrink {
         shrinks: shrinks.iter().map(ToString::to_string).collect(),
-        policies: fresh.policies().iter().map(|it| policy(it, &tenants)).collect(),
+        policies: fresh
+            .policies()
+            .iter()
+            .map(|it| policy(it, &tenants))
+            .collect(),
         in_force: fresh.policies() == before.policies(),
     })
 }

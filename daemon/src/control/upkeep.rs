@@ -73,7 +73,11 @@ fn trust(wish: &Check) -> Result<LedgerTrust, KeyError> {
     Ok(LedgerTrust {
         checkpoints: wish.checkpoints.as_ref().map(PathBuf::from),
         keys: keys.collect::<Result<_, _>>()?,
-        lines: wish.lines.iter().map(|line| line.trim().to_owned()).collect(),
+        lines: wish
+            .lines
+            .iter()
+            .map(|line| line.trim().to_owned())
+            .collect(),
     })
 }
 

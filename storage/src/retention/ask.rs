@@ -71,7 +71,9 @@ impl StorageHandle {
         let most = rules.most(tenant, tags);
         let due = most.zip(start).map(|((most, _), start)| {
             let least = least.map_or(0, |policy| policy.keep_at_least);
-            start.saturating_add(most.max(least)).max(keeping.keep_until)
+            start
+                .saturating_add(most.max(least))
+                .max(keeping.keep_until)
         });
         let byte_limits = rules.byte_limits(tenant, tags).filter_map(policy);
         Ok(Prospect {

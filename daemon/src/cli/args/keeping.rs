@@ -340,7 +340,17 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(Term(ms)), "{text}");
         }
-        for bad in ["", "0d", "5", "years", "5 lightyears", "-1d", "1.5y", "101y", "1d,2h"] {
+        for bad in [
+            "",
+            "0d",
+            "5",
+            "years",
+            "5 lightyears",
+            "-1d",
+            "1.5y",
+            "101y",
+            "1d,2h",
+        ] {
             assert_eq!(bad.parse::<Term>(), Err(BadTerm), "{bad}");
         }
     }
