@@ -13,8 +13,8 @@ Every play, download, export, change, deletion, login and failed login is an ent
 
 --person is a name (a user's, a key's, a system user's), or a kind and a number: user:3, key:7,
 command:1000. --kind is one or more of
-  sealed imported exchanged deleted undone hold_set hold_lifted kept_until tagged policy play download
-  export link_made login login_failed logout key_issued key_revoked user_added user_changed
+  sealed imported exchanged deleted undone hold_set hold_lifted kept_until tagged policy play
+  download export link_made login login_failed logout key_issued key_revoked user_added user_changed
   user_removed tenant_added tenant_changed config_changed clock_step signing_key started stopped
   recovered broken lost
 
@@ -92,7 +92,7 @@ pub enum AuditCommand {
     },
     /// Sign how far the ledger is now, and print the line: to be kept elsewhere, on paper too
     #[command(
-        after_help = "A line that was kept elsewhere is compared by 'callreel check --checkpoint-line'.\n\n\
+        after_help = "'callreel check --checkpoint-line' compares one that was kept.\n\n\
                       EXAMPLE\n  callreel audit checkpoint"
     )]
     Checkpoint,

@@ -6,8 +6,8 @@ use storage::ids::{LineName, Number, Tag, TenantName};
 use super::time;
 
 pub(super) const HOLD_HELP: &str = "\
-While a recording has a hold, nothing deletes it: no retention, no command, no full disk. A hold says
-why, and who set it; both are in the audit trail, and so is who lifted it and why.
+While a recording has a hold, nothing deletes it: no retention, no command, no full disk. A hold
+says why, and who set it; both are in the audit trail, and so is who lifted it and why.
 
 EXAMPLE
   callreel hold set 65537 65541 --reason 'case 12/25'
@@ -22,16 +22,16 @@ EXAMPLE
   callreel hold set --tenant acme --number +15550100 --from 2026-01-01 --reason dispute --dry-run";
 
 const LIFT_HELP: &str = "\
-HOLD-ID is the hold's number among the recording's own; 'callreel hold list' and 'callreel recordings
-show' tell it. Other holds of the recording stay.
+HOLD-ID is the hold's number among the recording's own; 'callreel hold list' and 'callreel
+recordings show' tell it. Other holds of the recording stay.
 
 EXAMPLE
   callreel hold lift 65537 1 --reason 'case 12/25 closed'
   callreel hold lift 1 --tag case-12 --tenant acme --reason 'case 12/25 closed' --dry-run";
 
 pub(super) const TAG_HELP: &str = "\
-Retention policies may apply to a tag. Removing one is refused where a policy's minimum would go with
-it before it is reached.
+Retention policies may apply to a tag. Removing one is refused where a policy's minimum would go
+with it before it is reached.
 
 EXAMPLE
   callreel tag add 65537 complaint contract
@@ -47,8 +47,8 @@ EXAMPLE
   callreel keep --tag contract --tenant acme --for 10years --dry-run";
 
 pub(super) const RETENTION_HELP: &str = "\
-Policies are those of the configuration, [[retention.policy]]. A hold beats everything; then minimums
-count, of which the longest; then maximums, of which the shortest. Never deleted is what is being
+Policies are those of the configuration, [[retention.policy]]. A hold beats everything; then
+minimums count, of which the longest; then maximums, of which the shortest. Never deleted is what is being
 recorded, held, or younger than its minimum, however full the disk is.
 
 EXAMPLE
@@ -57,8 +57,8 @@ EXAMPLE
   callreel retention plan --free-bytes 1000000000";
 
 const SHRINK_HELP: &str = "\
-A configuration with shorter minimums than those in force is not put in force by itself: those before
-it stay. This shows what would become shorter, and with --yes puts it in force.
+A configuration with shorter minimums than those in force is not put in force by itself: those
+before it stay. This shows what would become shorter, and with --yes puts it in force.
 
 EXAMPLE
   callreel retention accept-shrink
@@ -282,8 +282,8 @@ pub struct Term(pub u64);
 /// A text that is no term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "give numbers with units: 90days, 12h, 18months, '5 years', '1 year 6 months'; at most a hundred \
-     years"
+    "give numbers with units: 90days, 12h, 18months, '5 years', '1 year 6 months'; at most a \
+     hundred years"
 )]
 pub struct BadTerm;
 
