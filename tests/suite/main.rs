@@ -22,6 +22,7 @@ mod exits;
 mod families;
 mod first_start;
 mod import;
+mod keeping;
 mod limits;
 mod live;
 mod matrix;

@@ -8,7 +8,7 @@ use super::client::{escaped, query};
 use super::error::CliError;
 use super::output::{length, or_dash, size, table, write_bytes};
 use super::partial::Partial;
-use super::{import, output};
+use super::{import, output, retained};
 use crate::control::wire::{
     Deleted, Mark, Page, Recording, StartRecording, StopRecording, TimeQuality,
 };
@@ -77,7 +77,7 @@ fn path_of(name: &str, tenant: Option<&str>, below: &str) -> String {
     format!("/recordings/{}{below}{query}", escaped(name))
 }
 
-async fn find(
+pub(super) async fn find(
     context: &Context,
     name: &str,
     tenant: Option<&storage::ids::TenantName>,
@@ -102,6 +102,8 @@ async fn list(context: &Context, wish: ListArgs) -> Result<(), CliError> {
             ("state", states),
             ("since", wish.since.clone()),
             ("until", wish.until.clone()),
+            ("tag", wish.tag.as_ref().map(ToString::to_string)),
+            ("number", wish.number.as_ref().map(ToString::to_string)),
             ("cursor", whole.next.take()),
             (
                 "limit",
@@ -216,6 +218,9 @@ fn describe(recording: &Recording) -> String {
             rows.push(("gap", text));
         }
         rows.extend(marks(&outcome.marks));
+    }
+    if let Some(retained) = &recording.retained {
+        rows.extend(retained::rows(retained));
     }
     let line =
         |(name, value): &(&str, String)| format!("{name:<12} {}\n", output::printable(value));

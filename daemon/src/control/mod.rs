@@ -11,6 +11,7 @@
 
 mod acts;
 mod answer;
+mod audit;
 mod backup;
 mod calls;
 mod convert;
@@ -18,13 +19,16 @@ mod events;
 mod export;
 mod import;
 mod jobs;
+mod keeping;
 mod keys;
 mod limits;
 mod lines;
 mod peer;
 mod prompts;
 mod recordings;
+mod retention;
 mod route;
+mod select;
 mod serve;
 mod socket;
 mod telephony;
@@ -33,6 +37,7 @@ mod tenants;
 pub(crate) mod tests;
 mod upkeep;
 mod users;
+mod wanted;
 mod webhooks;
 pub mod wire;
 
@@ -46,6 +51,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::config::LoadError;
 
+pub use audit::{AuditWish, OfflineTrail};
 pub use convert::{BadTime, parse_time};
 use serve::Desk;
 use socket::Listener;
