@@ -1,9 +1,12 @@
 //! The store's fsck: rows against files, files against their hashes and headers, names against
 //! rows, and files that belong to nobody. It changes nothing.
 
+#[cfg(test)]
+mod bit_tests;
 mod finding;
 mod ledger;
 mod library;
+mod sidecar;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -206,7 +209,7 @@ impl Check<'_> {
         let whole = row.state == RecordingState::Stored;
         if whole || (row.state == RecordingState::Failed && outcome.size_bytes > 0) {
             let before = self.report.findings.len();
-            self.file(row, outcome, whole);
+            self.file(row, outcome, whole)?;
             // What was found may be due to an exchange of the file since the row was read.
             if self.report.findings.len() > before
                 && let Some(now) = self.changed(row)?
@@ -237,7 +240,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn file(&mut self, row: &Recording, outcome: &RecordingOutcome, whole: bool) {
+    fn file(
+        &mut self,
+        row: &Recording,
+        outcome: &RecordingOutcome,
+        whole: bool,
+    ) -> Result<(), CheckError> {
         let (id, path) = (row.facts.id, self.layout.recording(&row.facts));
         let found = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
@@ -245,18 +253,22 @@ impl Check<'_> {
                 if !self.is_gone(row) {
                     self.report.found(Finding::MissingFile { id, path });
                 }
-                return;
+                return Ok(());
             }
-            Err(problem) => return self.report.found(Finding::Unreadable { id, problem }),
+            Err(problem) => {
+                self.report.found(Finding::Unreadable { id, problem });
+                return Ok(());
+            }
         };
         self.report.bytes += found;
         let expected = outcome.size_bytes;
         if found != expected {
-            return self.report.found(Finding::Size {
+            self.report.found(Finding::Size {
                 id,
                 expected,
                 found,
             });
+            return Ok(());
         }
         if self.options.hashes {
             match measure(&path, None, &mut |_| ()) {
@@ -266,8 +278,15 @@ impl Check<'_> {
             }
         }
         if whole {
+            let before = self.report.findings.len();
             self.own_account(row, outcome, &path);
+            let told = self.report.findings[before..].iter();
+            let mut told = told.filter(|finding| !finding.is_rebuildable());
+            if told.next().is_none() && !sidecar::is_as_written(self.index, row, outcome, &path)? {
+                self.report.found(Finding::Facts { id });
+            }
         }
+        Ok(())
     }
 
     /// What the file says of itself.

@@ -3,10 +3,12 @@
 mod crash;
 mod guard;
 mod keep;
+mod kill;
 mod pass;
 mod planner;
 mod schedule;
 mod told;
+mod trail;
 
 use std::time::Duration;
 
