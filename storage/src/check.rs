@@ -8,6 +8,7 @@ mod ledger;
 mod library;
 mod sidecar;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use crate::segment::sealed;
 use crate::walk;
 use crate::work::measure;
 pub use finding::{BadCheckpoint, Finding, Ledgered};
-pub use ledger::{LedgerTrust, check_ledger};
+pub use ledger::{LedgerReport, LedgerTrust, check_ledger};
 
 /// What to check.
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,8 +124,26 @@ pub fn check_offline_with(
     let _lock = lock(&layout)?;
     let reserve = Arc::new(Reserve::new(layout.reserve()));
     let opener: Arc<dyn Opener> = Arc::new(FileOpener { reserve });
-    let (index, _) = migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall())?;
-    run(&layout, &index, (options, trust), &|| (), progress)
+    let opened =
+        survived(|| migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall()))?;
+    let (index, _) = opened?;
+    let checked = survived(|| run(&layout, &index, (options, trust), &|| (), progress));
+    if checked.is_err() {
+        // Closing it would write what it believes in.
+        std::mem::forget(index);
+    } else {
+        survived(|| drop(index))?;
+    }
+    checked?
+}
+
+/// The database gives up with a panic on some of the damage that there can be to its file. That is
+/// a finding like others, not the end of the program.
+fn survived<T>(work: impl FnOnce() -> T) -> Result<T, CheckError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
+        let told = "its pages contradict each other; 'callreel reindex' makes a new one";
+        CheckError::Open(OpenError::Index(redb::Error::Corrupted(told.to_owned())))
+    })
 }
 
 fn run(

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::handle::ImportRequest;
-use crate::ids::TenantId;
+use crate::ids::{RecordingId, TenantId};
 use crate::ledger::entry::{Act, Kind};
 use crate::ledger::key::SigningKey;
 use crate::record::WallMillis;
 use crate::recorder::Recorder;
 use crate::retention::{Keeping, NewHold};
-use crate::testing::{Store, marks, options, scratch, sound};
+use crate::testing::{Store, marks, scratch, sound};
 
 /// A recording with a gap and marks, an import, and one whose file was exchanged.
 fn small_store() -> (Store, Vec<Recording>) {
@@ -203,8 +203,11 @@ fn every_bit_of_keys_and_of_the_stores_number_is_found_or_changes_nothing() {
         }
     });
     let number = shared.layout.root().join(crate::retention::ID_FILE);
-    each_bit(&number, |_, what| {
-        assert!(shared.keeper.guard.check().is_err(), "{what}");
+    let length = std::fs::read(&number).unwrap().len();
+    each_bit(&number, |at, what| {
+        // The end of its line may be another white space.
+        let is_found = shared.keeper.guard.check().is_err();
+        assert!(is_found || at + 1 == length, "{what}");
     });
     shared.keeper.guard.check().unwrap();
     for pem in all_files(&shared.layout.checkpoints()) {
@@ -261,7 +264,7 @@ fn bits_all_over_the_index_are_found_or_change_nothing() {
     // time.
     let used: Vec<usize> = (512..good.len()).filter(|at| good[*at] != 0).collect();
     let step = (used.len() / 500).max(1);
-    let places = (0..320).step_by(2).chain(used.iter().copied().step_by(step));
+    let places = (0..320).chain(used.iter().copied().step_by(step));
     let mut found = 0_usize;
     let mut tried = 0_usize;
     for (number, at) in places.enumerate() {
@@ -277,7 +280,7 @@ fn bits_all_over_the_index_are_found_or_change_nothing() {
             Ok(report) if !report.is_clean() => found += 1,
             Ok(_) => {
                 std::fs::write(&path, &bytes).unwrap();
-                assert_eq!(said(folder.path()).unwrap(), wanted, "byte {at}");
+                assert!(said(folder.path()).unwrap() == wanted, "byte {at}");
             }
         }
     }
@@ -336,5 +339,7 @@ fn no_bit_of_a_journal_makes_up_an_entry() {
         assert!(wanted.starts_with(&told), "{what}: {told:?}");
         shorter += usize::from(told.len() < wanted.len());
     });
-    assert!(shorter > used * 4, "most of it matters: {shorter}");
+    // The head of the file is a page, most of it empty; every byte of entries matters.
+    let entries = used - crate::journal::entry::FILE_HEAD;
+    assert!(shorter > entries * 7, "{shorter} of {}", entries * 8);
 }
