@@ -124,8 +124,7 @@ pub fn check_offline_with(
     let _lock = lock(&layout)?;
     let reserve = Arc::new(Reserve::new(layout.reserve()));
     let opener: Arc<dyn Opener> = Arc::new(FileOpener { reserve });
-    let opened =
-        survived(|| migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall()))?;
+    let opened = survived(|| migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall()))?;
     let (index, _) = opened?;
     let checked = survived(|| run(&layout, &index, (options, trust), &|| (), progress));
     if checked.is_err() {

@@ -27,7 +27,11 @@ fn small_store() -> (Store, Vec<Recording>) {
     let live = async |mut recorder: Recorder| {
         recorder.begin(facts.clone()).unwrap();
         recorder.append(id, &sound(1, 400)).unwrap();
-        recorder.gap(id, audio_io::units::Frames(60), audio_io::block::GapCause::Overrun);
+        recorder.gap(
+            id,
+            audio_io::units::Frames(60),
+            audio_io::block::GapCause::Overrun,
+        );
         for mark in marks().into_iter().take(1) {
             recorder.mark(id, mark);
         }
@@ -41,7 +45,9 @@ fn small_store() -> (Store, Vec<Recording>) {
     let exchanged = import(&store, 4, 100);
     let mut draft = store.handle.draft_derived(&exchanged).unwrap();
     std::io::Write::write_all(&mut draft.file(), &sound(5, 200)).unwrap();
-    let replaced = store.handle.replace_stored(&exchanged, Container::Flac, draft);
+    let replaced = store
+        .handle
+        .replace_stored(&exchanged, Container::Flac, draft);
     replaced.unwrap();
     let hold = NewHold {
         reason: "a case".into(),
@@ -226,8 +232,15 @@ fn every_bit_of_keys_and_of_the_stores_number_is_found_or_changes_nothing() {
         let first = inside.components().next().unwrap();
         let first = first.as_os_str().to_string_lossy().into_owned();
         let known = [
-            "recordings", "ledger", "checkpoints", "keys", "journal", "index.redb", "lock",
-            "reserve", crate::retention::ID_FILE,
+            "recordings",
+            "ledger",
+            "checkpoints",
+            "keys",
+            "journal",
+            "index.redb",
+            "lock",
+            "reserve",
+            crate::retention::ID_FILE,
         ];
         assert!(known.contains(&first.as_str()), "{}", inside.display());
     }
@@ -304,7 +317,10 @@ fn no_bit_of_a_journal_makes_up_an_entry() {
             recorder.append(id, &sound(seed, 160)).unwrap();
         }
         store.clock.advance(std::time::Duration::from_secs(2));
-        crate::testing::until(&mut recorder, |recorder, _| recorder.durable_bytes(id) == 640).await;
+        crate::testing::until(&mut recorder, |recorder, _| {
+            recorder.durable_bytes(id) == 640
+        })
+        .await;
         std::fs::create_dir(&to).unwrap();
         for file in all_files(&from) {
             std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();

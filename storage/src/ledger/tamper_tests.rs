@@ -162,7 +162,11 @@ fn every_flipped_bit_of_the_checkpoints_is_named_by_its_line() {
         let report = place.check();
         if at + 1 == bytes.len() {
             // A last line without its end is one that is being written: the other two still count.
-            assert_eq!((report.checkpoints, report.findings.len()), (2, 0), "{what}");
+            assert_eq!(
+                (report.checkpoints, report.findings.len()),
+                (2, 0),
+                "{what}"
+            );
             return;
         }
         let found: Vec<u64> = report.findings.iter().filter_map(line_of).collect();
@@ -185,7 +189,11 @@ fn lines_of_checkpoints_that_are_gone_or_moved_leave_the_others() {
     for left in [&[0, 1][..], &[0, 2], &[1, 2], &[2]] {
         let report = write(left);
         assert_eq!(report.checkpoints, left.len() as u64);
-        assert!(report.findings.is_empty(), "{left:?}: {:?}", report.findings);
+        assert!(
+            report.findings.is_empty(),
+            "{left:?}: {:?}",
+            report.findings
+        );
     }
     for order in [[1, 0, 2], [0, 2, 1], [2, 1, 0]] {
         let report = write(&order);

@@ -97,7 +97,12 @@ fn measure(options: &Options, dir: &Path) -> Result<Report, Failure> {
     let aged = format!("a pass that deletes {share} of {rows} by age");
     add(aged, "s", Goal::None, times.aged);
     add("commits of that pass".into(), "", Goal::None, times.commits);
-    add("deletions of that pass".into(), "1/s", Goal::None, times.rate);
+    add(
+        "deletions of that pass".into(),
+        "1/s",
+        Goal::None,
+        times.rate,
+    );
     let low = format!("a pass that makes room for {share} of {rows}");
     add(low, "s", Goal::None, times.low);
     report.notes.push(format!(
@@ -224,7 +229,10 @@ impl Filled {
         let took = (now() - begun).as_secs_f64();
         self.gone += total.deleted;
         if total.deleted != wanted {
-            let what = format!("{} of {wanted} were deleted of {}", total.deleted, self.rows);
+            let what = format!(
+                "{} of {wanted} were deleted of {}",
+                total.deleted, self.rows
+            );
             return Err(Failure::Answer {
                 server: "the pass".into(),
                 what,

@@ -259,18 +259,30 @@ fn a_disk_that_is_low_makes_room_with_the_oldest_that_may_go() {
     let path = large.to_string_lossy();
     let import = |tenant: &str, year: u32| {
         let start = format!("{year}-03-01T00:00:00Z");
-        let arguments = ["recordings", "import", &*path, "--tenant", tenant, "--start", &start];
+        let arguments = [
+            "recordings",
+            "import",
+            &*path,
+            "--tenant",
+            tenant,
+            "--start",
+            &start,
+        ];
         support::word(&daemon.json(&arguments), "recid")
     };
     let careful = import("careful", 2_001);
-    let old: Vec<String> = (0..6).map(|number| import("acme", 2_010 + number)).collect();
+    let old: Vec<String> = (0..6)
+        .map(|number| import("acme", 2_010 + number))
+        .collect();
     let free = free_mib(&daemon.data());
     assert!(free > 44, "{free} MiB are free");
     // Two MiB under the mark.
     let filler = daemon.data().join("filler");
     let size = usize::try_from((free - 38) << 20).expect("a size");
     std::fs::write(&filler, vec![0xA5; size]).expect("the filler");
-    wait::until("room to be made", || (free_mib(&daemon.data()) >= 44).then_some(()));
+    wait::until("room to be made", || {
+        (free_mib(&daemon.data()) >= 44).then_some(())
+    });
     let listed = |tenant: &str| {
         let list = daemon.json(&["recordings", "list", "--tenant", tenant, "--all"]);
         list.to_string()
@@ -279,12 +291,19 @@ fn a_disk_that_is_low_makes_room_with_the_oldest_that_may_go() {
     let left: Vec<bool> = old.iter().map(is_there).collect();
     let gone = left.iter().filter(|there| !**there).count();
     assert!(gone >= 3, "{left:?}");
-    assert!(left[..gone].iter().all(|there| !there), "oldest first: {left:?}");
-    assert!(listed("careful").contains(&careful), "it is too young for its tenant");
+    assert!(
+        left[..gone].iter().all(|there| !there),
+        "oldest first: {left:?}"
+    );
+    assert!(
+        listed("careful").contains(&careful),
+        "it is too young for its tenant"
+    );
     assert_eq!(recording_lines(&daemon, 0), LINES, "nobody was disturbed");
     wait::until("the alarm and its end", || {
         let told = alarms(&daemon);
-        (told.to_lowercase().contains("low") && told.matches("Subject: ").count() >= 2).then_some(())
+        (told.to_lowercase().contains("low") && told.matches("Subject: ").count() >= 2)
+            .then_some(())
     });
     assert!(!is_degraded(&daemon));
     let _ = daemon.cli(&["check"]).success();

@@ -42,7 +42,12 @@ fn insist_on(data: &Path, seq: usize, what: &str) {
     assert_eq!(output.code, 1, "{what}: {}{}", output.stdout, output.stderr);
     let named = output.stdout.split("ledger: entry ").nth(1);
     let named = named.and_then(|rest| rest.split(':').next());
-    assert_eq!(named, Some(seq.to_string().as_str()), "{what}: {}", output.stdout);
+    assert_eq!(
+        named,
+        Some(seq.to_string().as_str()),
+        "{what}: {}",
+        output.stdout
+    );
 }
 
 #[test]
@@ -102,7 +107,11 @@ fn a_running_daemon_tells_of_a_ledger_that_was_changed_under_it() {
     std::fs::write(&path, &flipped).expect("it is written");
     let output = daemon.cli(&["check"]);
     assert_eq!(output.code, 1, "{}{}", output.stdout, output.stderr);
-    assert!(output.stdout.contains("ledger: entry 4:"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("ledger: entry 4:"),
+        "{}",
+        output.stdout
+    );
     daemon.insist_alive();
     std::fs::write(&path, &good).expect("it is written");
     let _ = daemon.cli(&["check"]).success();

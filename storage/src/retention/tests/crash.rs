@@ -54,7 +54,13 @@ fn insist_on_ledger(handle: &StorageHandle, at: &str) {
 
 /// Looks at a store after a cut; `old` may be gone, `kept` must be there. What is gone has its
 /// tombstone, what is there has none, and the next pass comes to the end.
-pub(super) fn verify(folder: &Path, wall: WallMillis, old: &[Recording], kept: &[Recording], at: &str) {
+pub(super) fn verify(
+    folder: &Path,
+    wall: WallMillis,
+    old: &[Recording],
+    kept: &[Recording],
+    at: &str,
+) {
     let handle = open(folder, wall, at);
     let there = |row: &Recording| {
         let name = RecordingName::Recid(row.facts.id);
