@@ -276,7 +276,7 @@ fn sixteen(random: &mut Random) -> [u8; 16] {
 }
 
 /// A stored stereo call of a few minutes, the same each time.
-fn recording(tenant: TenantId, number: u64) -> Result<Recording, NameError> {
+pub(crate) fn recording(tenant: TenantId, number: u64) -> Result<Recording, NameError> {
     let task_id = task_id(number);
     let mut random = Random::new(number ^ 0x5EED_0000_0000_0000);
     let node = random.next() >> 16;
