@@ -279,7 +279,9 @@ impl Round {
         figures.young.store(report.survey.young, Ordering::Relaxed);
         figures.short_bytes.store(report.short, Ordering::Relaxed);
         if !report.stopped {
-            self.set(Kind::Deletions, None);
+            let suspended = self.parts.storage.deletions_suspended().unwrap_or(false);
+            let suspended = suspended.then_some(PassError::Suspended);
+            self.set(Kind::Deletions, suspended.as_ref().map(|error| error as _));
             let short = (report.short > 0).then(|| {
                 format!(
                     "{} bytes are short, and everything that may be deleted is: something must be \

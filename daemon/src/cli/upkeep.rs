@@ -20,9 +20,14 @@ pub(super) async fn check(context: &Context, options: Upkeep, quick: bool) -> Re
                 .await
         }
         folder => {
+            // Another folder than the configured one has its checkpoints in it.
+            let checkpoints = match &folder {
+                None => context.loaded()?.config.ledger.checkpoints_dir,
+                Some(_) => None,
+            };
             let folder = folder_of(context, folder)?;
             let mut show = |now: &Progress| meter.show(now);
-            check_offline(&folder, wish, &mut show).map_err(CliError::from)
+            check_offline(&folder, wish, checkpoints, &mut show).map_err(CliError::from)
         }
     };
     meter.finish();

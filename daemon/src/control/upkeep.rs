@@ -1,9 +1,9 @@
 //! Checking a store and rebuilding its index, in the wire's words. The daemon checks the store it
 //! has open; the command line opens the data folder itself when no daemon runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use storage::check::{self, CheckOptions};
+use storage::check::{self, CheckOptions, LedgerTrust};
 use storage::error::{CheckError, OpenError, ReindexError};
 use storage::handle::StorageHandle;
 use storage::ids::RecordingId;
@@ -43,19 +43,25 @@ pub(super) fn check_running(
     Ok(report_of(&check::check(storage, options(wish), &mut told)?))
 }
 
-/// Checks a data folder that no daemon has open.
+/// Checks a data folder that no daemon has open, whose ledger's checkpoints may lie elsewhere.
 ///
 /// # Errors
 /// [`UpkeepError::Check`]
 pub fn check_offline(
     folder: &Path,
     wish: Check,
+    checkpoints: Option<PathBuf>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<CheckReport, UpkeepError> {
     let mut told = |done, total| progress(&stage("recordings checked", done, total));
-    Ok(report_of(&check::check_offline(
+    let trust = LedgerTrust {
+        checkpoints,
+        ..LedgerTrust::default()
+    };
+    Ok(report_of(&check::check_offline_with(
         folder,
         options(wish),
+        &trust,
         &mut told,
     )?))
 }
