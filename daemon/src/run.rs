@@ -30,7 +30,7 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
-use crate::keeping::{Keeping, StepBook};
+use crate::keeping::{self, Shrink, StepBook};
 use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
@@ -59,6 +59,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     tell_start(&storage, &repaired);
     material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
+    keeping::keep_by_policies(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
     let (store, time) = (storage.clone(), clock.clone());
     let mut engine = Engine::start(lines, &config, store, seed, io, time, news)?;
@@ -106,8 +107,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     };
     drop(patience);
     let watch = clock_watch::start(watched);
-    let keeping = Keeping::start(app.storage.clone(), app.clock.clone())
-        .inspect_err(|error| log::error!("nothing is deleted by retention: {error}"));
+    let keeping = keeping::start_all(&app, repaired.ledger.broken.as_ref());
     let served = serve(&app, &loaded, signals, passed);
     drop((watch, keeping, book));
     wind_down(running, engine, &app.storage);
@@ -140,12 +140,13 @@ fn open_store(
     io: IoChoice,
     clock: &Arc<dyn Clock>,
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), RunError> {
+    let wanted = keeping::surroundings(config);
     let options = StoreOptions {
         data_dir: config.storage.data_dir.clone(),
         index_cache_bytes: config.storage.index_cache_mib as usize * 1024 * 1024,
         io,
     };
-    StorageHandle::open(options, clock.clone()).map_err(|source| RunError::Store {
+    StorageHandle::open_with(options, &wanted, clock.clone()).map_err(|source| RunError::Store {
         data_dir: config.storage.data_dir.display().to_string(),
         source,
     })
@@ -211,8 +212,9 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
         .unwrap_or_default();
     while signals.wait().map_err(RunError::Signals)? == Request::Reload {
         notify::reloading();
-        if let Err(error) = reload() {
-            log::error!("the old configuration stays in force: {error}");
+        match reload() {
+            Ok(done) => tell_reload(app, &done),
+            Err(error) => log::error!("the old configuration stays in force: {error}"),
         }
         notify::ready(&summary(app));
     }
@@ -224,6 +226,13 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
     http.shutdown(DRAIN);
     drop(watchdog);
     Ok(())
+}
+
+/// Tells the ledger of a reload that a signal asked for; others are told with who asked.
+fn tell_reload(app: &App, done: &Reloaded) {
+    let act = Act::new(Kind::ConfigChanged).by(Actor::system("signal"));
+    app.storage
+        .record_act(act.with("applied", done.applied.join(", ")));
 }
 
 /// Looks at the certificate once a day, and renews one that was made here.
@@ -253,7 +262,8 @@ fn tell_expiry(app: &App) {
 
 /// Reads the configuration again and puts in force what can be without a restart: the log level,
 /// the allowed origins, certificates, the public URL, sessions' lives, request rates, which
-/// networks may be fetched from and delivered to, and the administrator's key.
+/// networks may be fetched from and delivered to, the administrator's key, retention, alarms and
+/// where checkpoints are sent.
 fn reload_hook(
     app: App,
     origin: config::Origin,
@@ -262,6 +272,9 @@ fn reload_hook(
     Arc::new(move || {
         let mut new = config::load(&origin)?.config;
         let old = app.config.load_full();
+        let policies = &new.retention.policies;
+        keeping::apply_policies(&app.storage, policies, Shrink::Refused)
+            .map_err(keeping::refused)?;
         let found = material::resolve(&mut new, &*app.clock);
         if let Err(error) = &found {
             log::error!("certificate and admin key stay as they are: {error}");
@@ -286,6 +299,10 @@ fn reload_hook(
         in_force.webhooks = new.webhooks.clone();
         in_force.admin = new.admin.clone();
         in_force.first_start = new.first_start;
+        in_force.retention = new.retention.clone();
+        in_force.alarms = new.alarms.clone();
+        in_force.ledger.syslog.clone_from(&new.ledger.syslog);
+        in_force.ledger.command.clone_from(&new.ledger.command);
         app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
         if found.is_ok() {

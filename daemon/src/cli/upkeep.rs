@@ -26,8 +26,18 @@ pub(super) async fn check(
                 .await
         }
         folder => {
+            // Another folder than the configured one has its checkpoints in it.
+            let checkpoints = match &folder {
+                None => context.loaded()?.config.ledger.checkpoints_dir,
+                Some(_) => None,
+            };
             let folder = folder_of(context, folder)?;
             let mut show = |now: &Progress| meter.show(now);
+            let checkpoints = checkpoints.map(|path| path.display().to_string());
+            let wish = Check {
+                checkpoints: wish.checkpoints.clone().or(checkpoints),
+                ..wish
+            };
             check_offline(&folder, &wish, &mut show).map_err(CliError::from)
         }
     };

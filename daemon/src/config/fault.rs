@@ -347,6 +347,9 @@ pub enum Rule {
     /// Retention policies that cannot be.
     #[error(transparent)]
     Policy(#[from] storage::retention::PolicyError),
+    /// The store does not take the policies.
+    #[error("{}", refused(.0))]
+    PoliciesRefused(#[source] crate::keeping::PoliciesError),
     /// Alarms would be posted unsigned.
     #[error(
         "is missing; alarms are signed: name a file that holds 'whsec_' and the base64 of 24 to \
@@ -362,6 +365,14 @@ pub enum Rule {
     /// Nothing could speak.
     #[error("is empty, and there is no speech.url; give one of the two")]
     NoSpeech,
+}
+
+fn refused(error: &crate::keeping::PoliciesError) -> String {
+    if error.is_shrink() {
+        format!("{error}; 'callreel retention shrink --yes' confirms it")
+    } else {
+        error.to_string()
+    }
 }
 
 struct Nearest(Option<&'static str>);

@@ -53,7 +53,7 @@ pub(super) fn check_running(
     Ok(report_of(&report, wish))
 }
 
-/// Checks a data folder that no daemon has open.
+/// Checks a data folder that no daemon has open, whose ledger's checkpoints may lie elsewhere.
 ///
 /// # Errors
 /// [`UpkeepError::Check`]
