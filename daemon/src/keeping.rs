@@ -5,7 +5,7 @@ mod policies;
 mod start;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +27,7 @@ use crate::config::schema::Config;
 use crate::http::metrics::HttpMetrics;
 use crate::notify::Repeated;
 
+pub(crate) use policies::resolved;
 pub use policies::{PoliciesError, Shrink, apply_policies};
 pub use start::surroundings;
 pub(crate) use start::{keep_by_policies, refused, start_all};
@@ -135,18 +136,8 @@ impl Round {
 
     /// Looks how full the disk is, and whether it takes anything.
     fn disk(&mut self) {
-        if let Ok(space) = statvfs(&self.folder) {
-            // Their types differ between machines.
-            let (unit, free, all) = (
-                space.fragment_size(),
-                space.blocks_available(),
-                space.blocks(),
-            );
-            #[allow(clippy::useless_conversion, reason = "not useless on 32 bits")]
-            let (unit, free, all) = (u64::from(unit), u64::from(free), u64::from(all));
-            let free = free.saturating_mul(unit);
-            let retention = &self.parts.config.load().retention;
-            self.marks = watermarks(retention, all.saturating_mul(unit));
+        if let Ok((free, all)) = disk_space(&self.folder) {
+            self.marks = watermarks(&self.parts.config.load().retention, all);
             self.levels.set_marks(self.marks);
             let change = self.levels.see(free);
             let level = self.levels.level();
@@ -221,7 +212,7 @@ impl Round {
     fn look_at_policies(&self) {
         let storage = &self.parts.storage;
         let config = self.parts.config.load();
-        let Ok(wanted) = policies::resolved(storage, &config.retention.policies) else {
+        let Ok(wanted) = resolved(storage, &config.retention.policies) else {
             return;
         };
         let in_force = storage.retention_rules();
@@ -231,7 +222,9 @@ impl Round {
             .store(u64::from(differs), Ordering::Relaxed);
         let why = differs.then(|| match storage::retention::Rules::new(wanted) {
             Ok(wanted) => match wanted.keeps_all_of(&in_force) {
-                Err(error) => format!("{error}; 'callreel retention shrink --yes' confirms it"),
+                Err(error) => {
+                    format!("{error}; 'callreel retention accept-shrink --yes' confirms it")
+                }
                 Ok(()) => "the configured retention policies are not in force: reload".to_owned(),
             },
             Err(error) => error.to_string(),
@@ -240,16 +233,9 @@ impl Round {
     }
 
     fn pass(&mut self) {
-        let rules = self.parts.storage.retention_rules();
-        // Who has set no policy has not said that anything may go.
-        let low = if rules.policies().is_empty() {
-            0
-        } else {
-            self.marks.low
-        };
         let stop = Arc::clone(&self.stop);
         let request = PassRequest {
-            watermarks: Watermarks { low, ..self.marks },
+            watermarks: self.marks,
             free_bytes: None,
             stop: &|| stop.load(Ordering::Relaxed),
         };
@@ -297,6 +283,20 @@ impl Round {
             log::info!(deleted, bytes; "a retention pass ended");
         }
     }
+}
+
+/// Free bytes and all bytes of the file system of a folder.
+pub(crate) fn disk_space(folder: &Path) -> io::Result<(u64, u64)> {
+    let space = statvfs(folder)?;
+    // Their types differ between machines.
+    let (unit, free, all) = (
+        space.fragment_size(),
+        space.blocks_available(),
+        space.blocks(),
+    );
+    #[allow(clippy::useless_conversion, reason = "not useless on 32 bits")]
+    let (unit, free, all) = (u64::from(unit), u64::from(free), u64::from(all));
+    Ok((free.saturating_mul(unit), all.saturating_mul(unit)))
 }
 
 /// What is wrong with the clock, if anything.

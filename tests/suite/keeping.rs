@@ -55,8 +55,8 @@ fn kinds(page: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_hold_beats_deletion_and_is_told_with_its_reason() {
-    let (daemon, [first, second]) = two();
+fn a_hold_without_reason_or_recording_is_refused() {
+    let (daemon, [first, _]) = two();
     let first = first.as_str();
     refused(&daemon, &["hold", "set", first], 2, "--reason");
     refused(
@@ -77,6 +77,24 @@ fn a_hold_beats_deletion_and_is_told_with_its_reason() {
         4,
         "no recording",
     );
+    refused(
+        &daemon,
+        &["hold", "lift", first, "--reason", "x"],
+        2,
+        "name recordings",
+    );
+    refused(
+        &daemon,
+        &["hold", "lift", first, "9", "--reason", "x"],
+        4,
+        "no hold 9",
+    );
+}
+
+#[test]
+fn a_hold_beats_deletion_and_is_told_with_its_reason() {
+    let (daemon, [first, second]) = two();
+    let first = first.as_str();
     let wish = [
         "hold",
         "set",
@@ -102,18 +120,6 @@ fn a_hold_beats_deletion_and_is_told_with_its_reason() {
     assert!(
         shown.contains("case 12") && shown.contains("it is held"),
         "{shown}"
-    );
-    refused(
-        &daemon,
-        &["hold", "lift", first, "--reason", "x"],
-        2,
-        "name recordings",
-    );
-    refused(
-        &daemon,
-        &["hold", "lift", first, "9", "--reason", "x"],
-        4,
-        "no hold 9",
     );
     let lifted = said(&daemon, &["hold", "lift", first, "1", "--reason", "closed"]);
     assert!(

@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Where the answers come from.
 enum Source<'c> {
     Daemon(&'c Context),
-    Folder(OfflineTrail),
+    Folder(Box<OfflineTrail>),
 }
 
 impl<'c> Source<'c> {
@@ -32,7 +32,7 @@ impl<'c> Source<'c> {
         }
         let folder = folder_of(context, data_dir)?;
         let opened = OfflineTrail::open(&folder, None);
-        Ok(Self::Folder(opened.map_err(CliError::from)?))
+        Ok(Self::Folder(Box::new(opened.map_err(CliError::from)?)))
     }
 
     async fn page(&self, wish: &AuditWish) -> Result<AuditPage, CliError> {

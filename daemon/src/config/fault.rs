@@ -369,7 +369,7 @@ pub enum Rule {
 
 fn refused(error: &crate::keeping::PoliciesError) -> String {
     if error.is_shrink() {
-        format!("{error}; 'callreel retention shrink --yes' confirms it")
+        format!("{error}; 'callreel retention accept-shrink --yes' confirms it")
     } else {
         error.to_string()
     }

@@ -4,15 +4,25 @@ use storage::retention::{Policy, Watermarks};
 
 use super::answer::Refusal;
 use super::serve::Desk;
+use super::wire::ErrorCode;
+use crate::config::policies;
+use crate::keeping::{self, PoliciesError};
 
-/// The policies of the configuration in force, with the numbers of their tenants. There are no
-/// keys for any yet, so that it asks for none.
-#[allow(clippy::unnecessary_wraps, reason = "a policy's tenant may not exist")]
-pub(super) fn policies(_desk: &Desk) -> Result<Vec<Policy>, Refusal> {
-    Ok(Vec::new())
+/// The policies of the configuration in force, with the numbers of their tenants.
+pub(super) fn policies(desk: &Desk) -> Result<Vec<Policy>, Refusal> {
+    let config = desk.app.config.load();
+    keeping::resolved(&desk.app.storage, &config.retention.policies).map_err(|error| match error {
+        PoliciesError::Tenant(_) => Refusal::new(ErrorCode::Unusable, error.to_string()),
+        PoliciesError::Rules(error) => error.into(),
+        PoliciesError::Read(error) => Refusal::internal(&error),
+    })
 }
 
-/// The marks at which space is short; without keys, none.
-pub(super) fn watermarks(_desk: &Desk) -> Watermarks {
-    Watermarks::default()
+/// The marks at which space is short; none where the disk cannot be looked at.
+pub(super) fn watermarks(desk: &Desk) -> Watermarks {
+    let folder = desk.app.storage.data_dir().join("recordings");
+    keeping::disk_space(&folder).map_or_else(
+        |_| Watermarks::default(),
+        |(_, all)| policies::watermarks(&desk.app.config.load().retention, all),
+    )
 }

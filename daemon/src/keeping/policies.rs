@@ -58,7 +58,7 @@ pub fn apply_policies(
 }
 
 /// The policies with their tenants' numbers.
-pub(super) fn resolved(
+pub(crate) fn resolved(
     storage: &StorageHandle,
     policies: &[RetentionPolicy],
 ) -> Result<Vec<Policy>, PoliciesError> {

@@ -2,72 +2,76 @@
 
 use super::{load_files, load_text};
 
+/// A configuration, and what its refusal says.
+type Case = (&'static str, &'static [&'static str]);
+
+const CONTRADICTIONS: &[Case] = &[
+    (
+        "[[retention.policy]]\nname = 'a'\nkeep_at_least = '2 years'\nkeep_at_most = '1 year'\n",
+        &[":1: retention.policy", "'a' contradicts itself"],
+    ),
+    (
+        "[[retention.policy]]\nname = 'a'\nkeep_at_least = '2 years'\n\n\
+         [[retention.policy]]\nname = 'b'\nkeep_at_most = '1 year'\n",
+        &[":5: retention.policy", "'b' and 'a' contradict each other"],
+    ),
+    (
+        "[[retention.policy]]\nname = 'a'\nmax_size = '1 GiB'\n\n\
+         [[retention.policy]]\nname = 'a'\nkeep_at_most = '1 year'\n",
+        &[
+            ":5: retention.policy",
+            "two retention policies are named 'a'",
+        ],
+    ),
+    (
+        "[[retention.policy]]\nname = 'a'\n",
+        &[":1: retention.policy", "says nothing"],
+    ),
+    (
+        "[[retention.policy]]\nname = 'a'\nkeep_at_most = '90'\n",
+        &[":3: retention.policy.keep_at_most", "\"90 days\""],
+    ),
+    (
+        "[[retention.policy]]\nkeep_at_most = '90 days'\n",
+        &[":1: retention.policy.name", "is missing"],
+    ),
+    (
+        "[retention.policy]\nname = 'a'\n",
+        &[":1: retention.policy", "[[retention.policy]]"],
+    ),
+    (
+        "[retention]\nlow_free_mib = 100\ncritical_free_mib = 100\n",
+        &[":3: retention.critical_free_mib", "low_free_mib = 100"],
+    ),
+    (
+        "[retention]\nlow_free_mib = 100\nfull_free_mib = 200\n",
+        &[":3: retention.full_free_mib", "200 is not below"],
+    ),
+    (
+        "[ledger]\nkey_file = '/nonexistent/key.pem'\n",
+        &[":2: ledger.key_file", "no file '/nonexistent/key.pem'"],
+    ),
+    (
+        "[ledger]\nsyslog = 'tcp://a'\n",
+        &[":2: ledger.syslog", "udp://"],
+    ),
+    (
+        "[alarms]\nwebhook = 'https://192.0.2.7/a'\n",
+        &[":2: alarms.webhook_secret_file", "whsec_"],
+    ),
+    (
+        "[alarms]\nmail_to = ['a@b\\nBcc: c']\n",
+        &[":2: alarms.mail_to", "a mail address"],
+    ),
+    (
+        "[storage]\ndata_dir = '/srv/calls'\nmarker = '/srv/calls/marker'\n",
+        &[":3: storage.marker", "choose another disk"],
+    ),
+];
+
 #[test]
 fn what_contradicts_itself_is_refused_with_its_place() {
-    let cases: &[(&str, &[&str])] = &[
-        (
-            "[[retention.policy]]\nname = 'a'\nkeep_at_least = '2 years'\nkeep_at_most = '1 year'\n",
-            &[":1: retention.policy", "'a' contradicts itself"],
-        ),
-        (
-            "[[retention.policy]]\nname = 'a'\nkeep_at_least = '2 years'\n\n\
-             [[retention.policy]]\nname = 'b'\nkeep_at_most = '1 year'\n",
-            &[":5: retention.policy", "'b' and 'a' contradict each other"],
-        ),
-        (
-            "[[retention.policy]]\nname = 'a'\nmax_size = '1 GiB'\n\n\
-             [[retention.policy]]\nname = 'a'\nkeep_at_most = '1 year'\n",
-            &[
-                ":5: retention.policy",
-                "two retention policies are named 'a'",
-            ],
-        ),
-        (
-            "[[retention.policy]]\nname = 'a'\n",
-            &[":1: retention.policy", "says nothing"],
-        ),
-        (
-            "[[retention.policy]]\nname = 'a'\nkeep_at_most = '90'\n",
-            &[":3: retention.policy.keep_at_most", "\"90 days\""],
-        ),
-        (
-            "[[retention.policy]]\nkeep_at_most = '90 days'\n",
-            &[":1: retention.policy.name", "is missing"],
-        ),
-        (
-            "[retention.policy]\nname = 'a'\n",
-            &[":1: retention.policy", "[[retention.policy]]"],
-        ),
-        (
-            "[retention]\nlow_free_mib = 100\ncritical_free_mib = 100\n",
-            &[":3: retention.critical_free_mib", "low_free_mib = 100"],
-        ),
-        (
-            "[retention]\nlow_free_mib = 100\nfull_free_mib = 200\n",
-            &[":3: retention.full_free_mib", "200 is not below"],
-        ),
-        (
-            "[ledger]\nkey_file = '/nonexistent/key.pem'\n",
-            &[":2: ledger.key_file", "no file '/nonexistent/key.pem'"],
-        ),
-        (
-            "[ledger]\nsyslog = 'tcp://a'\n",
-            &[":2: ledger.syslog", "udp://"],
-        ),
-        (
-            "[alarms]\nwebhook = 'https://192.0.2.7/a'\n",
-            &[":2: alarms.webhook_secret_file", "whsec_"],
-        ),
-        (
-            "[alarms]\nmail_to = ['a@b\\nBcc: c']\n",
-            &[":2: alarms.mail_to", "a mail address"],
-        ),
-        (
-            "[storage]\ndata_dir = '/srv/calls'\nmarker = '/srv/calls/marker'\n",
-            &[":3: storage.marker", "choose another disk"],
-        ),
-    ];
-    for (text, parts) in cases {
+    for (text, parts) in CONTRADICTIONS {
         let message = load_text(text).expect_err(text);
         for part in *parts {
             assert!(
