@@ -16,7 +16,7 @@ use nix::sys::statvfs::statvfs;
 use storage::handle::StorageHandle;
 use storage::ledger::entry::{Act, Actor, Kind as ActKind};
 use storage::retention::{
-    DiskLevel, DiskLevels, PassError, PassReport, PassRequest, Retired, Standing, Watermarks,
+    DiskLevel, DiskLevels, PassError, PassReport, PassRequest, Retired, Rules, Standing, Watermarks,
 };
 
 use crate::alarms::figures::KeepingFigures;
@@ -112,6 +112,8 @@ impl Round {
         }
         let every = match self.levels.level() {
             DiskLevel::Normal => self.every(),
+            // Nothing goes without a policy, be the disk full.
+            _ if self.parts.storage.retention_rules().policies().is_empty() => self.every(),
             _ if self.fruitless => AGAIN_EVERY.min(self.every()),
             _ => Duration::ZERO,
         };
@@ -217,18 +219,26 @@ impl Round {
         };
         let in_force = storage.retention_rules();
         let differs = in_force.policies() != wanted;
-        self.figures()
-            .shrink_refused
-            .store(u64::from(differs), Ordering::Relaxed);
-        let why = differs.then(|| match storage::retention::Rules::new(wanted) {
-            Ok(wanted) => match wanted.keeps_all_of(&in_force) {
-                Err(error) => {
-                    format!("{error}; 'callreel retention accept-shrink --yes' confirms it")
-                }
-                Ok(()) => "the configured retention policies are not in force: reload".to_owned(),
-            },
-            Err(error) => error.to_string(),
-        });
+        let refused = self.figures().reload_shrinks.load(Ordering::Relaxed) > 0;
+        let figure = &self.figures().shrink_refused;
+        figure.store(u64::from(differs || refused), Ordering::Relaxed);
+        let why = if differs {
+            Some(
+                match Rules::new(wanted).map(|wanted| wanted.keeps_all_of(&in_force)) {
+                    Ok(Err(error)) => {
+                        format!("{error}; 'callreel retention accept-shrink --yes' confirms it")
+                    }
+                    Ok(Ok(())) => "the configured retention policies are not in force".to_owned(),
+                    Err(error) => error.to_string(),
+                },
+            )
+        } else {
+            refused.then(|| {
+                "a reload was refused, for it would shorten how long recordings must be kept; \
+                 'callreel retention accept-shrink --yes' confirms it"
+                    .to_owned()
+            })
+        };
         self.set(Kind::Shrink, why.as_ref().map(|text| text as _));
     }
 

@@ -30,7 +30,7 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
-use crate::keeping::{self, Shrink, StepBook};
+use crate::keeping::{self, PoliciesError, Shrink, StepBook};
 use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;

@@ -23,6 +23,8 @@ pub struct KeepingFigures {
     pub passes_failed: AtomicU64,
     /// Whether the configuration's policies are not in force, since they would shrink retention.
     pub shrink_refused: AtomicU64,
+    /// Whether the last reload was refused because it would have shrunk retention.
+    pub reload_shrinks: AtomicU64,
     /// Whether the ledger was found broken at the start.
     pub ledger_broken: AtomicU64,
     /// Whether the clock is trusted.
