@@ -17,6 +17,7 @@ pub mod material;
 pub mod notify;
 pub mod passed;
 mod proofs;
+mod reload;
 pub mod run;
 pub mod shutdown;
 mod spool;

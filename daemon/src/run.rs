@@ -18,9 +18,9 @@ use storage::ledger::entry::{Act, Actor, Kind};
 use crate::app::App;
 use crate::clock_watch;
 use crate::config::schema::{Config, StorageIo};
-use crate::config::{self, Changes, LoadError, Loaded};
-use crate::control::ControlServer;
+use crate::config::Loaded;
 use crate::control::wire::Reloaded;
+use crate::control::{ControlServer, ReloadHook};
 use crate::engine::calls;
 use crate::engine::fetch::Fetcher;
 use crate::engine::prompts::Prompts;
@@ -30,10 +30,11 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
-use crate::keeping::{self, PoliciesError, Shrink, StepBook};
+use crate::keeping::{self, StepBook};
 use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
+use crate::reload::Files;
 use crate::shutdown::{Request, Signals};
 
 /// How long answers in flight may take to end after the daemon was told to stop.
@@ -196,7 +197,8 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
     let held = Held::of(&passed, control.is_some());
     let http = Arc::new(HttpServer::start_with(app.clone(), passed)?);
     app.served.get_or_init(|| http.local_addrs().to_vec());
-    let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
+    let reload = Files::new(app.clone(), loaded.origin.clone(), http.clone());
+    let reload: ReloadHook = Arc::new(reload);
     let control = ControlServer::start_with(app.clone(), reload.clone(), control)?;
     let upkeep = certificate_upkeep(app.clone(), http.clone())
         .inspect_err(|error| log::error!("certificates are not looked at: {error}"));
@@ -212,7 +214,7 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
         .unwrap_or_default();
     while signals.wait().map_err(RunError::Signals)? == Request::Reload {
         notify::reloading();
-        match reload() {
+        match reload.reload() {
             Ok(done) => tell_reload(app, &done),
             Err(error) => log::error!("the old configuration stays in force: {error}"),
         }
@@ -253,73 +255,11 @@ fn certificate_upkeep(app: App, http: Arc<HttpServer>) -> std::io::Result<Upkeep
 }
 
 /// Puts the certificate's end where `/metrics` finds it.
-fn tell_expiry(app: &App) {
+pub(crate) fn tell_expiry(app: &App) {
     let ends = material::expiry_s(&app.config.load());
     app.http_metrics
         .certificate_expiry_s
         .store(ends, Ordering::Relaxed);
-}
-
-/// Reads the configuration again and puts in force what can be without a restart: the log level,
-/// the allowed origins, certificates, the public URL, sessions' lives, request rates, which
-/// networks may be fetched from and delivered to, the administrator's key, retention, alarms and
-/// where checkpoints are sent.
-fn reload_hook(
-    app: App,
-    origin: config::Origin,
-    http: Arc<HttpServer>,
-) -> Arc<dyn Fn() -> Result<Reloaded, LoadError> + Send + Sync> {
-    Arc::new(move || {
-        let mut new = config::load(&origin)?.config;
-        let old = app.config.load_full();
-        let policies = &new.retention.policies;
-        keeping::apply_policies(&app.storage, policies, Shrink::Refused)
-            .map_err(keeping::refused)?;
-        let found = material::resolve(&mut new, &*app.clock);
-        if let Err(error) = &found {
-            log::error!("certificate and admin key stay as they are: {error}");
-            new.http.tls.clone_from(&old.http.tls);
-            new.admin.clone_from(&old.admin);
-        }
-        let changes = Changes::between(&old, &new);
-        crate::logging::set_level(new.log.level);
-        // Lines, paths and sockets stay as they are until a restart; what is compared the next
-        // time is what is in force.
-        let mut in_force = Config::clone(&old);
-        in_force.log = new.log.clone();
-        in_force
-            .http
-            .allowed_origins
-            .clone_from(&new.http.allowed_origins);
-        in_force.http.tls.clone_from(&new.http.tls);
-        in_force.http.public_url.clone_from(&new.http.public_url);
-        in_force.access = new.access.clone();
-        in_force.fetch = new.fetch.clone();
-        app.fetcher.reload(new.fetch.clone());
-        in_force.webhooks = new.webhooks.clone();
-        in_force.admin = new.admin.clone();
-        in_force.first_start = new.first_start;
-        in_force.retention = new.retention.clone();
-        in_force.alarms = new.alarms.clone();
-        in_force.ledger.syslog.clone_from(&new.ledger.syslog);
-        in_force.ledger.command.clone_from(&new.ledger.command);
-        app.calls.reload_webhooks(new.webhooks.allow.clone());
-        app.config.store(Arc::new(in_force));
-        if found.is_ok() {
-            if let Err(error) = http.reload() {
-                log::error!("the old certificate stays in force: {error}");
-            }
-            tell_expiry(&app);
-        }
-        let waiting = Changes::between(&app.config.load(), &new).sections;
-        let is_applied = |section: &&str| !waiting.contains(section);
-        let applied: Vec<&str> = changes.sections.into_iter().filter(is_applied).collect();
-        log::info!("configuration read again; in force: {applied:?}, after a restart: {waiting:?}");
-        Ok(Reloaded {
-            applied: applied.into_iter().map(str::to_owned).collect(),
-            needs_restart: waiting.into_iter().map(str::to_owned).collect(),
-        })
-    })
 }
 
 /// Which sockets the service manager holds.

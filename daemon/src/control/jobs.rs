@@ -100,7 +100,7 @@ pub(super) async fn check(desk: Arc<Desk>, wish: Check) -> Result<Answer, Refusa
 
 pub(super) async fn reload(desk: &Desk) -> Result<Answer, Refusal> {
     let hook = desk.reload.clone();
-    let reloaded = tokio::task::spawn_blocking(move || hook()).await;
+    let reloaded = tokio::task::spawn_blocking(move || hook.reload()).await;
     match reloaded {
         Ok(Ok(reloaded)) => {
             desk.did(Kind::ConfigChanged, "reloaded", reloaded.applied.join(", "));

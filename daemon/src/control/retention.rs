@@ -323,6 +323,11 @@ pub(super) async fn accept_shrink(desk: &Desk) -> Result<Answer, Refusal> {
     for shrink in &shown.shrinks {
         log::warn!("confirmed by command: {shrink}");
     }
+    // What else the files say was refused with them.
+    let hook = desk.reload.clone();
+    if let Err(error) = blocking(move || Ok::<_, Refusal>(hook.reload())).await? {
+        return Err(Refusal::new(ErrorCode::Unusable, error.to_string()));
+    }
     ok(&shown)
 }
 

@@ -8,10 +8,12 @@ use super::wire::ErrorCode;
 use crate::config::policies;
 use crate::keeping::{self, PoliciesError};
 
-/// The policies of the configuration in force, with the numbers of their tenants.
+/// The policies that are in the configuration's files now, in force or not, with the numbers of
+/// their tenants.
 pub(super) fn policies(desk: &Desk) -> Result<Vec<Policy>, Refusal> {
-    let config = desk.app.config.load();
-    keeping::resolved(&desk.app.storage, &config.retention.policies).map_err(|error| match error {
+    let read = desk.reload.policies();
+    let read = read.map_err(|error| Refusal::new(ErrorCode::Unusable, error.to_string()))?;
+    keeping::resolved(&desk.app.storage, &read).map_err(|error| match error {
         PoliciesError::Tenant(_) => Refusal::new(ErrorCode::Unusable, error.to_string()),
         PoliciesError::Rules(error) => error.into(),
         PoliciesError::Read(error) => Refusal::internal(&error),

@@ -35,7 +35,7 @@ with it before it is reached.
 
 EXAMPLE
   callreel tag add 65537 complaint contract
-  callreel recordings list --tag complaint";
+  callreel tag list 65537";
 
 pub(super) const KEEP_HELP: &str = "\
 The minimum only grows: to shorten it is refused, with what is in force. In lengths of time a year
