@@ -106,7 +106,7 @@ fn measure(options: &Options, dir: &Path) -> Result<Report, Failure> {
     let low = format!("a pass that makes room for {share} of {rows}");
     add(low, "s", Goal::None, times.low);
     report.notes.push(format!(
-        "index {} MiB with {} MiB of cache; every deletion is in the ledger and has its file removed",
+        "index {} MiB with {} MiB of cache; each deletion is in the ledger, its files removed",
         filled.storage.metrics().index_bytes >> 20,
         CACHE_BYTES >> 20
     ));
