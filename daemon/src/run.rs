@@ -17,8 +17,8 @@ use storage::ledger::entry::{Act, Actor, Kind};
 
 use crate::app::App;
 use crate::clock_watch;
-use crate::config::schema::{Config, StorageIo};
 use crate::config::Loaded;
+use crate::config::schema::{Config, StorageIo};
 use crate::control::wire::Reloaded;
 use crate::control::{ControlServer, ReloadHook};
 use crate::engine::calls;

@@ -10,7 +10,7 @@ use super::output::{length, or_dash, size, table, write_bytes};
 use super::partial::Partial;
 use super::{import, output, retained};
 use crate::control::wire::{
-    Deleted, Mark, Page, Outcome, Recording, StartRecording, StopRecording, TimeQuality,
+    Deleted, Mark, Outcome, Page, Recording, StartRecording, StopRecording, TimeQuality,
 };
 
 /// What is asked for at once when many are wanted.
