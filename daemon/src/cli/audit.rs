@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+use storage::ledger::key::SigningKey;
+
 use super::Context;
 use super::args::{AuditArgs, AuditCommand};
 use super::client::query;
@@ -30,8 +33,13 @@ impl<'c> Source<'c> {
         if data_dir.is_none() && context.client.answers().await {
             return Ok(Self::Daemon(context));
         }
+        // Another folder than the configured one has its checkpoints in it.
+        let checkpoints = match &data_dir {
+            None => context.loaded()?.config.ledger.checkpoints_dir,
+            Some(_) => None,
+        };
         let folder = folder_of(context, data_dir)?;
-        let opened = OfflineTrail::open(&folder, None);
+        let opened = OfflineTrail::open(&folder, checkpoints.as_deref());
         Ok(Self::Folder(Box::new(opened.map_err(CliError::from)?)))
     }
 
@@ -218,6 +226,7 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<(), 
             context.output.remark(&told);
             context.output.show(&key, |key| key.pem.clone())
         }
+        AuditCommand::NewKey { data_dir, output } => new_key(context, data_dir, output),
         AuditCommand::Checkpoint => {
             let nothing = serde_json::json!({});
             let made: MadeCheckpoint = context.client.post("/audit/checkpoint", &nothing).await?;
@@ -227,6 +236,49 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<(), 
             context.output.show(&made, |made| made.line.clone())
         }
     }
+}
+
+fn new_key(
+    context: &Context,
+    data_dir: Option<PathBuf>,
+    output: Option<PathBuf>,
+) -> Result<(), CliError> {
+    let (path, made) = match output {
+        Some(path) => {
+            let made = SigningKey::create(&path);
+            (path, made)
+        }
+        None => {
+            let folder = folder_of(context, data_dir)?;
+            let made = SigningKey::create_in(&folder);
+            let path = folder.join("keys/ledger.pem");
+            (path, made.map(|(_, key)| key))
+        }
+    };
+    let key = made.map_err(|source| CliError::Key {
+        path: path.clone(),
+        source,
+    })?;
+    let public = key.public();
+    let made = NewKey {
+        path: path.display().to_string(),
+        key_id: public.id().to_string(),
+        pem: public.to_pem(),
+    };
+    context.output.show(&made, |made| {
+        format!(
+            "key {} is made in '{}'; the daemon signs with it from its next start on\n{}",
+            made.key_id, made.path, made.pem
+        )
+    })
+}
+
+/// A key that was made, as `--json` shows it.
+#[derive(Serialize)]
+struct NewKey {
+    path: String,
+    key_id: String,
+    pem: String,
 }
 
 fn describe(shown: &AuditProof) -> String {

@@ -161,8 +161,8 @@ pub const SESSION_TOKEN_BYTES: usize = 256;
 /// Bytes of the parameter `filters` of seed 003 as it is sent; 400.
 pub const FILTERS_BYTES: usize = 4 * PARAMETER_BYTES;
 
-/// Listenings that are known to go on, over all workers; past it the quietest of a sixteenth of them
-/// is forgotten, and told anew if it goes on.
+/// Listenings that are known to go on, over all workers; past it the quietest of a sixteenth of
+/// them is forgotten, and told anew if it goes on.
 pub const LISTENINGS: usize = 4_096;
 /// A listening ends when nothing of it was asked for in so long...
 pub const LISTENING_PAUSE: Duration = Duration::from_secs(10 * 60);

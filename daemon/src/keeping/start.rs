@@ -41,8 +41,8 @@ pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Resu
         Err(error) if error.is_shrink() => {
             log::error!(
                 message_id = catalog::RETENTION_REFUSED;
-                "{error}; 'callreel retention accept-shrink --yes' confirms it; until then the policies \
-                 that were in force before stay so"
+                "{error}; 'callreel retention accept-shrink --yes' confirms it; until then the \
+                 policies that were in force before stay so"
             );
             Ok(())
         }

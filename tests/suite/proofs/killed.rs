@@ -138,7 +138,7 @@ const POLICIES: &str = "[retention]\npass_every_s = 1\n\
     [[retention.policy]]\nname = \"careful\"\ntenant = \"careful\"\nkeep_at_least = \"1 year\"\n\
     keep_at_most = \"2 years\"\n";
 
-const CAREFUL: &str = "[[line]]\nname = \"spare\"\ntenant = \"careful\"\ncapture = \"nothing\"\n\
+const CAREFUL: &str = "[[line]]\nname = \"spare\"\ntenant = \"careful\"\ncapture = \"spare\"\n\
     trigger = \"api\"\n";
 
 fn count(daemon: &Daemon, tenant: &str) -> usize {

@@ -90,6 +90,20 @@ pub enum AuditCommand {
         #[arg(long, value_name = "FOLDER")]
         data_dir: Option<PathBuf>,
     },
+    /// Make a key that signs from now on, in place of one that is lost for good
+    ///
+    /// A key that is there is never overwritten. The ledger tells of the new one; what the lost one
+    /// signed stays proved by its public key, which lies beside the checkpoints.
+    #[command(after_help = "EXAMPLE\n  callreel audit new-key\n  \
+                            callreel audit new-key --output /etc/callreel/ledger.pem")]
+    NewKey {
+        /// The store's data folder [default: storage.data_dir of the configuration]
+        #[arg(long, value_name = "FOLDER", conflicts_with = "output")]
+        data_dir: Option<PathBuf>,
+        /// The file that ledger.key_file names, where it does
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Sign how far the ledger is now, and print the line: to be kept elsewhere, on paper too
     #[command(
         after_help = "'callreel check --checkpoint-line' compares one that was kept.\n\n\

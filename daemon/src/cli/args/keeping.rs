@@ -48,8 +48,9 @@ EXAMPLE
 
 pub(super) const RETENTION_HELP: &str = "\
 Policies are those of the configuration, [[retention.policy]]. A hold beats everything; then
-minimums count, of which the longest; then maximums, of which the shortest. Never deleted is what is being
-recorded, held, or younger than its minimum, however full the disk is.
+minimums count, of which the longest; then maximums, of which the shortest. Never deleted is what
+is being recorded, held, or younger than its minimum, however full the disk is, nor what no policy
+applies to.
 
 EXAMPLE
   callreel retention show
