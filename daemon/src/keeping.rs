@@ -29,7 +29,7 @@ use crate::notify::Repeated;
 
 pub use policies::{PoliciesError, Shrink, apply_policies};
 pub use start::surroundings;
-pub(crate) use start::{keep_by_policies, refused, start_all};
+pub(crate) use start::{keep_by_policies, reload_policies, start_all};
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -191,7 +191,8 @@ impl Round {
         };
         let before = before.name();
         let text = format!(
-            "the disk of {folder} is at level '{level}' (before: '{before}'), {mib} MiB free: {what}"
+            "the disk of {folder} is at level '{level}' (before: '{before}'), {mib} MiB free: \
+             {what}"
         );
         alarms.tell(Kind::Disk, state, text);
     }

@@ -30,7 +30,7 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
-use crate::keeping::{self, PoliciesError, Shrink, StepBook};
+use crate::keeping::{self, StepBook};
 use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
@@ -273,8 +273,7 @@ fn reload_hook(
         let mut new = config::load(&origin)?.config;
         let old = app.config.load_full();
         let policies = &new.retention.policies;
-        keeping::apply_policies(&app.storage, policies, Shrink::Refused)
-            .map_err(keeping::refused)?;
+        keeping::reload_policies(&app, policies)?;
         let found = material::resolve(&mut new, &*app.clock);
         if let Err(error) = &found {
             log::error!("certificate and admin key stay as they are: {error}");

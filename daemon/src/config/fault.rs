@@ -323,7 +323,10 @@ pub enum Rule {
         network: ipnet::IpNet,
     },
     /// What should survive the data folder's disk is on it.
-    #[error("lies in data_dir ('{}'), and is gone with it; choose another disk", data_dir.display())]
+    #[error(
+        "lies in data_dir ('{}'), and is gone with it; choose another disk",
+        data_dir.display()
+    )]
     MarkerInside {
         /// `storage.data_dir`
         data_dir: PathBuf,

@@ -77,7 +77,8 @@ pub(super) const TAG: Form = Form {
     fits: |text| Tag::new(text).is_ok(),
 };
 pub(super) const SPAN: Form = Form {
-    wanted: "a time such as \"90 days\", \"12 h\", \"30 s\" or \"1 year 6 months\", of at most 100 years",
+    wanted: "a time such as \"90 days\", \"12 h\", \"30 s\" or \"1 year 6 months\", \
+             of at most 100 years",
     fits: |text| text.parse::<Span>().is_ok(),
 };
 pub(super) const SIZE: Form = Form {

@@ -11,7 +11,7 @@ use super::{Keeping, Parts};
 use crate::alarms::{self, Alarms};
 use crate::app::App;
 use crate::catalog;
-use crate::config::schema::Config;
+use crate::config::schema::{Config, RetentionPolicy};
 use crate::config::{self, LoadError};
 use crate::failure::RunError;
 use crate::proofs::Outlets;
@@ -85,8 +85,20 @@ pub(crate) fn start_all(app: &App, broken: Option<&String>) -> Option<Keeping> {
         .ok()
 }
 
+/// Puts policies in force that were read again.
+///
+/// # Errors
+/// [`LoadError`]: those before stay in force.
+pub(crate) fn reload_policies(app: &App, policies: &[RetentionPolicy]) -> Result<(), LoadError> {
+    let applied = apply_policies(&app.storage, policies, Shrink::Refused);
+    let shrinks = applied.as_ref().is_err_and(PoliciesError::is_shrink);
+    let figure = &app.http_metrics.keeping.reload_shrinks;
+    figure.store(u64::from(shrinks), Ordering::Relaxed);
+    applied.map(drop).map_err(refused)
+}
+
 /// Policies that the store refused, as a fault of the configuration.
-pub(crate) fn refused(error: PoliciesError) -> LoadError {
+fn refused(error: PoliciesError) -> LoadError {
     let problem = config::Problem {
         place: config::Place::Default,
         key: "retention.policy".to_owned(),

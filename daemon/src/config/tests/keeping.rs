@@ -6,7 +6,8 @@ use super::{load_files, load_text};
 fn what_contradicts_itself_is_refused_with_its_place() {
     let cases: &[(&str, &[&str])] = &[
         (
-            "[[retention.policy]]\nname = 'a'\nkeep_at_least = '2 years'\nkeep_at_most = '1 year'\n",
+            "[[retention.policy]]\nname = 'a'\nkeep_at_least = '2 years'\n\
+             keep_at_most = '1 year'\n",
             &[":1: retention.policy", "'a' contradicts itself"],
         ),
         (
