@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use storage::handle::{StorageHandle, Surroundings};
+use storage::ledger::acts::Warrant;
 use storage::ledger::open::LedgerOptions;
 use storage::retention::Place;
 
@@ -36,7 +37,7 @@ pub fn surroundings(config: &Config) -> Surroundings {
 /// daemon starts all the same: a recorder that does not start loses calls.
 pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Result<(), RunError> {
     let policies = &config.retention.policies;
-    match apply_policies(storage, policies, Shrink::Refused) {
+    match apply_policies(&by_files(storage), policies, Shrink::Refused) {
         Ok(_) => Ok(()),
         Err(error) if error.is_shrink() => {
             log::error!(
@@ -48,6 +49,11 @@ pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Resu
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The store, as the configuration's files change it.
+fn by_files(storage: &StorageHandle) -> StorageHandle {
+    storage.acting(Warrant::system("configuration", "read from its files"))
 }
 
 /// Starts what watches over recordings, and tells of it.
@@ -74,6 +80,10 @@ pub(crate) fn start_all(app: &App, broken: Option<&String>) -> Option<Keeping> {
         }
         Err(error) => log::error!("checkpoints are not sent on: {error}"),
     }
+    // What the last run told is signed for from the beginning, not only when there is more.
+    if let Err(error) = app.storage.want_checkpoint() {
+        log::error!("no checkpoint at the start: {error}");
+    }
     let parts = Parts {
         storage: app.storage.clone(),
         clock,
@@ -91,7 +101,7 @@ pub(crate) fn start_all(app: &App, broken: Option<&String>) -> Option<Keeping> {
 /// # Errors
 /// [`LoadError`]: those before stay in force.
 pub(crate) fn reload_policies(app: &App, policies: &[RetentionPolicy]) -> Result<(), LoadError> {
-    let applied = apply_policies(&app.storage, policies, Shrink::Refused);
+    let applied = apply_policies(&by_files(&app.storage), policies, Shrink::Refused);
     let shrinks = applied.as_ref().is_err_and(PoliciesError::is_shrink);
     let figure = &app.http_metrics.keeping.reload_shrinks;
     figure.store(u64::from(shrinks), Ordering::Relaxed);
