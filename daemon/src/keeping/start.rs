@@ -33,8 +33,9 @@ pub fn surroundings(config: &Config) -> Surroundings {
     }
 }
 
-/// Puts the configured policies in force. Those that would shorten a minimum are not, and the
-/// daemon starts all the same: a recorder that does not start loses calls.
+/// Puts the configured policies in force. Where one would shorten a minimum, or is for a tenant that
+/// is not there yet, those before stay, and the daemon starts all the same: a recorder that does not
+/// start loses calls.
 pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Result<(), RunError> {
     let policies = &config.retention.policies;
     match apply_policies(&by_files(storage), policies, Shrink::Refused) {
@@ -47,12 +48,19 @@ pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Resu
             );
             Ok(())
         }
+        Err(error @ PoliciesError::Tenant(_)) => {
+            log::error!(
+                message_id = catalog::RETENTION_REFUSED;
+                "{error}; until then the policies that were in force before stay so"
+            );
+            Ok(())
+        }
         Err(error) => Err(error.into()),
     }
 }
 
 /// The store, as the configuration's files change it.
-fn by_files(storage: &StorageHandle) -> StorageHandle {
+pub(super) fn by_files(storage: &StorageHandle) -> StorageHandle {
     storage.acting(Warrant::system("configuration", "read from its files"))
 }
 
