@@ -33,9 +33,9 @@ pub fn surroundings(config: &Config) -> Surroundings {
     }
 }
 
-/// Puts the configured policies in force. Where one would shorten a minimum, or is for a tenant that
-/// is not there yet, those before stay, and the daemon starts all the same: a recorder that does not
-/// start loses calls.
+/// Puts the configured policies in force. Where one would shorten a minimum, or is for a tenant
+/// that is not there yet, those before stay, and the daemon starts all the same: a recorder that
+/// does not start loses calls.
 pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Result<(), RunError> {
     let policies = &config.retention.policies;
     match apply_policies(&by_files(storage), policies, Shrink::Refused) {
