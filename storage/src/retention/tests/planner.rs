@@ -81,6 +81,11 @@ fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
     })
 }
 
+fn governed(rules: &Rules, one: &Candidate) -> bool {
+    let mut policies = rules.policies().iter();
+    policies.any(|policy| policy.applies(one.tenant, &one.tags))
+}
+
 fn planned(rules: &Rules, all: &[Candidate], now: Option<u64>, needed: u64, most: usize) -> Plan {
     let mut planner = Planner::new(rules, now, needed, most);
     all.iter().for_each(|one| planner.weigh(one));
@@ -184,8 +189,21 @@ proptest! {
             let older = (one.start, one.tenant, one.id) < order(newest);
             let stays = plan.deletions.iter().all(|deletion| deletion.id != one.id);
             if older && stays && one.bytes > 0 {
-                prop_assert!(rules.protection(one, Some(NOW)).is_some(), "{one:?} stays");
+                let kept = rules.protection(one, Some(NOW)).is_some();
+                prop_assert!(kept || !governed(&rules, one), "{one:?} stays");
             }
+        }
+    }
+
+    /// What no policy is about stays, however short space is.
+    #[test]
+    fn what_no_policy_is_about_never_goes(
+        rules in some_rules(), all in candidates(), needed in 0u64..20_000,
+    ) {
+        let plan = planned(&rules, &all, Some(NOW), needed, 999);
+        for deletion in &plan.deletions {
+            let one = all.iter().find(|one| one.id == deletion.id).unwrap();
+            prop_assert!(governed(&rules, one), "{one:?} goes");
         }
     }
 
