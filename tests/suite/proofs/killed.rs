@@ -154,6 +154,12 @@ fn short_import(daemon: &Daemon, tenant: &str) -> cli::Output {
     daemon.cli(&["recordings", "import", &path, "--tenant", tenant])
 }
 
+/// What ran under strace ends after strace did.
+fn wait_for_lock(daemon: &Daemon) {
+    let lock = std::fs::File::open(daemon.data().join("lock")).expect("the store's lock");
+    wait::until("the store to be free", || lock.try_lock().ok());
+}
+
 fn is_ready(daemon: &Daemon) -> bool {
     let mut client = daemon.client(Transport::Plain1);
     let answer = client.try_send(&Request::get("/readyz"));
@@ -195,6 +201,7 @@ fn a_daemon_killed_in_a_pass_finishes_it_after_the_next_start() {
             gone.then_some(false)
         });
         daemon.kill();
+        wait_for_lock(&daemon);
         daemon.set_wrapper(&[]);
         daemon.start();
         wait::until_within("the end of the pass", patience, || {
