@@ -10,7 +10,7 @@ passed=0 failed=0 skipped=0 problems=()
 
 # The suite's modules that measure in real time; and how many of them may have a second try: more
 # than a few failures are no stutter.
-real_time='^(alsa_loop|audiosocket_layer|calls|dahdi_layer|live|telephony)::'
+real_time='^(alsa_loop|audiosocket_layer|calls|dahdi_layer|live|proofs::full|telephony)::'
 second_tries=6
 
 # A stage that either holds or not; 77 means it could not be run here, and said why.
