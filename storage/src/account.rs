@@ -8,7 +8,7 @@ use audio_io::units::WallMillis;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{TenantId, UserName};
+use crate::ids::{GroupName, LineName, TenantId, UserName};
 use crate::record::{Family, KeyRow};
 
 /// What a user may do.
@@ -52,6 +52,10 @@ pub struct UserRow {
     pub created_at: WallMillis,
     /// When it was switched off.
     pub disabled_at: Option<WallMillis>,
+    /// The groups of lines it looks after; for supervisors, none means all lines of the tenant.
+    pub groups: Vec<GroupName>,
+    /// The line whose calls are its own, beside those that name it as their agent.
+    pub line: Option<LineName>,
 }
 
 /// A login that is in force.
@@ -211,6 +215,10 @@ pub struct NewUser {
     pub password: String,
     /// Where it may log in from; empty means anywhere.
     pub allow: Vec<IpNet>,
+    /// The groups it looks after.
+    pub groups: Vec<GroupName>,
+    /// The line whose calls are its own.
+    pub line: Option<LineName>,
 }
 
 /// The password is left out.
@@ -221,6 +229,8 @@ impl fmt::Debug for NewUser {
             .field("name", &self.name)
             .field("role", &self.role)
             .field("allow", &self.allow)
+            .field("groups", &self.groups)
+            .field("line", &self.line)
             .finish_non_exhaustive()
     }
 }
@@ -236,6 +246,10 @@ pub struct UserChange {
     pub allow: Option<Vec<IpNet>>,
     /// Switched off (ends the user's sessions) or on again.
     pub disabled: Option<bool>,
+    /// Other groups that it looks after.
+    pub groups: Option<Vec<GroupName>>,
+    /// Another line whose calls are its own, or none.
+    pub line: Option<Option<LineName>>,
 }
 
 /// The password is left out.
@@ -246,6 +260,8 @@ impl fmt::Debug for UserChange {
             .field("role", &self.role)
             .field("allow", &self.allow)
             .field("disabled", &self.disabled)
+            .field("groups", &self.groups)
+            .field("line", &self.line)
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::ids::{PromptId, RecordingId, RecordingName, TenantId, TenantName};
-use crate::limits::{PASSWORD_BYTES, SPEECH_TEXT_MAX};
+use crate::limits::{PASSWORD_BYTES, SPEECH_TEXT_MAX, USER_GROUPS_MAX};
 use crate::retention::{PlaceError, Protection};
 
 /// Why the store could not be opened.
@@ -327,6 +327,9 @@ pub enum AccountError {
     /// The password is too short or too long.
     #[error("a password has {} to {} bytes", PASSWORD_BYTES.0, PASSWORD_BYTES.1)]
     Password,
+    /// Too many groups.
+    #[error("a user has at most {USER_GROUPS_MAX} groups")]
+    Groups,
     /// All places are taken.
     #[error("there are {0} users or sessions; that is the most there can be")]
     Full(usize),

@@ -57,6 +57,9 @@ pub enum NameError {
     /// A user's name outside 1 to 64 letters, digits or any of `-_.@+`.
     #[error("a user's name is 1 to 64 letters, digits or any of '-_.@+'")]
     User,
+    /// A group's name outside `^[a-zA-Z0-9_-]{1,64}$`.
+    #[error("a group's name is 1 to 64 letters, digits, '-' or '_'")]
+    Group,
     /// An application's id outside `^[a-zA-Z0-9_-]{1,64}$`.
     #[error("an application's id is 1 to 64 letters, digits, '-' or '_'")]
     App,
@@ -160,6 +163,10 @@ text_name! {
 text_name! {
     /// A user's name, as it is typed at login (`userId` of seed 003's login).
     UserName, NameError::User, |text| within(text, 64, "-_.@+")
+}
+text_name! {
+    /// A group's name, from the configuration: lines that belong together.
+    GroupName, NameError::Group, |text| within(text, 64, "-_")
 }
 text_name! {
     /// An application's id (`X-App-ID` of seed 001); unique over all tenants.

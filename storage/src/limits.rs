@@ -214,6 +214,9 @@ pub const PASSWORDS_AT_ONCE: usize = 4;
 /// Users over all tenants; [`crate::error::AccountError::Full`] beyond.
 pub const USERS_MAX: usize = 10_000;
 
+/// Groups that one user looks after; [`crate::error::AccountError::Groups`] beyond.
+pub const USER_GROUPS_MAX: usize = 64;
+
 /// Sessions of one user, whatever is asked for; the oldest ends for a new one.
 pub const SESSIONS_PER_USER_MAX: usize = 16;
 

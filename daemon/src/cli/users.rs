@@ -56,6 +56,8 @@ async fn add(context: &Context, wish: UserAddArgs) -> Result<(), CliError> {
         role: wish.role.into(),
         password: password.text.clone(),
         allow: wish.allow,
+        groups: wish.groups,
+        line: wish.line,
     };
     let added: AddedUser = context.client.post("/users", &request).await?;
     let user = &added.user;
@@ -111,20 +113,25 @@ async fn passwd(context: &Context, name: &UserName, source: PasswordArgs) -> Res
 
 async fn set(context: &Context, wish: UserSetArgs) -> Result<(), CliError> {
     let allow = (wish.allow_any || !wish.allow.is_empty()).then_some(wish.allow);
+    let groups = (wish.all_lines || !wish.groups.is_empty()).then_some(wish.groups);
+    let line = (wish.no_line || wish.line.is_some()).then_some(wish.line);
     let change = SetUser {
         password: None,
         role: wish.role.map(Role::from),
         allow,
         disabled: (wish.disable || wish.enable).then_some(wish.disable),
+        groups,
+        line,
     };
     let user: User = context.client.patch(&path_of(&wish.name), &change).await?;
     context.output.show(&user, |user| {
         format!(
-            "user '{}' is {} with role {}, from {}\n",
+            "user '{}' is {} with role {}, from {}, of {}\n",
             user.name,
             on_or_off(user.disabled_at.as_deref()),
             role_name(user.role),
-            networks(&user.allow)
+            networks(&user.allow),
+            lines_of(user)
         )
     })
 }
@@ -158,14 +165,25 @@ async fn list(context: &Context, tenant: Option<TenantName>) -> Result<(), CliEr
                 user.name.clone(),
                 user.tenant.clone(),
                 role_name(user.role),
+                lines_of(user),
                 networks(&user.allow),
                 on_or_off(user.disabled_at.as_deref()),
                 user.created_at.clone(),
             ]
         };
         let rows: Vec<_> = users.items.iter().map(row).collect();
-        table(["NAME", "TENANT", "ROLE", "FROM", "STATE", "ADDED"], &rows)
+        table(["NAME", "TENANT", "ROLE", "LINES", "FROM", "STATE", "ADDED"], &rows)
     })
+}
+
+/// Which calls are its: those of groups, or of a line.
+fn lines_of(user: &User) -> String {
+    match (user.groups.as_slice(), &user.line, user.role) {
+        (_, Some(line), Role::AgentView) => format!("line {line}"),
+        (_, None, Role::AgentView) => "its own calls".to_owned(),
+        ([], ..) | (_, _, Role::Admin | Role::Auditor) => "all lines".to_owned(),
+        (groups, ..) => groups.join(", "),
+    }
 }
 
 async fn sessions(context: &Context, name: Option<UserName>) -> Result<(), CliError> {

@@ -127,7 +127,7 @@ impl From<AccountError> for Refusal {
             AccountError::NoUser(_) | AccountError::NoTenant(_) | AccountError::NoSigningKey(_) => {
                 ErrorCode::NotFound
             }
-            AccountError::Password => ErrorCode::BadRequest,
+            AccountError::Password | AccountError::Groups => ErrorCode::BadRequest,
             other => return Self::internal(&other),
         };
         Self::new(code, error.to_string())

@@ -231,6 +231,8 @@ pub(super) fn user(row: &UserRow, tenants: &[Tenant]) -> wire::User {
         allow: row.allow.clone(),
         created_at: rfc3339(row.created_at),
         disabled_at: row.disabled_at.map(rfc3339),
+        groups: row.groups.iter().map(ToString::to_string).collect(),
+        line: row.line.as_ref().map(ToString::to_string),
     }
 }
 

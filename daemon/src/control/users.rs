@@ -37,6 +37,8 @@ pub(super) async fn add(desk: &Desk, wish: AddUser) -> Result<Answer, Refusal> {
             role: wish.role,
             password: wish.password,
             allow: wish.allow,
+            groups: wish.groups,
+            line: wish.line,
         })?;
         Ok::<_, Refusal>(convert::user(&row, &tenants))
     })
@@ -61,12 +63,14 @@ pub(super) async fn set(desk: &Desk, name: UserName, wish: SetUser) -> Result<An
         ("role", wish.role.is_some()),
         ("allow", wish.allow.is_some()),
         ("disabled", wish.disabled.is_some()),
+        ("groups", wish.groups.is_some()),
+        ("line", wish.line.is_some()),
     ];
     let changed: Vec<_> = changed.iter().filter(|(_, given)| *given).collect();
     let changed = changed.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let changed = changed.join(", ");
     if changed.is_empty() {
-        let message = "nothing to change: give password, role, allow or disabled";
+        let message = "nothing to change: give password, role, allow, disabled, groups or line";
         return Err(Refusal::new(ErrorCode::BadRequest, message));
     }
     let storage = desk.app.storage.clone();
@@ -76,6 +80,8 @@ pub(super) async fn set(desk: &Desk, name: UserName, wish: SetUser) -> Result<An
             role: wish.role,
             allow: wish.allow,
             disabled: wish.disabled,
+            groups: wish.groups,
+            line: wish.line,
         };
         let row = storage.change_user(&name, change)?;
         Ok::<_, Refusal>(convert::user(&row, &storage.tenants()?))

@@ -8,12 +8,12 @@ use crate::account::{NewUser, PasswordCheck, UserChange, UserRow};
 use crate::accounts::{Accounts, Writing, allows};
 use crate::error::AccountError;
 use crate::handle::StorageHandle;
-use crate::ids::{TenantId, UserName};
+use crate::ids::{GroupName, TenantId, UserName};
 use crate::index::apply::Change;
 use crate::index::rows::{RowChange, RowTable};
 use crate::index::tables::meta;
 use crate::index::values;
-use crate::limits::USERS_MAX;
+use crate::limits::{USER_GROUPS_MAX, USERS_MAX};
 use crate::record::KeyRow;
 
 /// All users.
@@ -54,9 +54,10 @@ impl StorageHandle {
     /// Adds a user. Hashes the password: call it off the event loop.
     ///
     /// # Errors
-    /// [`AccountError`]: `UserExists`, `NoTenant`, `Password`, `Full`, `Hash`, `Random`, `Write`.
+    /// [`AccountError`]: `UserExists`, `NoTenant`, `Groups`, `Password`, `Full`, `Hash`, `Random`, `Write`.
     pub fn add_user(&self, user: NewUser) -> Result<UserRow, AccountError> {
         let accounts = &self.shared.accounts;
+        few_groups(&user.groups)?;
         accounts.may_add(&user.name, user.tenant)?;
         let password_hash = accounts.passwords.hash(&user.password)?;
         let mut writing = accounts.write();
@@ -71,6 +72,8 @@ impl StorageHandle {
             allow: user.allow,
             created_at: self.shared.clock.wall(),
             disabled_at: None,
+            groups: user.groups,
+            line: user.line,
         };
         self.shared.committer.commit(Change::Rows(vec![
             put_row(&row),
@@ -84,7 +87,7 @@ impl StorageHandle {
     /// hash a password: call it off the event loop.
     ///
     /// # Errors
-    /// [`AccountError`]: `NoUser`, `Password`, `Hash`, `Random`, `Write`; nothing is changed then.
+    /// [`AccountError`]: `NoUser`, `Groups`, `Password`, `Hash`, `Random`, `Write`; nothing is changed then.
     pub fn change_user(&self, name: &UserName, to: UserChange) -> Result<UserRow, AccountError> {
         let accounts = &self.shared.accounts;
         let find = || {
@@ -92,6 +95,7 @@ impl StorageHandle {
             found.ok_or_else(|| AccountError::NoUser(name.clone()))
         };
         find()?;
+        few_groups(to.groups.as_deref().unwrap_or_default())?;
         let password_hash = match &to.password {
             Some(password) => Some(accounts.passwords.hash(password)?),
             None => None,
@@ -112,6 +116,12 @@ impl StorageHandle {
         if let Some(off) = to.disabled {
             let since = row.disabled_at.unwrap_or(self.shared.clock.wall());
             row.disabled_at = off.then_some(since);
+        }
+        if let Some(groups) = to.groups {
+            row.groups = groups;
+        }
+        if let Some(line) = to.line {
+            row.line = line;
         }
         let ended = if ends {
             writing.all_sessions_of(row.user_id)
@@ -198,6 +208,13 @@ impl StorageHandle {
             _ => PasswordCheck::Wrong,
         }
     }
+}
+
+fn few_groups(groups: &[GroupName]) -> Result<(), AccountError> {
+    if groups.len() > USER_GROUPS_MAX {
+        return Err(AccountError::Groups);
+    }
+    Ok(())
 }
 
 impl Accounts {

@@ -14,6 +14,7 @@ pub mod keys;
 pub(crate) mod ledger;
 pub(crate) mod migrate;
 pub(crate) mod old_rows;
+mod old_users;
 pub(crate) mod outbox;
 pub mod peek;
 pub(crate) mod prompts;

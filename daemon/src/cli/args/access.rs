@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use storage::account::Role;
-use storage::ids::{TenantName, UserName};
+use storage::ids::{GroupName, LineName, TenantName, UserName};
 use storage::record::Family;
 
 use super::values::{Span, expiry, network};
@@ -44,6 +44,18 @@ pub struct TenantSetArgs {
     /// Switch it on again
     #[arg(long, conflicts_with = "disable")]
     pub enable: bool,
+    /// Looks after this group of lines, and no longer after others; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupName>,
+    /// Has no groups: a supervisor looks after all lines
+    #[arg(long, conflicts_with = "groups")]
+    pub all_lines: bool,
+    /// The line whose calls are its own
+    #[arg(long)]
+    pub line: Option<LineName>,
+    /// Has no line of its own
+    #[arg(long, conflicts_with = "line")]
+    pub no_line: bool,
 }
 
 /// `key`
@@ -229,6 +241,13 @@ pub struct UserAddArgs {
     /// Only from this address or network; may be given several times [default: from anywhere]
     #[arg(long, value_name = "CIDR", value_parser = network)]
     pub allow: Vec<IpNet>,
+    /// A group of lines ([[group]] of the configuration) that it looks after; may be given several
+    /// times [default: a supervisor looks after all lines of the tenant]
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupName>,
+    /// The line whose calls are its own, for the role agent-view
+    #[arg(long)]
+    pub line: Option<LineName>,
     /// Where the password comes from.
     #[command(flatten)]
     pub password: PasswordArgs,
@@ -252,7 +271,9 @@ pub struct UserSetArgs {
     pub name: UserName,
     /// What it may do
     #[arg(long, value_enum,
-          required_unless_present_any = ["allow", "allow_any", "disable", "enable"])]
+          required_unless_present_any = [
+              "allow", "allow_any", "disable", "enable", "groups", "all_lines", "line", "no_line"
+          ])]
     pub role: Option<RoleArg>,
     /// Only from this address or network, and no longer from others; may be given several times
     #[arg(long, value_name = "CIDR", value_parser = network)]

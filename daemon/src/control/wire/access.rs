@@ -1,9 +1,9 @@
 //! Who may do what: tenants, keys, users, their sessions, lock-outs and signing keys.
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use storage::account::{LockCause, Role};
-use storage::ids::{TenantName, UserName};
+use storage::ids::{GroupName, LineName, TenantName, UserName};
 use storage::record::Family;
 
 /// A tenant.
@@ -132,6 +132,12 @@ pub struct User {
     pub created_at: String,
     /// When it was switched off, RFC 3339.
     pub disabled_at: Option<String>,
+    /// The groups it looks after.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// The line whose calls are its own.
+    #[serde(default)]
+    pub line: Option<String>,
 }
 
 /// `POST /users`
@@ -149,6 +155,12 @@ pub struct AddUser {
     /// Where it may log in from; at most 64; empty means anywhere.
     #[serde(default)]
     pub allow: Vec<IpNet>,
+    /// The groups it looks after; at most 64. Of a supervisor, none means all lines.
+    #[serde(default)]
+    pub groups: Vec<GroupName>,
+    /// The line whose calls are its own.
+    #[serde(default)]
+    pub line: Option<LineName>,
 }
 
 /// A user that was added.
@@ -177,6 +189,25 @@ pub struct SetUser {
     /// Switched off, or on again.
     #[serde(default)]
     pub disabled: Option<bool>,
+    /// The groups it looks after, and no others.
+    #[serde(default)]
+    pub groups: Option<Vec<GroupName>>,
+    /// The line whose calls are its own; null takes it away.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub line: Option<Option<LineName>>,
+}
+
+/// Tells a null from what is left out.
+pub(crate) fn present<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(value).map(Some)
 }
 
 /// A login that is in force, without its token.

@@ -234,6 +234,8 @@ fn keys_keep_to_their_addresses_tenants_and_users() {
             role,
             password: "correct horse".to_owned(),
             allow: Vec::new(),
+            groups: Vec::new(),
+            line: None,
         };
         let user_id = storage.add_user(user).unwrap().user_id;
         storage

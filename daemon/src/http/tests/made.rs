@@ -170,7 +170,7 @@ fn answer<B>(
         ranges: true,
     };
     let answer: Response<Payload> = media::answer(entity, &asked, &shown, metrics)
-        .unwrap_or_else(|refusal| Problem::from(refusal).answer(Group::CallRecording));
+        .unwrap_or_else(|refusal| Problem::from(refusal).answer(Group::CallRecording, "1"));
     answer.map(|payload| AnswerBody::new(payload, Activity::new().begin()))
 }
 

@@ -28,6 +28,8 @@ fn add_user(rig: &Rig, tenant: TenantId, user: &str, role: Role) {
         role,
         password: PASSWORD.to_owned(),
         allow: Vec::new(),
+        groups: Vec::new(),
+        line: None,
     };
     rig.site.storage.add_user(user).unwrap();
 }

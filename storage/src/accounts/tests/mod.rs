@@ -47,6 +47,8 @@ fn wish(store: &Store, name: &str) -> NewUser {
         role: Role::Supervisor,
         password: PASSWORD.into(),
         allow: Vec::new(),
+        groups: Vec::new(),
+        line: None,
     }
 }
 

@@ -44,6 +44,8 @@ fn user(rig: &Rig, name: &str, role: Role) -> UserRow {
         role,
         password: "correct horse".to_owned(),
         allow: Vec::new(),
+        groups: Vec::new(),
+        line: None,
     };
     rig.site.storage.add_user(user).unwrap()
 }
