@@ -10,10 +10,12 @@ use storage::account::SessionLimits;
 pub use self::channel::{
     AudioSocket, CallerIdKind, Channel, ChannelList, Dahdi, Law, NoChannels, Role, TapKind,
 };
+pub use self::group::Group;
 pub use self::line::{Line, Source, Trigger, Vox, Watch};
 use crate::http::limits;
 
 mod channel;
+mod group;
 mod line;
 
 /// The whole configuration.
@@ -54,6 +56,9 @@ pub struct Config {
     /// `[[line]]`, one table a line.
     #[serde(rename = "line")]
     pub lines: Vec<Line>,
+    /// `[[group]]`, one table a group.
+    #[serde(rename = "group")]
+    pub groups: Vec<Group>,
 }
 
 /// `[storage]`
@@ -347,6 +352,9 @@ pub struct Admin {
     /// A file that holds the key of `X-Admin-API-Key`, 16 to 256 printable characters on one line.
     /// Without it `/admin` answers 503.
     pub key_file: Option<PathBuf>,
+    /// The tenant whose administrators oversee all tenants on the page: see and change them, their
+    /// users and keys, and read the whole audit trail. Without it each sees its own tenant.
+    pub tenant: Option<storage::ids::TenantName>,
 }
 
 /// `[first_start]`: what is made where it was not given.

@@ -1,5 +1,6 @@
 //! One connection: TLS, protocol choice, hyper, and the timeouts that hyper does not have.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use super::limits;
 use super::service::{self, Connection, Worker, serve};
 use super::socket::Socket;
 use super::tls::ALPN_H2;
+use super::upgrade::Upgraded;
 
 /// Serves one accepted connection to its end. `stop` turns true when the server drains.
 pub(super) async fn run(
@@ -49,6 +51,7 @@ pub(super) async fn run(
             secure,
             transport,
             activity,
+            upgrade: Cell::new(None),
         })
     };
     let ended = match tls {
@@ -116,17 +119,25 @@ where
 {
     let activity = Rc::clone(&connection.activity);
     let edge = Edge::new(io, Complaints(Rc::clone(&worker), Rc::clone(&activity)));
+    let upgrades = Rc::clone(&connection);
     let service = hyper::service::service_fn(move |request| {
         serve(Rc::clone(&worker), Rc::clone(&connection), request)
     });
     // `activity.rs` keeps the header time; hyper's, which would also run while a connection is
     // idle, is the second line. Without a timer it would silently not run at all.
-    let served = http1::Builder::new()
+    let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::KEEP_ALIVE_IDLE + limits::REQUEST_HEADERS)
         .max_buf_size(limits::HEAD_BUFFER_BYTES)
         .serve_connection(TokioIo::new(edge), service);
-    supervise(served, &activity, stop).await
+    supervise(Pin::new(&mut served), &activity, stop).await?;
+    // After an upgrade hyper leaves the connection open.
+    if let Some(upgrade) = upgrades.upgrade.take() {
+        let parts = served.into_parts();
+        let io = parts.io.into_inner().into_inner();
+        upgrade(Upgraded::new(io, parts.read_buf)).await;
+    }
+    Ok(())
 }
 
 /// What is said of requests that hyper cannot read.
@@ -172,7 +183,7 @@ where
         .keep_alive_interval(limits::H2_PING_EVERY)
         .keep_alive_timeout(limits::H2_PING_ANSWER)
         .serve_connection(TokioIo::new(io), service);
-    supervise(served, &activity, stop).await
+    supervise(pin!(served), &activity, stop).await
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a constant of a few KiB")]
@@ -211,11 +222,10 @@ where
 
 /// Drives a connection, and looks at the clock on its behalf.
 async fn supervise(
-    served: impl Served,
+    mut served: Pin<&mut impl Served>,
     activity: &Activity,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), End> {
-    let mut served = pin!(served);
     let first = match activity.verdict(Instant::now()) {
         Verdict::LookAgain(at) => at,
         Verdict::Idle | Verdict::Cut(_) => Instant::now(),

@@ -48,6 +48,11 @@ impl<I, C> Edge<I, C> {
 }
 
 impl<I, C> Edge<I, C> {
+    /// The connection as it is, once nothing on it is HTTP any more.
+    pub(super) fn into_inner(self) -> I {
+        self.io
+    }
+
     /// Takes note of bytes that were read, and mends them.
     fn pass(&mut self, mut bytes: &mut [u8]) {
         while let Some((byte, rest)) = bytes.split_first_mut() {

@@ -23,6 +23,8 @@ pub(super) struct Problem {
     pub(super) detail: Option<Box<str>>,
     /// What only the journal is told.
     pub(super) cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// Further facts, for families whose envelope has places for them.
+    pub(super) facts: Vec<(&'static str, serde_json::Value)>,
     retry_after: Option<Duration>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -37,6 +39,7 @@ impl Problem {
             message,
             detail: None,
             cause: None,
+            facts: Vec::new(),
             retry_after: None,
             headers: Vec::new(),
         }
@@ -54,6 +57,16 @@ impl Problem {
     /// With the remedy apart from the message.
     pub(super) fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// With one more fact.
+    pub(super) fn fact(
+        mut self,
+        name: &'static str,
+        value: impl Into<serde_json::Value>,
+    ) -> Self {
+        self.facts.push((name, value.into()));
         self
     }
 
@@ -106,12 +119,13 @@ impl Problem {
     /// The envelope of a group of paths, for every status alike. Seed 004 documents codes; its
     /// envelope `{"error":{"code","message"}}` is API.md section 5's, and the rest of the daemon
     /// uses the same. Families whose seed differs get their own arm here.
-    pub(super) fn answer(&self, group: Group) -> Response<Payload> {
+    pub(super) fn answer(&self, group: Group, request_id: &str) -> Response<Payload> {
         let body = match group {
             Group::PlayAudioFile => super::api::play_audio_file::envelope(self),
             Group::CallRecording => super::api::call_recording::envelope(self),
             Group::SessionCommands => super::api::session_commands::envelope(self),
             Group::VoiceLog => super::api::voice_log::envelope(self),
+            Group::Supervisor => super::api::supervisor::envelope(self, request_id),
             Group::TaskAudio | Group::Page | Group::Operations | Group::Unrouted => {
                 serde_json::json!({ "error": { "code": self.code, "message": self.message } })
             }

@@ -26,6 +26,12 @@ use super::{auth, limits};
 use crate::engine::calls::{CallView, Told};
 use crate::engine::session::CallState;
 
+/// Where events come from.
+pub(super) trait Pour {
+    /// The next bytes, once there are any; nothing when all is told.
+    fn next(self: Box<Self>) -> Pin<Box<dyn Future<Output = Step>>>;
+}
+
 /// The events of an answer.
 pub(super) struct EventBody {
     state: State,
@@ -37,7 +43,7 @@ enum State {
 }
 
 /// What comes next, and who to ask for what follows it.
-type Step = Option<(Bytes, Box<Source>)>;
+pub(super) type Step = Option<(Bytes, Box<dyn Pour>)>;
 
 /// Which events, and how far they have been told.
 pub(super) struct Source {
@@ -71,8 +77,9 @@ struct Missed {
 
 impl EventBody {
     /// A stream of a source.
-    pub(super) fn new(source: Source) -> Self {
-        let next = async move { Some((opening(), Box::new(source))) };
+    pub(super) fn new(source: impl Pour + 'static) -> Self {
+        let source: Box<dyn Pour> = Box::new(source);
+        let next = async move { Some((opening(), source)) };
         Self {
             state: State::Waiting(Box::pin(next)),
         }
@@ -101,7 +108,7 @@ impl EventBody {
                 Poll::Ready(None)
             }
             Some((bytes, source)) => {
-                self.state = State::Waiting(Box::pin(source.next()));
+                self.state = State::Waiting(source.next());
                 Poll::Ready(Some(bytes))
             }
         }
@@ -151,15 +158,15 @@ impl Source {
         self.missed.is_some() || self.earlier.iter().any(is_mine)
     }
 
-    async fn next(mut self: Box<Self>) -> Step {
+    async fn tell(mut self: Box<Self>) -> Step {
         loop {
             if let Some(missed) = self.missed.take() {
-                return Some((missed.written(), self));
+                return Some((missed.written(), self as Box<dyn Pour>));
             }
             while let Some(told) = self.earlier.pop_front() {
                 if self.is_news(&told) {
                     self.asks |= self.session.is_some() && is_an_end(told.event);
-                    return Some((written(self.site.run(), &told), self));
+                    return Some((written(self.site.run(), &told), self as Box<dyn Pour>));
                 }
             }
             if std::mem::take(&mut self.asks)
@@ -188,7 +195,7 @@ impl Source {
                         return None;
                     }
                     self.asks = self.session.is_some();
-                    return Some((Bytes::from_static(HEARTBEAT), self));
+                    return Some((Bytes::from_static(HEARTBEAT), self as Box<dyn Pour>));
                 }
             }
         }
@@ -219,6 +226,12 @@ impl Source {
     fn concerns(&self, told: &Told) -> bool {
         let session = self.session;
         told.owner == self.app.key.tenant && session.is_none_or(|session| session == told.session)
+    }
+}
+
+impl Pour for Source {
+    fn next(self: Box<Self>) -> Pin<Box<dyn Future<Output = Step>>> {
+        Box::pin(self.tell())
     }
 }
 

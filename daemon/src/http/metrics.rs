@@ -17,7 +17,9 @@ pub enum Group {
     VoiceLog,
     /// Seed 004's family.
     TaskAudio,
-    /// The plain first page.
+    /// Callreel's own page's family.
+    Supervisor,
+    /// The page itself.
     Page,
     /// Health, readiness and metrics.
     Operations,
@@ -27,12 +29,13 @@ pub enum Group {
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PlayAudioFile,
         Self::SessionCommands,
         Self::CallRecording,
         Self::VoiceLog,
         Self::TaskAudio,
+        Self::Supervisor,
         Self::Page,
         Self::Operations,
         Self::Unrouted,
@@ -47,6 +50,7 @@ impl Group {
             Self::CallRecording => "call_recording",
             Self::VoiceLog => "voice_log",
             Self::TaskAudio => "task_audio",
+            Self::Supervisor => "supervisor",
             Self::Page => "page",
             Self::Operations => "operations",
             Self::Unrouted => "none",
@@ -60,9 +64,10 @@ impl Group {
             Self::CallRecording => 2,
             Self::VoiceLog => 3,
             Self::TaskAudio => 4,
-            Self::Page => 5,
-            Self::Operations => 6,
-            Self::Unrouted => 7,
+            Self::Supervisor => 5,
+            Self::Page => 6,
+            Self::Operations => 7,
+            Self::Unrouted => 8,
         }
     }
 }

@@ -4,6 +4,7 @@
 use http::Method;
 use storage::record::Family;
 
+use super::api::supervisor::Endpoint;
 use super::media::Cache;
 use super::metrics::Group;
 use crate::engine::session::command::CommandKind;
@@ -12,12 +13,12 @@ use crate::engine::session::command::CommandKind;
 /// business, after authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
-    /// `/`: the plain first page.
+    /// `/`: the page.
     PageIndex,
-    /// `/page/app.js`
-    PageScript,
-    /// `/page/style.css`
-    PageStyle,
+    /// `/page/{file}`: what the page consists of.
+    PageFile(&'a str),
+    /// `/api/supervisor/v1/…`: what the page works with.
+    Supervisor(Endpoint<'a>),
     /// `/openapi/{family}.json`
     OpenApi(Family),
     /// `/docs`: the documents to browse.
@@ -108,6 +109,9 @@ pub(super) enum Access {
     ApplicationInQuery,
     /// `X-Admin-API-Key`: the family checks it, first of all.
     Admin,
+    /// A session of Callreel's own page, as a cookie or a bearer token: the family checks it, first
+    /// of all, with whatever guards against forged requests.
+    Supervisor,
     /// Name and password, in the body or by HTTP Basic: the family checks them, first of all.
     Password,
 }
@@ -156,6 +160,12 @@ impl Policy {
 impl<'a> Route<'a> {
     /// The route of a path.
     pub(super) fn of(path: &'a str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/api/supervisor/v1/") {
+            return Endpoint::of(rest).map(Self::Supervisor);
+        }
+        if let Some(name) = path.strip_prefix("/page/") {
+            return (!name.is_empty() && !name.contains('/')).then_some(Self::PageFile(name));
+        }
         if let Some(rest) = path.strip_prefix("/api/v1/sessions/") {
             return Self::of_session(rest);
         }
@@ -188,13 +198,12 @@ impl<'a> Route<'a> {
             "/ameyorestapi/session/keepAliveWithPingPush" => Self::KeepAlive,
             "/ameyorestapi/session/terminateAllSessionsForUser" => Self::TerminateSessions,
             "/" => Self::PageIndex,
-            "/page/app.js" => Self::PageScript,
-            "/page/style.css" => Self::PageStyle,
             "/openapi/play_audio_file.json" => Self::OpenApi(Family::PlayAudioFile),
             "/openapi/session_commands.json" => Self::OpenApi(Family::SessionCommands),
             "/openapi/call_recording.json" => Self::OpenApi(Family::CallRecording),
             "/openapi/voice_log.json" => Self::OpenApi(Family::VoiceLog),
             "/openapi/task_audio.json" => Self::OpenApi(Family::TaskAudio),
+            "/openapi/supervisor.json" => Self::OpenApi(Family::Supervisor),
             "/docs" => Self::DocsIndex,
             "/docs/app.js" => Self::DocsScript,
             "/docs/style.css" => Self::DocsStyle,
@@ -256,12 +265,17 @@ impl<'a> Route<'a> {
     pub(super) const fn policy(&self) -> Policy {
         let (group, allow, access, cache) = match self {
             Self::PageIndex
-            | Self::PageScript
-            | Self::PageStyle
+            | Self::PageFile(_)
             | Self::DocsIndex
             | Self::DocsScript
             | Self::DocsStyle
             | Self::OpenApi(_) => (Group::Page, READ, Access::Public, Cache::Revalidate),
+            Self::Supervisor(endpoint) => (
+                Group::Supervisor,
+                endpoint.allow(),
+                Access::Supervisor,
+                endpoint.cache(),
+            ),
             Self::PlayAudioFile => (
                 Group::PlayAudioFile,
                 BOTH,
@@ -352,9 +366,9 @@ impl<'a> Route<'a> {
             | Self::CallDownload(_)
             | Self::SignedMedia(_)
             | Self::VoiceLogDownload => Charge::Media,
+            Self::Supervisor(endpoint) => endpoint.charge(),
             Self::PageIndex
-            | Self::PageScript
-            | Self::PageStyle
+            | Self::PageFile(_)
             | Self::DocsIndex
             | Self::DocsScript
             | Self::DocsStyle
@@ -376,7 +390,8 @@ impl<'a> Route<'a> {
 
     /// Whose envelope a path without a route gets.
     pub(super) fn group_of_unrouted(path: &str) -> Group {
-        const PREFIXES: [(&str, Group); 10] = [
+        const PREFIXES: [(&str, Group); 11] = [
+            ("/api/supervisor", Group::Supervisor),
             ("/api/v1/sessions", Group::SessionCommands),
             ("/api/v1/events", Group::SessionCommands),
             ("/admin", Group::SessionCommands),
@@ -430,6 +445,10 @@ mod tests {
             "/api/v1/tasks/x/audio/export/y",
             "/api/v1/../v1/tasks",
             "/page/../app.js",
+            "/page/",
+            "/api/supervisor/v1/",
+            "/api/supervisor/v1/recordings/",
+            "/api/supervisor/v1/recordings/1/",
             "/Healthz",
             "/api/v1/sessions/",
             "/api/v1/sessions//events",

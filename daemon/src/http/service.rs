@@ -1,6 +1,7 @@
 //! One request: from its head to an answer with request id, CORS, security headers, counters and
 //! a line in the journal.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -17,7 +18,9 @@ use http_body::Body;
 use tokio::sync::watch;
 
 use super::activity::Activity;
-use super::api::{call_recording, play_audio_file, session_commands, task_audio, voice_log};
+use super::api::{
+    call_recording, play_audio_file, session_commands, supervisor, task_audio, voice_log,
+};
 use super::body::{AnswerBody, Payload, Transport};
 use super::error::Problem;
 use super::log_line::Line;
@@ -25,6 +28,7 @@ use super::ratelimit::{self, Credential};
 use super::recordings::Recordings;
 use super::route::{Charge, Policy, Route};
 use super::site::Site;
+use super::upgrade::Upgrade;
 use super::{auth, conditional, cors, health, page, request};
 
 /// What one worker thread has of its own, and what it shares.
@@ -42,6 +46,8 @@ pub(super) struct Connection {
     pub(super) activity: Rc<Activity>,
     /// Turns true when the server drains.
     pub(super) stop: watch::Receiver<bool>,
+    /// What becomes of it when the answer to an upgrade is out.
+    pub(super) upgrade: Cell<Option<Upgrade>>,
 }
 
 /// A request on its way through a route.
@@ -91,7 +97,7 @@ where
     };
     let (mut response, problem) = match outcome {
         Ok(response) => (response, None),
-        Err(problem) => (problem.answer(group), Some(problem)),
+        Err(problem) => (problem.answer(group, &request_id), Some(problem)),
     };
     finish(site, &parts, &request_id, &mut response);
     let status = response.status();
@@ -172,7 +178,9 @@ where
     // Routes that need a principal have been refused above without one.
     let known = || principal.ok_or_else(|| Problem::internal("a route without a principal"));
     match route {
-        Route::PageIndex | Route::PageScript | Route::PageStyle => page::answer(call, route),
+        Route::PageIndex => page::answer(call, page::INDEX),
+        Route::PageFile(name) => page::answer(call, name),
+        Route::Supervisor(endpoint) => supervisor::answer(call, endpoint, body).await,
         Route::DocsIndex | Route::DocsScript | Route::DocsStyle | Route::OpenApi(_) => {
             page::docs(call, route)
         }
@@ -239,7 +247,7 @@ pub(super) fn complaint(site: &Site, status: StatusCode, path: &str) -> Bytes {
         "{request_id} a request that cannot be read -> {status}"
     );
     site.metrics.count(group, status);
-    let mut response = Problem::new(status, code, message).answer(group);
+    let mut response = Problem::new(status, code, message).answer(group, &request_id);
     let text = match response.body_mut() {
         Payload::Text(text) => text.take().unwrap_or_default(),
         _ => Bytes::new(),
@@ -283,7 +291,10 @@ fn finish(site: &Site, parts: &Parts, request_id: &str, response: &mut Response<
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let no_body = matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS
+    );
     if !no_body && !is_endless && !headers.contains_key(CONTENT_LENGTH) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

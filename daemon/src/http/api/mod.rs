@@ -3,5 +3,6 @@
 pub(super) mod call_recording;
 pub(super) mod play_audio_file;
 pub(super) mod session_commands;
+pub(super) mod supervisor;
 pub(super) mod task_audio;
 pub(super) mod voice_log;

@@ -7,6 +7,7 @@ pub(super) mod organization;
 pub(super) mod password;
 pub(super) mod play_token;
 pub(super) mod session;
+pub(super) mod supervisor;
 
 use std::net::IpAddr;
 
@@ -57,6 +58,7 @@ pub(super) fn admit(
         | Access::Password
         | Access::Application
         | Access::ApplicationInQuery
+        | Access::Supervisor
         | Access::Admin => Ok(None),
         Access::OrganizationKey => organization::admit(site, parts, peer).map(Some),
         Access::UserSession => session::admit(site, parts, peer).map(Some),
