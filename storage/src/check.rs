@@ -2,6 +2,7 @@
 //! rows, and files that belong to nobody. It changes nothing.
 
 mod finding;
+mod keeping;
 mod ledger;
 mod library;
 
@@ -30,7 +31,9 @@ use crate::segment::sealed;
 use crate::walk;
 use crate::work::measure;
 pub use finding::{BadCheckpoint, Finding, Ledgered};
-pub use ledger::{LedgerTrust, check_ledger};
+pub use ledger::{LedgerTrust, Proved, check_ledger};
+
+pub use crate::index::keeping::KeepingFault;
 
 /// What to check.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,6 +53,8 @@ pub struct CheckReport {
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub more: u64,
+    /// What the ledger proves; `None` where there is none yet.
+    pub proved: Option<Proved>,
 }
 
 impl CheckReport {
@@ -77,9 +82,23 @@ pub fn check(
     options: CheckOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CheckReport, CheckError> {
+    check_with(handle, options, &LedgerTrust::default(), progress)
+}
+
+/// The same, with checkpoints that lie elsewhere, or keys and lines that were kept apart.
+///
+/// # Errors
+/// [`CheckError`]: the check could not be carried out.
+pub fn check_with(
+    handle: &StorageHandle,
+    options: CheckOptions,
+    trust: &LedgerTrust,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<CheckReport, CheckError> {
+    let own = || handle.checkpoints_dir().to_owned();
     let trust = LedgerTrust {
-        checkpoints: Some(handle.checkpoints_dir().to_owned()),
-        ..LedgerTrust::default()
+        checkpoints: Some(trust.checkpoints.clone().unwrap_or_else(own)),
+        ..trust.clone()
     };
     run(
         &handle.shared.layout,
@@ -158,6 +177,8 @@ fn run(
     for (table, id) in index.dangling_names()? {
         check.report.found(Finding::DanglingName { table, id });
     }
+    check.keeping()?;
+    check.place()?;
     check.ledger(trust)?;
     check.prompts()?;
     check.orphans(settle)?;

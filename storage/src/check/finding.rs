@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use crate::ids::{PromptId, RecordingId, RecordingName, TenantId};
+use crate::index::keeping::KeepingFault;
 use crate::ledger::chain::LogId;
 use crate::ledger::key::KeyId;
 use crate::ledger::verify::BadEntry;
+use crate::retention::PlaceError;
 use crate::segment::sealed;
 
 /// Something that is not as it should be.
@@ -175,6 +177,20 @@ pub enum Finding {
         id: RecordingId,
         /// What is wrong.
         problem: Ledgered,
+    },
+    /// Holds, a minimum or tags that are not as they should be.
+    #[error("recording {id}: {problem}")]
+    Keeping {
+        /// Which recording they are of.
+        id: RecordingId,
+        /// What is wrong.
+        problem: KeepingFault,
+    },
+    /// A folder that does not tell that it is this store's.
+    #[error("store.id: {problem}")]
+    StoreId {
+        /// What is wrong.
+        problem: PlaceError,
     },
     /// Peaks that are missing or damaged; they can be made again.
     #[error("recording {id}: its waveform peaks are missing or damaged; they can be made again")]

@@ -45,8 +45,23 @@ pub struct LedgerReport {
     pub bytes: u64,
     /// Checkpoints that were compared.
     pub checkpoints: u64,
+    /// The newest of them.
+    pub newest: Option<Checkpoint>,
     /// What is wrong.
     pub findings: Vec<Finding>,
+}
+
+/// What a check has proved of the ledger, findings apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proved {
+    /// Good entries in a chain.
+    pub entries: u64,
+    /// The last entry's number.
+    pub end: u64,
+    /// Checkpoints with good signatures that it was compared with; findings tell which differ.
+    pub checkpoints: u64,
+    /// The newest of them.
+    pub newest: Option<Checkpoint>,
 }
 
 impl LedgerReport {
@@ -105,6 +120,12 @@ impl Check<'_> {
             });
         }
         self.report.bytes += seen.report.bytes;
+        self.report.proved = Some(Proved {
+            entries: seen.report.entries,
+            end: chain.end.seq,
+            checkpoints: seen.report.checkpoints,
+            newest: seen.report.newest.take(),
+        });
         for finding in std::mem::take(&mut seen.report.findings) {
             self.report.found(finding);
         }
@@ -338,6 +359,10 @@ impl Seen {
                 }
                 (None, Some(it)) => {
                     good.insert(it.end.seq);
+                    let newest = &mut self.report.newest;
+                    if newest.as_ref().is_none_or(|held| held.end.seq < it.end.seq) {
+                        *newest = Some(it.clone());
+                    }
                 }
                 (None, None) => {}
             }

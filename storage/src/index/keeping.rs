@@ -2,6 +2,7 @@
 //! known of time; and the deletions of retention, which are checked once more in the commit that
 //! makes them.
 
+mod faults;
 mod read;
 mod retire;
 mod told;
@@ -17,6 +18,7 @@ use crate::ids::{RecordingId, Tag, TenantId};
 use crate::limits::{HOLDS_MAX, TAGS_MAX};
 use crate::record::{Recording, WallMillis};
 use crate::retention::{Hold, Keeping, Mark, NewHold, Policy};
+pub use faults::KeepingFault;
 pub(crate) use read::SeeRow;
 pub(crate) use retire::{Fate, Retire, Verdict};
 

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::chain::{ChainEnd, Hash, LogId};
-use super::checkpoint::Checkpoint;
 use super::checkpoints::{CHECKPOINTS, CheckpointHook};
 use super::entry::{Act, Entry, Kind};
 use super::key::PublicKey;
+use super::lead::lead_to;
 use super::proof::ChainProof;
 use super::query::{AuditCursor, AuditFilter, AuditPage, page};
+use super::seek::covering;
 use super::segments;
-use super::verify::split;
 use crate::error::{ReadError, WriteError};
 use crate::handle::StorageHandle;
 use crate::ids::{RecordingId, TenantId};
@@ -161,78 +161,24 @@ impl StorageHandle {
         if seq == 0 || seq > status.end.seq {
             return Err(NoProof::NoEntry(seq));
         }
-        let checkpoint = match self.checkpoint_from(&status.log, seq)? {
+        let path = self.checkpoints_dir().join(CHECKPOINTS);
+        let key = self.ledger_key();
+        let find = || {
+            let found = covering(&path, &status.log, key.as_ref(), seq);
+            found.map_err(ReadError::Ledger)
+        };
+        let checkpoint = match find()? {
             Some(checkpoint) => checkpoint,
             None => {
                 let made = self.shared.ledger.checkpoints.cover(seq);
-                let made = made.then(|| self.checkpoint_from(&status.log, seq));
+                let made = made.then(find);
                 let why = self.shared.ledger.checkpoints.failing();
                 let none = NoProof::NoCheckpoint { seq, why };
                 made.transpose()?.flatten().ok_or(none)?
             }
         };
-        self.lead_to(seq, &checkpoint)
-    }
-
-    /// The first checkpoint at or after an entry.
-    fn checkpoint_from(&self, log: &LogId, seq: u64) -> Result<Option<Checkpoint>, ReadError> {
-        let path = self.checkpoints_dir().join(CHECKPOINTS);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(ReadError::Ledger)?,
-        };
-        let key = self.ledger_key();
-        let parsed = text.lines().filter_map(|line| Checkpoint::parse(line).ok());
-        let mut good = parsed.filter(|it| it.log == *log && it.end.seq >= seq);
-        Ok(good.find(|it| key.is_none_or(|key| it.key != key.id() || it.is_signed_by(&key))))
-    }
-
-    fn lead_to(&self, seq: u64, checkpoint: &Checkpoint) -> Result<ChainProof, NoProof> {
         let folder = self.shared.layout.ledger();
-        let reading = self.shared.index.begin_read().map_err(NoProof::Read)?;
-        let place = |seq| Ok::<_, NoProof>(place_before(&reading, seq)?);
-        let io = |error| NoProof::Read(ReadError::Ledger(error));
-        let before = match seq.checked_sub(1) {
-            None | Some(0) => Hash::ZERO,
-            Some(before) => {
-                let place = place(before)?.ok_or(NoProof::Chain(seq))?;
-                let found = segments::find(&folder, place, before).map_err(io)?;
-                found.ok_or(NoProof::Chain(seq))?.1
-            }
-        };
-        let (mut entry, mut after) = (None, Vec::new());
-        let (at, mut segment, offset) = place(seq)?.ok_or(NoProof::Chain(seq))?;
-        let mut lines = segments::lines(&folder, segment, offset).map_err(io)?;
-        let mut number = at;
-        while number <= checkpoint.end.seq {
-            let Some((_, line)) = lines.read().map_err(io)? else {
-                if segment == number {
-                    return Err(NoProof::Chain(seq));
-                }
-                segment = number;
-                lines = segments::lines(&folder, segment, 0).map_err(io)?;
-                lines.read().map_err(io)?;
-                continue;
-            };
-            let (_, json) = split(line).map_err(|_| NoProof::Chain(seq))?;
-            if number == seq {
-                entry = Some(String::from_utf8_lossy(json).into_owned());
-            } else if number > seq {
-                after.push(Hash::of(json));
-            }
-            number += 1;
-        }
-        let proof = ChainProof {
-            prev_hash: before,
-            entry: entry.ok_or(NoProof::Chain(seq))?,
-            after,
-            checkpoint: checkpoint.to_string(),
-        };
-        if proof.leads_to(checkpoint) {
-            Ok(proof)
-        } else {
-            Err(NoProof::Chain(seq))
-        }
+        lead_to(&self.shared.index, &folder, seq, &checkpoint)
     }
 
     /// Makes a checkpoint of the ledger as it is now; false when it cannot be written.

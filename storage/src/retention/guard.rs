@@ -218,6 +218,30 @@ pub(crate) fn agreed_id(layout: &Layout, index: &Index) -> Result<String, OpenEr
     Ok(id)
 }
 
+/// What of index and folders does not have the store's id; nothing for a store that was never
+/// opened by a version that knows of ids. Changes nothing.
+pub(crate) fn store_id_flaws(layout: &Layout, index: &Index) -> Result<Vec<PlaceError>, OpenError> {
+    let Some(wanted) = index_id(index)? else {
+        return Ok(Vec::new());
+    };
+    let flaw = |folder: PathBuf| match read(&folder.join(FILE)) {
+        Ok(Some(found)) if found == wanted => None,
+        Ok(Some(found)) => Some(PlaceError::Other {
+            file: folder.join(FILE),
+            found,
+            wanted: wanted.clone(),
+        }),
+        Ok(None) => Some(PlaceError::Missing {
+            folder,
+            told_by: layout.index(),
+            id: wanted.clone(),
+        }),
+        Err(error) => Some(error),
+    };
+    let folders = [layout.root().to_owned(), layout.recordings()];
+    Ok(folders.into_iter().filter_map(flaw).collect())
+}
+
 /// After a restore: the index that is about to be put in place is that of the store whose files
 /// are here, or of the one it was where there are none yet.
 pub(crate) fn restored(layout: &Layout, index: &Index) -> Result<(), OpenError> {

@@ -115,7 +115,7 @@ impl Keeper {
         })
     }
 
-    fn reckoning(&self) -> MutexGuard<'_, Reckoning> {
+    pub(super) fn reckoning(&self) -> MutexGuard<'_, Reckoning> {
         self.time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -11,6 +11,7 @@
 //! is not known counts for keeping.
 
 mod age;
+mod ask;
 mod guard;
 mod keep;
 mod keeper;
@@ -27,7 +28,8 @@ mod time;
 mod tests;
 
 pub(crate) use age::{Births, Mark, imported_start};
-pub(crate) use guard::{FILE as ID_FILE, Guard, agreed_id, restored};
+pub use ask::{InForce, KeptAfter, KeptRow, Prospect};
+pub(crate) use guard::{FILE as ID_FILE, Guard, agreed_id, restored, store_id_flaws};
 pub use guard::{Place, PlaceError};
 pub use keep::KeepError;
 pub(crate) use keeper::Keeper;

@@ -241,7 +241,7 @@ fn size(row: &Recording) -> u64 {
 }
 
 /// Goes through all rows; `None` when told to stop.
-fn plan(
+pub(super) fn plan(
     shared: &Shared,
     verdict: &Verdict,
     request: &PassRequest<'_>,

@@ -227,20 +227,27 @@ impl Rules {
     /// # Errors
     /// [`PolicyError::Shrinks`] names the first such minimum.
     pub fn keeps_all_of(&self, before: &Self) -> Result<(), PolicyError> {
-        for old in &before.policies {
+        match self.shrinks_from(before).into_iter().next() {
+            Some(shrinks) => Err(shrinks),
+            None => Ok(()),
+        }
+    }
+
+    /// Every minimum of `before` that would become shorter: [`PolicyError::Shrinks`] for each.
+    #[must_use]
+    pub fn shrinks_from(&self, before: &Self) -> Vec<PolicyError> {
+        let shrinks = before.policies.iter().filter_map(|old| {
             // The recording that fewest policies apply to: exactly the old one's scope.
             let covering = self.policies.iter().filter(|new| new.covers(old));
             let after = covering.map(|new| new.keep_at_least).max().unwrap_or(0);
-            if after < old.keep_at_least {
-                return Err(PolicyError::Shrinks {
-                    name: old.name.clone(),
-                    scope: old.scope(),
-                    before: old.keep_at_least,
-                    after,
-                });
-            }
-        }
-        Ok(())
+            (after < old.keep_at_least).then(|| PolicyError::Shrinks {
+                name: old.name.clone(),
+                scope: old.scope(),
+                before: old.keep_at_least,
+                after,
+            })
+        });
+        shrinks.collect()
     }
 }
 

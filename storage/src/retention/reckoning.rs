@@ -13,6 +13,7 @@ use crate::index::keeping::KeepingChange;
 use crate::limits::{CLOCK_MARK_EVERY, CLOCK_STEP};
 
 /// Proven time, its notes, and what of both is not on disk yet.
+#[derive(Clone)]
 pub(super) struct Reckoning {
     time: TrustedTime,
     pub(super) births: Arc<Births>,

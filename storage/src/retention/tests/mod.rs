@@ -1,5 +1,6 @@
 //! Tests of retention as a whole.
 
+mod ask;
 mod crash;
 mod guard;
 mod keep;
