@@ -62,6 +62,16 @@ impl StorageHandle {
     }
 }
 
+impl StorageHandle {
+    /// Whether so many bytes more fit beside what recordings need.
+    #[must_use]
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let folder = self.shared.layout.root();
+        let wanted = free_wanted(folder) + share_of(folder, SCRATCH_FREE_MIN);
+        free_bytes(folder) >= wanted.saturating_add(bytes)
+    }
+}
+
 /// Removes what an earlier run left behind. Whatever cannot be removed is told and stays.
 pub(crate) fn sweep(layout: &Layout) {
     let folder = layout.scratch();

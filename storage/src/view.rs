@@ -81,6 +81,20 @@ impl RecordingView {
         })
     }
 
+    /// A file that never changes any more and is no recording, such as a finished export. Its
+    /// format counts for nothing. The entity tag is given without quotes.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn whole_file(
+        file: std::fs::File,
+        etag: &str,
+        last_modified: WallMillis,
+    ) -> std::io::Result<Self> {
+        let length = file.metadata()?.len();
+        Self::file(file, length, etag, last_modified, Container::Wav)
+    }
+
     /// The first `sound` bytes of an open recording's file, cut to whole frames and an even
     /// length, under a header of its own.
     pub(crate) fn live(

@@ -19,7 +19,7 @@ use crate::engine::{CallSnapshot, EngineTotals, LineSnapshot};
 use crate::logging::rfc3339;
 
 /// The word that serde writes for a unit variant.
-pub(super) fn word(value: &impl Serialize) -> String {
+pub(crate) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         Ok(other) => other.to_string(),
@@ -192,7 +192,7 @@ fn format(format: StreamFormat) -> wire::Format {
     }
 }
 
-pub(super) fn tenant(tenant: &Tenant, recordings: u64) -> wire::Tenant {
+pub(crate) fn tenant(tenant: &Tenant, recordings: u64) -> wire::Tenant {
     wire::Tenant {
         id: tenant.id.0,
         name: tenant.name.to_string(),
@@ -204,7 +204,7 @@ pub(super) fn tenant(tenant: &Tenant, recordings: u64) -> wire::Tenant {
 }
 
 /// A key; `users` are looked up for the name of the one it was issued for.
-pub(super) fn key(row: &KeyRow, tenants: &[Tenant], users: &[UserRow]) -> wire::Key {
+pub(crate) fn key(row: &KeyRow, tenants: &[Tenant], users: &[UserRow]) -> wire::Key {
     let name = |id: u64| {
         let user = users.iter().find(|user| user.user_id == id);
         user.map_or_else(|| format!("#{id}"), |user| user.name.to_string())
@@ -222,7 +222,7 @@ pub(super) fn key(row: &KeyRow, tenants: &[Tenant], users: &[UserRow]) -> wire::
     }
 }
 
-pub(super) fn user(row: &UserRow, tenants: &[Tenant]) -> wire::User {
+pub(crate) fn user(row: &UserRow, tenants: &[Tenant]) -> wire::User {
     wire::User {
         user_id: row.user_id.to_string(),
         name: row.name.to_string(),

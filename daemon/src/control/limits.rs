@@ -23,7 +23,7 @@ pub(super) const PAGE_MAX: usize = 500;
 pub(super) const PAGE_DEFAULT: usize = 50;
 
 /// Networks in one list of where something may be used from. More are refused.
-pub(super) const NETWORKS_MAX: usize = 64;
+pub(crate) const NETWORKS_MAX: usize = 64;
 
 /// Pieces of a streamed answer that wait for a slow reader. When full, the producer waits.
 pub(super) const PIECES_MAX: usize = 8;

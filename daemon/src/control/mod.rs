@@ -19,7 +19,7 @@ mod export;
 mod import;
 mod jobs;
 mod keys;
-mod limits;
+pub(crate) mod limits;
 mod lines;
 mod peer;
 mod prompts;
@@ -47,6 +47,11 @@ use crate::app::App;
 use crate::config::LoadError;
 
 pub use convert::{BadTime, parse_time};
+
+/// Values as `--json` shows them, for whoever else shows them.
+pub(crate) mod show {
+    pub(crate) use super::convert::{key, tenant, user, word};
+}
 use serve::Desk;
 use socket::Listener;
 pub use upkeep::{UpkeepError, check_offline, reindex};

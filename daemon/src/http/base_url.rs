@@ -36,7 +36,7 @@ pub(super) fn of(call: &Call<'_>) -> Result<String, Problem> {
 }
 
 /// The request's `:authority` or absolute target, else its only `Host` (RFC 9112 section 3.2.2).
-fn authority(parts: &Parts) -> Option<Authority> {
+pub(super) fn authority(parts: &Parts) -> Option<Authority> {
     let authority = match parts.uri.authority() {
         Some(authority) => authority.clone(),
         None => {

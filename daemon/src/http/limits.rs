@@ -161,6 +161,21 @@ pub const SESSION_TOKEN_BYTES: usize = 256;
 /// Bytes of the parameter `filters` of seed 003 as it is sent; 400.
 pub const FILTERS_BYTES: usize = 4 * PARAMETER_BYTES;
 
+/// A watched line is looked at this often.
+pub const LINES_EVERY: Duration = Duration::from_millis(200);
+/// After so many looks it is asked whether the session of whoever watches is still in force...
+pub const WATCHER_CHECK_BEATS: u32 = 25;
+/// ...and after so many a `ping` is sent.
+pub const WATCHER_PING_BEATS: u32 = 75;
+/// Exports that a user has, under way or ready; 409.
+pub const EXPORTS_A_USER: usize = 4;
+/// Exports over all users; 503.
+pub const EXPORTS: usize = 64;
+/// An export is deleted so long after it was asked for.
+pub const EXPORT_LIFE: Duration = Duration::from_secs(24 * 3_600);
+/// Bytes of a JSON body that lists recordings; 413.
+pub const LIST_BODY_BYTES: usize = 512 * 1_024;
+
 /// Rows of a page where the request names no limit.
 pub const PAGE_ROWS_DEFAULT: usize = 50;
 /// Most rows of a page; 400.

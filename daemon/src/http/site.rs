@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use audio_io::clock::Clock;
@@ -11,6 +12,7 @@ use storage::ids::RecordingId;
 use tokio::sync::Semaphore;
 
 use super::address::Connections;
+use super::api::supervisor::Supervisors;
 use super::auth::admin::AdminKey;
 use super::auth::password::PasswordDesk;
 use super::event_streams::EventStreams;
@@ -25,7 +27,7 @@ use crate::engine::calls::Calls;
 use crate::engine::prompts::Prompts;
 use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
-use crate::engine::{EngineHandle, EngineTotals, LineSnapshot};
+use crate::engine::{CallSnapshot, EngineHandle, EngineTotals, LineSnapshot};
 
 /// What the HTTP side asks of the engine.
 pub(super) trait Engine: Send + Sync {
@@ -39,6 +41,8 @@ pub(super) trait Engine: Send + Sync {
     fn listeners(&self) -> Vec<ListenerFacts>;
     /// How much of a recording in progress there is.
     fn recorded(&self, id: RecordingId) -> Option<Millis>;
+    /// Calls in progress.
+    fn calls(&self) -> Vec<CallSnapshot>;
     /// Totals since the start.
     fn totals(&self) -> EngineTotals;
 }
@@ -64,6 +68,10 @@ impl Engine for EngineHandle {
         let mut calls = self.calls().into_iter();
         let call = calls.find(|call| call.recording.id == id)?;
         Some(call.duration_ms)
+    }
+
+    fn calls(&self) -> Vec<CallSnapshot> {
+        Self::calls(self)
     }
 
     fn totals(&self) -> EngineTotals {
@@ -97,11 +105,15 @@ pub(super) struct Site {
     pub(super) admin: Arc<AdminKey>,
     /// Event streams that are open.
     pub(super) streams: Arc<EventStreams>,
+    /// What family `supervisor` keeps.
+    pub(super) supervisors: Supervisors,
     /// A permit for each file that may be under way.
     pub(super) uploads: Semaphore,
     /// Makes request ids of one run differ from another's.
     run: u32,
     requests: AtomicU64,
+    /// When it was made, in monotonic time.
+    began: Duration,
 }
 
 impl Site {
@@ -143,6 +155,7 @@ impl Site {
         metrics: Arc<HttpMetrics>,
     ) -> Result<Arc<Self>, getrandom::Error> {
         let admin = Arc::new(AdminKey::new(&config.load().admin)?);
+        let began = clock.monotonic();
         Ok(Arc::new(Self {
             storage,
             engine: services.engine,
@@ -159,10 +172,17 @@ impl Site {
             passwords: PasswordDesk::new(),
             admin,
             streams: EventStreams::new(),
+            supervisors: Supervisors::new(),
             uploads: Semaphore::new(limits::UPLOADS),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
+            began,
         }))
+    }
+
+    /// How long it has served.
+    pub(super) fn uptime(&self) -> Duration {
+        self.clock.monotonic().saturating_sub(self.began)
     }
 
     /// What makes names given in one run differ from those of another.

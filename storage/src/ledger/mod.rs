@@ -15,6 +15,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod checkpoints;
 mod content;
+mod covered;
 pub mod entry;
 pub mod key;
 mod lead;

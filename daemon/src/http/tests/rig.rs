@@ -21,7 +21,7 @@ use crate::engine::fetch::Fetcher;
 use crate::engine::prompts::Prompts;
 use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
-use crate::engine::{EngineTotals, LineSnapshot};
+use crate::engine::{CallSnapshot, EngineTotals, LineSnapshot};
 use crate::http::metrics::HttpMetrics;
 use crate::http::serve::HttpServer;
 use crate::http::site::{Engine, Services, Site};
@@ -51,6 +51,9 @@ impl Engine for Calm {
         true
     }
     fn lines(&self) -> Vec<LineSnapshot> {
+        Vec::new()
+    }
+    fn calls(&self) -> Vec<CallSnapshot> {
         Vec::new()
     }
     fn totals(&self) -> EngineTotals {

@@ -1,0 +1,133 @@
+//! How the appliance is, in one answer: for people who look after it without a shell.
+
+use http::Response;
+use serde_json::{Value, json};
+use storage::error::ReadError;
+use storage::handle::StorageHandle;
+use storage::ids::TenantId;
+use storage::retention::Standing;
+
+use super::Asked;
+use crate::http::body::Payload;
+use crate::http::error::Problem;
+use crate::http::incoming::json as answer;
+
+/// What the store tells.
+struct Store {
+    recordings: u64,
+    free_bytes: u64,
+    index_bytes: u64,
+    degraded: bool,
+    entries: u64,
+    failing: Option<String>,
+    checkpoint: Option<(u64, String)>,
+    key_id: Option<String>,
+    suspended: bool,
+}
+
+impl Store {
+    fn of(storage: &StorageHandle, tenant: TenantId) -> Result<Self, ReadError> {
+        let figures = storage.metrics();
+        let status = storage.ledger_status()?;
+        // The last entries may wait for their checkpoint: then the one before them is shown.
+        let checkpoint = storage.checkpoint_of(status.covered.max(1))?;
+        Ok(Self {
+            recordings: storage.count(tenant)?,
+            free_bytes: figures.free_bytes,
+            index_bytes: figures.index_bytes,
+            degraded: figures.degraded,
+            entries: status.end.seq,
+            failing: status.failing,
+            checkpoint: checkpoint.map(|it| (it.at.0, it.key.to_string())),
+            key_id: storage.ledger_key().map(|key| key.id().to_string()),
+            suspended: storage.deletions_suspended()?,
+        })
+    }
+}
+
+/// `health`
+pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Payload>, Problem> {
+    let tenant = asked.scope.tenant;
+    let store = asked.off_loop(move |storage| Store::of(storage, tenant));
+    let store = store.await?.map_err(Problem::internal)?;
+    let site = &asked.call.worker.site;
+    let lines = site.supervisors.lines.look(&*site.engine, &*site.clock);
+    let within: Vec<_> = lines
+        .iter()
+        .filter(|line| line.is_within(&asked.scope))
+        .collect();
+    let count = |state| within.iter().filter(|line| line.state() == state).count();
+    let tick = site.storage.clock_now();
+    let alarms = alarms(&store, site.engine.is_progressing(), tick.standing);
+    let faults = within.iter().filter(|line| line.state() == "fault");
+    let faults = faults.map(|line| {
+        let text = format!("Line {} is at fault: {}", line.name, line.fault());
+        json!({ "at": Value::Null, "level": "warning", "text": text })
+    });
+    let kept = site.clock.kept();
+    answer(&json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_ms": u64::try_from(site.uptime().as_millis()).unwrap_or(u64::MAX),
+        "ready": site.engine.is_progressing() && !store.degraded,
+        "store": {
+            "recordings": store.recordings,
+            "bytes": store.index_bytes,
+            "free_bytes": store.free_bytes,
+            "level": if store.degraded { "full" } else { "normal" },
+        },
+        "ledger": {
+            "entries": store.entries,
+            "checkpoint_at": store.checkpoint.as_ref().map(|(at, _)| *at),
+            "key_id": store.key_id,
+            "broken": store.failing,
+        },
+        "clock": {
+            "standing": tick.standing.name(),
+            "synchronised": kept.synchronised,
+        },
+        "lines": {
+            "total": within.len(),
+            "recording": count("recording"),
+            "fault": count("fault"),
+        },
+        "alarms": alarms.into_iter().chain(faults).collect::<Vec<_>>(),
+    }))
+}
+
+/// What somebody must see to, as it is now.
+fn alarms(store: &Store, progresses: bool, standing: Standing) -> Vec<Value> {
+    let mut alarms = Vec::new();
+    let mut add = |level: &str, text: &str| {
+        alarms.push(json!({ "at": Value::Null, "level": level, "text": text }));
+    };
+    if store.degraded {
+        add("critical", "The disk refuses writes: nothing is being recorded.");
+    }
+    if !progresses {
+        add("critical", "Capture, recorder, index or calls make no progress.");
+    }
+    if let Some(why) = &store.failing {
+        add("critical", &format!("Checkpoints of the ledger cannot be written: {why}"));
+    }
+    if store.suspended {
+        add(
+            "warning",
+            "Deletions are suspended: holds may have been lost with an index. Set them again, \
+             then run 'callreel retention resume'.",
+        );
+    }
+    match standing {
+        Standing::Trusted => {}
+        Standing::Ahead(_) => add(
+            "warning",
+            "The clock is ahead of what is proven; recordings are deleted later until it is \
+             confirmed.",
+        ),
+        Standing::Behind(_) => add(
+            "warning",
+            "The clock is behind what is proven; nothing is deleted until it is confirmed.",
+        ),
+        Standing::Unknown => add("warning", "The clock was never set; nothing is deleted."),
+    }
+    alarms
+}
