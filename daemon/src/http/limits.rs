@@ -175,6 +175,22 @@ pub const EXPORTS: usize = 64;
 pub const EXPORT_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// Bytes of a JSON body that lists recordings; 413.
 pub const LIST_BODY_BYTES: usize = 512 * 1_024;
+/// Listenings that are known to go on, over all workers; past it the quietest of a sixteenth of them
+/// is forgotten, and told anew if it goes on.
+pub const LISTENINGS: usize = 4_096;
+/// A listening ends when nothing of it was asked for in so long...
+pub const LISTENING_PAUSE: Duration = Duration::from_secs(10 * 60);
+/// ...and is told anew after so long in any case.
+pub const LISTENING_LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// For a listening's entry to be durable; then sound goes out before it.
+pub const LISTENING_WAIT: Duration = Duration::from_secs(2);
+/// Refused credentials of one address, family and reason within this time are one entry, and one
+/// more with their number.
+pub const REFUSALS_SPAN: Duration = Duration::from_secs(60);
+/// Kinds of refusals that are told apart in that time; of all others one entry tells the number.
+pub const REFUSALS: usize = 256;
+/// How often it is looked whether such numbers are to be told.
+pub const REFUSALS_SWEEP: Duration = Duration::from_secs(15);
 
 /// Rows of a page where the request names no limit.
 pub const PAGE_ROWS_DEFAULT: usize = 50;
@@ -190,6 +206,8 @@ const _: () = assert!(DOWNLOAD_LINK_LIFE.as_secs() <= LINK_LIFE.as_secs());
 const _: () = assert!(LINK_LIFE.as_secs() <= RECORDING_LINK_LIFE.as_secs());
 const _: () = assert!(EVENT_HEARTBEAT.as_secs() < WRITE_STALL.as_secs());
 const _: () = assert!(EVENT_STREAMS_A_TENANT <= EVENT_STREAMS);
+const _: () = assert!(LISTENING_WAIT.as_secs() < WRITE_STALL.as_secs());
+const _: () = assert!(LISTENING_PAUSE.as_secs() < LISTENING_LONGEST.as_secs());
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS);
 const _: () = assert!(AUDIOS_DEFAULT <= AUDIOS);
 const _: () = assert!(REQUEST_BODY.as_secs() < UPLOAD_WHOLE.as_secs());

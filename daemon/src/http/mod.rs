@@ -64,6 +64,7 @@ mod sound;
 mod tests;
 mod tickets;
 pub mod tls;
+mod trail;
 mod upgrade;
 pub mod wire;
 mod worker;

@@ -21,6 +21,8 @@ use super::limits;
 use super::metrics::HttpMetrics;
 use super::ratelimit::RateLimits;
 use super::tickets::Tickets;
+use super::trail::listenings::Listenings;
+use super::trail::refusals::Refusals;
 use crate::app::App;
 use crate::config::schema::Config;
 use crate::engine::calls::Calls;
@@ -107,6 +109,10 @@ pub(super) struct Site {
     pub(super) streams: Arc<EventStreams>,
     /// What family `supervisor` keeps.
     pub(super) supervisors: Supervisors,
+    /// Who listens to what.
+    pub(super) listenings: Listenings,
+    /// Who was not let in.
+    pub(super) refusals: Refusals,
     /// A permit for each file that may be under way.
     pub(super) uploads: Semaphore,
     /// Makes request ids of one run differ from another's.
@@ -173,6 +179,8 @@ impl Site {
             admin,
             streams: EventStreams::new(),
             supervisors: Supervisors::new(),
+            listenings: Listenings::new(),
+            refusals: Refusals::new(),
             uploads: Semaphore::new(limits::UPLOADS),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),

@@ -105,6 +105,7 @@ pub(super) async fn run(site: Arc<Site>, ears: Ears, stop: Stop) -> io::Result<(
         };
         listeners.spawn_local(accept.run(socket, Some(certificates), Rc::clone(&connections)));
     }
+    let sweeper = tokio::task::spawn_local(tell_refusals(Rc::clone(&worker)));
     while listeners.join_next().await.is_some() {}
     // Nothing is accepted any more: the set is this function's alone.
     let mut open = connections.take();
@@ -120,7 +121,20 @@ pub(super) async fn run(site: Arc<Site>, ears: Ears, stop: Stop) -> io::Result<(
             }
         }
     }
+    sweeper.abort();
+    // Each worker tells what is there at its end: what comes after the last one is nobody's.
+    let site = &worker.site;
+    site.refusals.flush(&site.storage, site.clock.monotonic());
     Ok(())
+}
+
+/// Tells how many credentials were refused, when it is time to. Every worker looks; one finds it.
+async fn tell_refusals(worker: Rc<Worker>) {
+    let site = &worker.site;
+    loop {
+        sleep(limits::REFUSALS_SWEEP).await;
+        site.refusals.sweep(&site.storage, site.clock.monotonic());
+    }
 }
 
 type Open = Rc<std::cell::RefCell<JoinSet<()>>>;

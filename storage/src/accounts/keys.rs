@@ -261,6 +261,13 @@ impl StorageHandle {
         Ok(rows)
     }
 
+    /// A key by its public id. In memory.
+    #[must_use]
+    pub fn key(&self, key_id: u64) -> Option<KeyRow> {
+        let held = self.shared.accounts.keys.by_id.get(&key_id)?;
+        Some(held.row.clone())
+    }
+
     /// What a shown secret comes to, from an address. In memory, in constant time.
     #[must_use]
     pub fn check_key(&self, family: Family, secret: &str, from: IpAddr) -> KeyCheck {

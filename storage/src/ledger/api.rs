@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::acts::Underway;
 use super::chain::{ChainEnd, Hash, LogId};
 use super::checkpoints::{CHECKPOINTS, CheckpointHook};
 use super::entry::{Act, Entry, Kind};
@@ -62,26 +63,43 @@ fn reason(why: Option<&str>) -> String {
 impl StorageHandle {
     /// Tells the ledger of an act without waiting. False when too many wait already; then the
     /// ledger tells how many are missing.
-    pub fn record_act(&self, mut act: Act) -> bool {
+    pub fn record_act(&self, act: Act) -> bool {
+        match self.shared.ledger.acts.push(self.signed(act)) {
+            None => false,
+            Some(call) => {
+                self.call_writer(call, false);
+                true
+            }
+        }
+    }
+
+    /// Tells the ledger of an act at once, and gives what to wait for until it is durable. Once
+    /// this has returned the act is on its way, whether anybody waits or not. `None` as
+    /// [`Self::record_act`]'s false.
+    #[must_use = "it is there to be waited for"]
+    pub fn record_act_awaited(&self, act: Act) -> Option<Underway> {
+        let (call, underway) = self.shared.ledger.acts.push_awaited(self.signed(act))?;
+        self.call_writer(call, true);
+        Some(underway)
+    }
+
+    fn signed(&self, mut act: Act) -> Act {
         if let Some(warrant) = &self.warrant {
             warrant.sign(&mut act);
         }
-        let acts = &self.shared.ledger.acts;
-        match acts.push(act) {
-            None => false,
-            Some(call) => {
-                let wake = Job {
-                    change: Change::All(Vec::new()),
-                    urgent: false,
-                    keep: false,
-                    reply: None,
-                };
-                // A full queue means that the writer comes round anyway.
-                if call && self.shared.committer.offer(wake).is_err() {
-                    acts.not_called();
-                }
-                true
-            }
+        act
+    }
+
+    fn call_writer(&self, call: bool, urgent: bool) {
+        let wake = Job {
+            change: Change::All(Vec::new()),
+            urgent,
+            keep: false,
+            reply: None,
+        };
+        // A full queue means that the writer comes round anyway.
+        if call && self.shared.committer.offer(wake).is_err() {
+            self.shared.ledger.acts.not_called();
         }
     }
 

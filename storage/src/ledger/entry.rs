@@ -225,8 +225,11 @@ kinds! {
     LinkMade = "link_made",
     /// A user logged in.
     Login = "login",
-    /// A login or a credential was refused.
+    /// A login or a credential was refused: details `why`, `family`, `path`; or `failures`, how
+    /// many more there were of the same within a minute.
     LoginFailed = "login_failed",
+    /// An address or a name has failed too often and must wait: details `why`, `until`.
+    LockedOut = "locked_out",
     /// A user logged out.
     Logout = "logout",
     /// A key was issued.
@@ -243,6 +246,13 @@ kinds! {
     TenantAdded = "tenant_added",
     /// A tenant was changed.
     TenantChanged = "tenant_changed",
+    /// A sound was added to a prompt library: details `prompt`, `name`, `origin`.
+    PromptAdded = "prompt_added",
+    /// An application was added or changed: details `app`.
+    AppChanged = "app_changed",
+    /// A call was opened, or given a command that changes it or what is recorded of it: details
+    /// `command`, `session`.
+    Commanded = "commanded",
     /// The configuration is another than before.
     ConfigChanged = "config_changed",
     /// The wall clock stepped.

@@ -12,6 +12,7 @@
 
 mod cache;
 mod library;
+mod own;
 #[cfg(test)]
 mod tests;
 
@@ -272,6 +273,9 @@ impl Prepare for FileJobs {
         let (files, done) = (self.files.clone(), self.done.clone());
         let task = self.runtime.spawn(async move {
             let result = files.prepare(owner, &urls).await;
+            if result.is_ok() {
+                files.tell(owner, key.session, &urls).await;
+            }
             // The exchange has ended, and every call with it.
             let _ended = done.send(FilesDone { key, result }).await;
         });

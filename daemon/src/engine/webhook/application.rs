@@ -51,6 +51,22 @@ pub struct AppWish {
     pub new_secret: bool,
 }
 
+impl AppWish {
+    /// The names of what it sets.
+    #[must_use]
+    pub fn given(&self) -> Vec<&'static str> {
+        let fields = [
+            ("webhook_url", self.webhook_url.is_some()),
+            ("api_key", self.api_key.is_some()),
+            ("rate_limit", self.rate_limit.is_some()),
+            ("events", self.events.is_some()),
+            ("secret", self.secret.is_some() || self.new_secret),
+        ];
+        let given = fields.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name).collect()
+    }
+}
+
 /// Why a wish cannot be granted. Its text names the field; [`AppFault::detail`] is the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum AppFault {

@@ -17,6 +17,7 @@ use crate::http::error::Problem;
 use crate::http::limits;
 use crate::http::ratelimit;
 use crate::http::service::Call;
+use crate::http::trail::refusals::{Refusal, tell};
 
 /// The key in force.
 pub(in crate::http) struct AdminKey {
@@ -106,7 +107,11 @@ pub(in crate::http) fn admit(call: &Call<'_>) -> Result<(), Problem> {
             None => refused("Missing admin API key"),
             // Hashes compare in constant time.
             Some(key) if site.admin.hash(key) == *expected => Ok(()),
-            Some(_) => refused("Invalid admin API key"),
+            Some(_) => {
+                let family = call.policy.group;
+                tell(site, &Refusal::new(call.parts, peer, family, WRONG));
+                refused("Invalid admin API key")
+            }
         },
     }
 }
@@ -138,5 +143,8 @@ fn read(path: &std::path::Path) -> Result<String, KeyFileError> {
         .then(|| key.to_owned())
         .ok_or(KeyFileError::Form)
 }
+
+/// Why, as the ledger tells it.
+const WRONG: &str = "unknown administrator's key";
 
 const HEADER: &str = "x-admin-api-key";

@@ -9,12 +9,13 @@ use http::request::Parts;
 use storage::ids::AppId;
 use storage::outbox::Application;
 
-use super::refuse;
+use super::{UNKNOWN_KEY, refuse};
 use crate::http::error::Problem;
 use crate::http::ratelimit;
 use crate::http::request::Query;
 use crate::http::route::Access;
 use crate::http::service::Call;
+use crate::http::trail::refusals::{Refusal, tell};
 use crate::http::wire::session_commands::access::{self, AccessFault, Shown};
 
 /// The application that asks.
@@ -48,6 +49,11 @@ fn look(call: &Call<'_>) -> Result<Arc<Application>, Problem> {
     };
     checked.ok_or_else(|| {
         let peer = call.connection.peer.ip();
+        let family = call.policy.group;
+        tell(
+            &call.worker.site,
+            &Refusal::new(call.parts, peer, family, UNKNOWN_KEY),
+        );
         refuse(&call.worker.site, peer, AccessFault::InvalidKey.into())
     })
 }

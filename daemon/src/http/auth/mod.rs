@@ -22,10 +22,14 @@ use uuid::Uuid;
 
 use super::error::Problem;
 use super::limits;
+use super::metrics::Group;
 use super::request::Query;
 use super::route::Access;
+use super::service::Call;
 use super::site::Site;
 use super::tickets::Holder;
+use super::trail;
+use super::trail::refusals::{Refusal, tell};
 
 /// Whose recordings a request may see.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +111,7 @@ fn by_ticket(
             role: Role::Supervisor,
         }),
         None => {
+            tell(site, &refusal(parts, peer, "unknown ticket"));
             let message = "The ticket is used up, expired, or for something else.";
             Err(refuse(site, peer, unauthorized(message)))
         }
@@ -129,13 +134,40 @@ fn by_key(site: &Site, parts: &Parts, peer: IpAddr, in_query: bool) -> Result<Pr
         .filter(|secret| has_form(secret))
         .map(|secret| site.storage.check_key(Family::TaskAudio, &secret, peer));
     match check {
-        Some(KeyCheck::Valid(row)) => principal(site, &row),
-        Some(KeyCheck::Address) => Err(forbidden("The API key is not for this address.")),
+        Some(KeyCheck::Valid(row)) => principal(site, &row)
+            .inspect_err(|_| tell(site, &refusal(parts, peer, ROLE).of_key(&row))),
+        Some(KeyCheck::Address) => {
+            tell(site, &refusal(parts, peer, ADDRESS));
+            Err(forbidden("The API key is not for this address."))
+        }
         Some(KeyCheck::Unknown | KeyCheck::Inactive) | None => {
+            tell(site, &refusal(parts, peer, UNKNOWN_KEY));
             let problem = unauthorized("The API key is not valid.");
             Err(refuse(site, peer, problem))
         }
     }
+}
+
+fn refusal(parts: &Parts, peer: IpAddr, why: &'static str) -> Refusal {
+    Refusal::new(parts, peer, Group::TaskAudio, why)
+}
+
+/// Why the ledger says that somebody is not let in.
+const UNKNOWN_KEY: &str = "unknown key";
+const INACTIVE: &str = "switched off";
+const ADDRESS: &str = "address not allowed";
+const ROLE: &str = "role not allowed";
+const ANOTHER: &str = "another organization's";
+const PASSWORD: &str = "wrong name or password";
+const SESSION: &str = "unknown session";
+
+/// Tells the ledger that somebody is known, and may not do this.
+pub(super) fn not_allowed(call: &Call<'_>, principal: Principal) {
+    let site = &call.worker.site;
+    let peer = call.connection.peer.ip();
+    let refusal = Refusal::new(call.parts, peer, call.policy.group, ROLE);
+    let who = trail::actor(site, &principal);
+    tell(site, &refusal.by(who).on(principal.tenant, None));
 }
 
 /// Who a key of families 002 and 004 lets in.

@@ -10,9 +10,13 @@ use storage::account::KeyCheck;
 use storage::ids::{TenantId, TenantName};
 use storage::record::Family;
 
-use super::{KEY_HEADER, Principal, forbidden, principal, refuse};
+use super::{
+    ADDRESS, ANOTHER, KEY_HEADER, Principal, ROLE, UNKNOWN_KEY, forbidden, principal, refuse,
+};
 use crate::http::error::Problem;
+use crate::http::metrics::Group;
 use crate::http::site::Site;
+use crate::http::trail::refusals::{Refusal, tell};
 
 /// Admits a key of family `call_recording`. `X-Organization-Id` names the key's tenant: by its
 /// name, its number, or `org_` and its number.
@@ -26,23 +30,30 @@ pub(in crate::http) fn admit(
     parts: &Parts,
     peer: IpAddr,
 ) -> Result<Principal, Problem> {
+    let refusal = |why| Refusal::new(parts, peer, Group::CallRecording, why);
     let row = match shown(&parts.headers) {
         Shown::Nothing => return Err(unauthorized("Send an API key in the header X-API-Key.")),
         Shown::Unclear => None,
         Shown::Secret(secret) => match site.storage.check_key(FAMILY, secret, peer) {
             KeyCheck::Valid(row) => Some(row),
-            KeyCheck::Address => return Err(forbidden("The API key is not for this address.")),
+            KeyCheck::Address => {
+                tell(site, &refusal(ADDRESS));
+                return Err(forbidden("The API key is not for this address."));
+            }
             KeyCheck::Unknown | KeyCheck::Inactive => None,
         },
     };
     let Some(row) = row else {
+        tell(site, &refusal(UNKNOWN_KEY));
         let problem = unauthorized("The API key is not valid.");
         return Err(refuse(site, peer, problem));
     };
-    let principal = principal(site, &row)?;
+    let principal =
+        principal(site, &row).inspect_err(|_| tell(site, &refusal(ROLE).of_key(&row)))?;
     if names_another(&parts.headers, principal.tenant, || {
         site.storage.tenant(principal.tenant).map(|row| row.name)
     }) {
+        tell(site, &refusal(ANOTHER).of_key(&row));
         return Err(forbidden("The API key is not of this organization."));
     }
     Ok(principal)

@@ -10,9 +10,11 @@ use http::StatusCode;
 use storage::account::{Lock, LockCause, PasswordCheck, UserRow};
 use tokio::sync::Semaphore;
 
+use super::{ADDRESS, INACTIVE, PASSWORD};
 use crate::http::error::Problem;
 use crate::http::limits;
 use crate::http::service::Call;
+use crate::http::trail::refusals::{Refusal, count_failure, tell};
 
 /// What came of name and password; locks are looked at before and failures counted after.
 #[derive(Debug)]
@@ -60,11 +62,14 @@ pub(in crate::http) async fn check(
 ) -> Result<Outcome, Problem> {
     let site = &call.worker.site;
     let from = call.connection.peer.ip();
+    let refusal = Refusal::new(call.parts, from, call.policy.group, PASSWORD);
     // Who is locked out does not take a place in the queue from who is not.
     if let Some(lock) = site.storage.locked(from, Some(name)) {
         // Trying on while locked counts against the address, so that persistence ends in a block.
+        let refusal = refusal.locked(&lock, Some(name));
+        tell(site, &refusal);
         if lock.cause != LockCause::AddressBlocked {
-            site.storage.count_failure(from, None);
+            count_failure(site, &refusal, None);
         }
         return Ok(Outcome::Locked(lock));
     }
@@ -74,21 +79,31 @@ pub(in crate::http) async fn check(
     let turn = Arc::clone(&site.passwords.turns).acquire_owned().await;
     let turn = turn.map_err(Problem::internal)?;
     let (name, password) = (name.to_owned(), password.to_owned());
-    let storage = site.storage.clone();
-    let metrics = Arc::clone(&site.metrics);
-    // The turn goes with the work: a client that hangs up makes no room before it is done.
+    let site = Arc::clone(site);
+    // The turn goes with the work: a client that hangs up makes no room before it is done, and the
+    // ledger is told of its failure all the same.
     let work = tokio::task::spawn_blocking(move || {
         let _turn = turn;
+        let storage = &site.storage;
         if let Some(lock) = storage.locked(from, Some(&name)) {
+            tell(&site, &refusal.locked(&lock, Some(&name)));
             return Outcome::Locked(lock);
         }
+        let refusal = refusal.named(&name);
         match storage.check_password(&name, &password, from) {
             PasswordCheck::Valid(user) => Outcome::Valid(user),
-            PasswordCheck::Inactive => Outcome::Inactive,
-            PasswordCheck::Address => Outcome::Address,
+            PasswordCheck::Inactive => {
+                tell(&site, &refusal.because(INACTIVE));
+                Outcome::Inactive
+            }
+            PasswordCheck::Address => {
+                tell(&site, &refusal.because(ADDRESS));
+                Outcome::Address
+            }
             PasswordCheck::Wrong => {
-                metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
-                storage.count_failure(from, Some(&name));
+                site.metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
+                tell(&site, &refusal);
+                count_failure(&site, &refusal, Some(&name));
                 Outcome::Wrong
             }
         }

@@ -1,7 +1,6 @@
 //! The token of family `play_audio_file` (API.md section 1), wherever the family found it, and
 //! the family's words for what is wrong with it and with logins.
 
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,28 +9,31 @@ use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use storage::account::{KeyCheck, Lock, LockCause, Role};
 use storage::record::{Family, WallMillis};
 
-use super::Principal;
+use super::{ADDRESS, INACTIVE, Principal, UNKNOWN_KEY};
 use crate::http::error::Problem;
+use crate::http::service::Call;
 use crate::http::site::Site;
+use crate::http::trail::refusals::{Refusal, count_failure, tell};
 
 /// Admits a token of seed 000, found by the family in query, body or header. An address that is
 /// locked is refused with the right token too.
 ///
 /// # Errors
 /// Codes 100 to 199 of API.md section 1, as 401.
-pub(in crate::http) fn admit(
-    site: &Site,
-    token: Option<&str>,
-    peer: IpAddr,
-) -> Result<Principal, Problem> {
+pub(in crate::http) fn admit(call: &Call<'_>, token: Option<&str>) -> Result<Principal, Problem> {
+    let (site, peer) = (&call.worker.site, call.connection.peer.ip());
+    let refusal = |why| Refusal::new(call.parts, peer, call.policy.group, why);
     if let Some(lock) = site.storage.locked(peer, None) {
         // Who goes on guessing while locked gets closer to being blocked; the right token does not.
         let is_guess = |token: &str| {
             !has_form(token)
                 || site.storage.check_key(Family::PlayAudioFile, token, peer) == KeyCheck::Unknown
         };
+        let locked_out = refusal(UNKNOWN_KEY).locked(&lock, None);
         if lock.cause == LockCause::AddressTries && token.is_some_and(is_guess) {
-            count(site, peer);
+            count(site, &locked_out);
+        } else if token.is_some() {
+            tell(site, &locked_out);
         }
         return Err(locked(&lock, site.clock.wall()));
     }
@@ -39,7 +41,7 @@ pub(in crate::http) fn admit(
         return Err(refused(Code::Failed));
     };
     if !has_form(token) {
-        count(site, peer);
+        count(site, &refusal(UNKNOWN_KEY));
         return Err(refused(Code::Failed));
     }
     match site.storage.check_key(Family::PlayAudioFile, token, peer) {
@@ -58,11 +60,17 @@ pub(in crate::http) fn admit(
             })
         }
         KeyCheck::Unknown => {
-            count(site, peer);
+            count(site, &refusal(UNKNOWN_KEY));
             Err(refused(Code::Unknown))
         }
-        KeyCheck::Inactive => Err(refused(Code::Inactive)),
-        KeyCheck::Address => Err(refused(Code::Address)),
+        KeyCheck::Inactive => {
+            tell(site, &refusal(INACTIVE));
+            Err(refused(Code::Inactive))
+        }
+        KeyCheck::Address => {
+            tell(site, &refusal(ADDRESS));
+            Err(refused(Code::Address))
+        }
     }
 }
 
@@ -119,9 +127,10 @@ fn unauthorized(code: &'static str, text: &'static str, scheme: &'static str) ->
         .header(WWW_AUTHENTICATE, HeaderValue::from_static(scheme))
 }
 
-fn count(site: &Site, peer: IpAddr) {
+fn count(site: &Site, refusal: &Refusal) {
     site.metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
-    site.storage.count_failure(peer, None);
+    tell(site, refusal);
+    count_failure(site, refusal, None);
 }
 
 /// 10 to 64 characters (API.md section 1).

@@ -10,11 +10,13 @@ use http::request::Parts;
 use storage::account::Lock;
 use storage::record::WallMillis;
 
-use super::{Principal, refuse};
+use super::{Principal, SESSION, refuse};
 use crate::http::api::voice_log::INVALID_TOKEN;
 use crate::http::error::Problem;
 use crate::http::limits;
+use crate::http::metrics::Group;
 use crate::http::site::Site;
+use crate::http::trail::refusals::{Refusal, tell};
 
 /// Admits the `Sessionid` of seed 003. A session that is in force goes on whatever guesses its
 /// address has made; guesses past the limit are told to wait.
@@ -39,6 +41,7 @@ pub(in crate::http) fn admit(
     let within = site.config.load().access.session_limits();
     let session = token.and_then(|token| site.storage.use_session(token, peer, within));
     let Some(session) = session else {
+        tell(site, &Refusal::new(parts, peer, Group::VoiceLog, SESSION));
         let wrong = unauthorized("The Sessionid is not valid, or has expired; log in again.");
         return Err(refuse(site, peer, wrong));
     };

@@ -13,4 +13,5 @@ mod play_audio_file;
 mod rig;
 mod session_commands;
 mod sound;
+mod trail;
 mod voice_log;

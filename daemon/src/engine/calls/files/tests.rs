@@ -306,6 +306,46 @@ async fn a_job_that_is_released_fetches_no_more() {
 }
 
 #[tokio::test]
+async fn a_recording_that_a_call_plays_is_told_each_time_though_it_is_cached() {
+    let rig = Rig::new();
+    let headers = ["Cache-Control: max-age=60"];
+    let server = Server::start(vec![sound(10, &headers)]).await;
+    let mut config = Config::clone(&rig.files.shared.config.load());
+    config.http.listen = vec![([127, 0, 0, 1], server.port).into()];
+    rig.files.shared.config.store(Arc::new(config));
+    let (done, mut told) = mpsc::channel(1);
+    let jobs = FileJobs {
+        files: rig.files.clone(),
+        runtime: Handle::current(),
+        done,
+    };
+    let link = server.url(&format!("/media/{:x}-abc?kid=1", rig.tenant.0));
+    let other = server.url("/greeting.wav");
+    let urls = Urls::new(&[&link, &other]).unwrap();
+    for job in 1..=2 {
+        let key = FilesKey {
+            session: Uuid::from_u128(5),
+            job: JobId(job),
+            part: Part::Prompt,
+        };
+        let _job = jobs.begin(key, rig.tenant, urls.clone());
+        assert!(told.recv().await.unwrap().result.is_ok());
+    }
+    assert_eq!(server.requests().len(), 2, "the second time from the cache");
+    rig.storage.flush_index().unwrap();
+    let filter = storage::ledger::query::AuditFilter {
+        recording: Some(storage::ids::RecordingId(0xabc)),
+        ..Default::default()
+    };
+    let entries = rig.storage.audit(&filter, None, 10).unwrap().entries;
+    assert_eq!(entries.len(), 2);
+    for entry in &entries {
+        assert_eq!(entry.kind, storage::ledger::entry::Kind::Play);
+        assert_eq!(entry.details["session"], Uuid::from_u128(5).to_string());
+    }
+}
+
+#[tokio::test]
 async fn fetches_of_one_url_are_one() {
     let rig = Rig::new();
     let server = Server::start(vec![sound(10, &["Cache-Control: max-age=60"])]).await;

@@ -15,6 +15,7 @@ use std::str::FromStr;
 use ring::hmac;
 use storage::account::SigningKey;
 use storage::ids::{RecordingId, TenantId};
+use storage::ledger::entry::Act;
 use storage::record::WallMillis;
 
 /// What a link's media answer is shown as.
@@ -62,12 +63,25 @@ pub(super) enum LinkError {
     Expired,
 }
 
+impl LinkError {
+    /// The same as the ledger tells it.
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::Forged => "forged link",
+            Self::Retired => "retired link",
+            Self::Expired => "expired link",
+        }
+    }
+}
+
 /// A link that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Checked {
     /// What it grants.
     pub(super) link: Link,
-    /// The beginning of its signature, to count its requests by.
+    /// The key that it was signed with.
+    pub(super) kid: u32,
+    /// The beginning of its signature, to count its requests by, and to tell it from others.
     pub(super) mark: u64,
 }
 
@@ -112,7 +126,16 @@ impl Link {
         let mark = first
             .iter()
             .fold(0, |mark, byte| mark << 8 | u64::from(*byte));
-        Ok(Checked { link, mark })
+        Ok(Checked { link, kid, mark })
+    }
+
+    /// What the ledger tells of a link that was made.
+    pub(super) fn made(&self, act: Act, written: &str) -> Act {
+        let signature = written.rsplit_once("&signature=");
+        let mark = signature.and_then(|(_, signature)| signature.get(..MARK_DIGITS));
+        act.on(self.tenant, self.id)
+            .with("link", mark.unwrap_or_default())
+            .with("until", self.expires_s.saturating_mul(1_000))
     }
 
     /// What is signed: one field a line, none of which can hold a line's end, under a name that
@@ -146,6 +169,8 @@ impl Link {
 
 const PATH: &str = "/media/";
 const TAG_BYTES: usize = 32;
+/// Hex digits of [`Checked::mark`].
+const MARK_DIGITS: usize = 16;
 
 fn mac(key: &SigningKey) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, &key.secret)

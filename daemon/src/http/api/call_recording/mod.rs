@@ -6,13 +6,16 @@
 
 mod links;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use audio_io::codec::target::Target;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use storage::error::ViewError;
 use storage::handle::StorageHandle;
 use storage::ids::{CallSid, RecordingName, TenantId};
+use storage::ledger::entry::{Act, Actor, Kind};
+use storage::outbox::Application;
 use storage::record::{Container, Recording, RecordingFacts, WallMillis};
 
 use self::links::{Checked, Disposition, Link, LinkError};
@@ -23,7 +26,9 @@ use crate::http::incoming::json;
 use crate::http::ratelimit::{self, Credential};
 use crate::http::recordings::FindError;
 use crate::http::service::Call;
-use crate::http::sound::{self, Show, SoundError, SoundFound, Wanted};
+use crate::http::sound::{self, Show, Sound, SoundError, SoundFound, Wanted};
+use crate::http::trail::refusals::{Refusal, tell};
+use crate::http::trail::{self, Heard, Listener, Listening};
 use crate::http::wire::call_recording::{StreamUrl, Success};
 use crate::http::wire::time::rfc3339;
 use crate::http::{base_url, limits, media, request};
@@ -40,9 +45,16 @@ pub(in crate::http) async fn stream(
 ) -> Result<Response<Payload>, Problem> {
     let facts = facts(call, principal.tenant, call_sid).await?;
     let base = base_url::of(call)?;
-    let link = signed(call, &facts, Disposition::Inline, limits::LINK_LIFE)?;
+    let (link, written) = signed(call, &facts, Disposition::Inline, limits::LINK_LIFE)?;
+    // HEAD shows the link to nobody.
+    if call.parts.method != Method::HEAD {
+        let site = &call.worker.site;
+        let act = link.made(trail::act(call, Kind::LinkMade), &written);
+        site.storage
+            .record_act(trail::signed(site, &principal, act));
+    }
     json(&Success::of(StreamUrl {
-        url: format!("{base}{link}"),
+        url: format!("{base}{written}"),
         expires_in: limits::LINK_LIFE.as_secs(),
         content_type: facts.container.media_type(),
         filename: file_name(&facts, facts.container.extension()),
@@ -61,11 +73,11 @@ pub(in crate::http) async fn download(
 ) -> Result<Response<Payload>, Problem> {
     let facts = facts(call, principal.tenant, call_sid).await?;
     let life = limits::DOWNLOAD_LINK_LIFE;
-    let link = signed(call, &facts, Disposition::Attachment, life)?;
-    let (path, query) = link.split_once('?').unwrap_or((&link, ""));
+    let (_, written) = signed(call, &facts, Disposition::Attachment, life)?;
+    let (path, query) = written.split_once('?').unwrap_or((&written, ""));
     let segment = path.rsplit('/').next().unwrap_or_default();
     let checked = check(call, segment, query).map_err(Problem::internal)?;
-    follow(call, checked.link).await
+    follow(call, checked.link, Listener::Known(principal)).await
 }
 
 /// `GET|HEAD /media/{id}`: what a link gives; seekable. Checked when the request starts: an answer
@@ -80,12 +92,23 @@ pub(in crate::http) async fn media(
     segment: &str,
 ) -> Result<Response<Payload>, Problem> {
     let query = call.parts.uri.query().unwrap_or_default();
-    let Checked { link, mark } = check(call, segment, query).map_err(refused)?;
-    if !auth::is_active(&call.worker.site, link.tenant) {
-        return Err(refused(LinkError::Retired));
-    }
+    let checked = check(call, segment, query).and_then(|checked| {
+        let is_active = auth::is_active(&call.worker.site, checked.link.tenant);
+        is_active.then_some(checked).ok_or(LinkError::Retired)
+    });
+    let Checked { link, kid, mark } = checked.map_err(|error| {
+        let peer = call.connection.peer.ip();
+        let refusal = Refusal::new(call.parts, peer, call.policy.group, error.why());
+        tell(&call.worker.site, &refusal);
+        refused(error)
+    })?;
     ratelimit::charge_credential(call, Credential::Link(mark))?;
-    follow(call, link).await
+    let listener = Listener::Link {
+        kid,
+        mark,
+        expires_s: link.expires_s,
+    };
+    follow(call, link, listener).await
 }
 
 /// `{"success":false,"error":{"code","message"}}`, for every status alike.
@@ -122,21 +145,49 @@ async fn facts(
     }
 }
 
-/// A link to listen to a recording of a call under control, for a week. Without a signing key it
-/// opens nothing; `callreel check` says so.
+/// A link to listen to a recording of a call under control, for a week, for the events of that
+/// call. Without a signing key it opens nothing; `callreel check` says so.
 pub(crate) fn recording_link(
     storage: &StorageHandle,
     base: &str,
     facts: &RecordingFacts,
 ) -> String {
+    let act = Act::new(Kind::LinkMade).by(Actor::system("events"));
+    let tell = |act| {
+        storage.record_act(act);
+    };
+    week(storage, facts, act, tell).map_or_else(|| base.to_owned(), |link| format!("{base}{link}"))
+}
+
+/// The same, as it is shown to the application that asks for a session.
+pub(in crate::http) fn shown_link(
+    call: &Call<'_>,
+    app: &Application,
+    base: &str,
+    facts: &RecordingFacts,
+) -> String {
+    let storage = &call.worker.site.storage;
+    let tell = |act| trail::shown(call, app, facts, act);
+    let link = week(storage, facts, trail::act(call, Kind::LinkMade), tell);
+    link.map_or_else(|| base.to_owned(), |link| format!("{base}{link}"))
+}
+
+/// Path and query of a link for a week, and what is to be told of it.
+fn week(
+    storage: &StorageHandle,
+    facts: &RecordingFacts,
+    act: Act,
+    tell: impl FnOnce(Act),
+) -> Option<String> {
     let link = Link {
         tenant: facts.tenant,
         id: facts.id,
         expires_s: storage.steady_now().0 / 1_000 + limits::RECORDING_LINK_LIFE.as_secs(),
         disposition: Disposition::Inline,
     };
-    let signed = link.sign(&storage.signing_keys());
-    format!("{base}{}", signed.unwrap_or_default())
+    let written = link.sign(&storage.signing_keys())?;
+    tell(link.made(act, &written));
+    Some(written)
 }
 
 fn signed(
@@ -144,7 +195,7 @@ fn signed(
     facts: &RecordingFacts,
     disposition: Disposition,
     life: Duration,
-) -> Result<String, Problem> {
+) -> Result<(Link, String), Problem> {
     let site = &call.worker.site;
     let now_s = site.storage.steady_now().0 / 1_000;
     let link = Link {
@@ -153,8 +204,9 @@ fn signed(
         expires_s: now_s + life.as_secs(),
         disposition,
     };
-    link.sign(&site.storage.signing_keys())
-        .ok_or_else(|| Problem::internal("there is no signing key; run 'callreel check'"))
+    let written = link.sign(&site.storage.signing_keys());
+    let none = || Problem::internal("there is no signing key; run 'callreel check'");
+    Ok((link, written.ok_or_else(none)?))
 }
 
 fn check(call: &Call<'_>, segment: &str, query: &str) -> Result<Checked, LinkError> {
@@ -165,7 +217,11 @@ fn check(call: &Call<'_>, segment: &str, query: &str) -> Result<Checked, LinkErr
 
 /// Answers with what a link grants. A recording that goes on has links only if its `?live=1` was
 /// asked for.
-async fn follow(call: &Call<'_>, link: Link) -> Result<Response<Payload>, Problem> {
+async fn follow(
+    call: &Call<'_>,
+    link: Link,
+    listener: Listener,
+) -> Result<Response<Payload>, Problem> {
     let wanted = match link.disposition {
         Disposition::Inline => Wanted::AsStored,
         Disposition::Attachment => Wanted::Format(Target::Wav),
@@ -178,23 +234,30 @@ async fn follow(call: &Call<'_>, link: Link) -> Result<Response<Payload>, Proble
         .await
         .map_err(|_| unfinished())?
         .map_err(problem)?;
-    match found {
-        SoundFound::Nothing | SoundFound::Absent => Err(no_recording()),
-        SoundFound::Purged(at) => Err(purged(at)),
+    let sound = match found {
+        SoundFound::Nothing | SoundFound::Absent => return Err(no_recording()),
+        SoundFound::Purged(at) => return Err(purged(at)),
         SoundFound::Live(recording) => {
             let opened = call.worker.recordings.open(&recording).await;
-            let entity = opened.map_err(|error| problem(error.into()))?;
-            sound::answer(
-                call,
-                &entity,
-                show(&recording, recording.facts.container, link),
-            )
+            Sound {
+                container: recording.facts.container,
+                entity: Rc::new(opened.map_err(|error| problem(error.into()))?),
+                recording: Rc::new(*recording),
+            }
         }
-        SoundFound::Ready(found) => {
-            let show = show(&found.recording, found.container, link);
-            sound::answer(call, &found.entity, show)
-        }
-    }
+        SoundFound::Ready(sound) => sound,
+    };
+    let show = show(&sound.recording, sound.container, link);
+    let answer = sound::answer(call, &sound.entity, show)?;
+    let heard = Heard {
+        how: match link.disposition {
+            Disposition::Inline => Listening::Play,
+            Disposition::Attachment => Listening::Download,
+        },
+        facts: &sound.recording.facts,
+        container: sound.container,
+    };
+    Ok(trail::heard(call, listener, heard, answer).await)
 }
 
 fn show(recording: &Recording, container: Container, link: Link) -> Show {

@@ -6,8 +6,9 @@ use audio_io::codec::probe::ProbeError;
 use http::{Method, Response, StatusCode};
 use storage::error::PromptError;
 use storage::ids::{RecordingId, RecordingName};
+use storage::ledger::entry::Kind;
 use storage::limits::SPEECH_TEXT_MAX;
-use storage::prompt::{NewPrompt, PromptOrigin, SoundFacts, Speech};
+use storage::prompt::{NewPrompt, PromptOrigin, PromptRow, SoundFacts, Speech};
 use storage::record::WallMillis;
 
 use super::form_data::Upload;
@@ -22,6 +23,7 @@ use crate::http::error::Problem;
 use crate::http::incoming::json;
 use crate::http::service::Call;
 use crate::http::sound::{self, SoundFound, Wanted};
+use crate::http::trail;
 use crate::http::wire::play_audio_file::{Created, Success};
 use crate::http::wire::time;
 
@@ -61,8 +63,24 @@ pub(super) async fn answer(
         storage.add_prompt(prompt, file.map(|(path, facts)| (path.as_path(), *facts)))
     });
     let row = added.await.map_err(Problem::internal)?.map_err(unstored)?;
+    tell(call, principal, &row);
     log::info!(prompt = row.id.0, tenant_id = row.tenant.0; "prompt {} was added", row.id);
     json(&Success::of(Created::of(&row)))
+}
+
+/// Tells the ledger of a prompt, and of the recording that it is a copy of: who hears a prompt is
+/// not told, so this is where the recording's trail ends.
+fn tell(call: &Call<'_>, principal: Principal, row: &PromptRow) {
+    let site = &call.worker.site;
+    let act = trail::signed(site, &principal, trail::act(call, Kind::PromptAdded));
+    let (act, origin) = match &row.origin {
+        PromptOrigin::Upload => (act.of(row.tenant), "upload"),
+        PromptOrigin::Url(_) => (act.of(row.tenant), "url"),
+        PromptOrigin::Speech(_) => (act.of(row.tenant), "text"),
+        PromptOrigin::Recording(id) => (act.on(row.tenant, *id), "recording"),
+    };
+    let act = act.with("prompt", row.id.0).with("name", row.name.as_str());
+    site.storage.record_act(act.with("origin", origin));
 }
 
 /// What a prompt is made of.

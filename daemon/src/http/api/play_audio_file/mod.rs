@@ -27,8 +27,8 @@ use http_body::Body;
 use storage::account::Role;
 
 use self::params::Parameters;
-use crate::http::auth::Principal;
 use crate::http::auth::play_token::{self, Code, refused};
+use crate::http::auth::{self, Principal};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::ratelimit::{self, Credential};
@@ -56,6 +56,7 @@ where
     let gate = |parameters: &Parameters| {
         let principal = admit(call, parameters)?;
         if creates && !may_write(&principal) {
+            auth::not_allowed(call, principal);
             return Err(refused(Code::Permission));
         }
         Ok(principal)
@@ -86,8 +87,7 @@ where
 
 fn admit(call: &Call<'_>, parameters: &Parameters) -> Result<Principal, Problem> {
     let token = token(call.parts, parameters);
-    let peer = call.connection.peer.ip();
-    play_token::admit(&call.worker.site, token.as_deref(), peer)
+    play_token::admit(call, token.as_deref())
 }
 
 /// The token: `tsid`, a bearer token, `sid`, in this order (API.md section 1).

@@ -10,19 +10,20 @@ use http::header::{
 use storage::error::ViewError;
 use storage::ids::{PromptId, RecordingId, RecordingName, TenantId};
 use storage::prompt::PromptRow;
-use storage::record::Container;
+use storage::record::{Container, Recording};
 
 use super::params::Parameters;
 use super::{AssetError, number};
 use crate::engine::prompts::PromptFailure;
-use crate::http::auth::Principal;
 use crate::http::auth::play_token::{Code, refused};
+use crate::http::auth::{self, Principal};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::media::Entity;
 use crate::http::recordings::FindError;
 use crate::http::service::Call;
 use crate::http::sound::{self, Show, SoundError, SoundFound, Wanted};
+use crate::http::trail::{self, Heard, Listener, Listening};
 
 /// Answers `PlayAudioFile.php`.
 ///
@@ -36,12 +37,17 @@ pub(super) async fn answer(
     let wanted = Asset::of(parameters)?;
     let found = match wanted {
         Asset::Recording(_) if !principal.role.reads_all() => {
+            auth::not_allowed(call, principal);
             return Err(refused(Code::Permission));
         }
         Asset::Recording(id) => recording(call, principal.tenant, id).await?,
         Asset::Prompt(id) => prompt(call, principal.tenant, id).await?,
     };
-    let (entity, container) = found;
+    let Playable {
+        entity,
+        container,
+        recording,
+    } = found;
     // The seed's word is `yes`.
     let bare = parameters
         .get("noheader")
@@ -51,10 +57,21 @@ pub(super) async fn answer(
         disposition: Some(wanted.disposition(container)?),
         ranges: !bare,
     };
-    if bare {
-        return without_headers(call, &entity, show);
-    }
-    sound::answer(call, &entity, show)
+    let answer = if bare {
+        without_headers(call, &entity, show)?
+    } else {
+        sound::answer(call, &entity, show)?
+    };
+    // A prompt is no recording of anybody.
+    let Some(recording) = &recording else {
+        return Ok(answer);
+    };
+    let heard = Heard {
+        how: Listening::Play,
+        facts: &recording.facts,
+        container,
+    };
+    Ok(trail::heard(call, Listener::Known(principal), heard, answer).await)
 }
 
 /// What is to be played.
@@ -115,7 +132,13 @@ const fn media_type(container: Container) -> &'static str {
     }
 }
 
-type Playable = (Rc<Entity>, Container);
+/// What can be played.
+struct Playable {
+    entity: Rc<Entity>,
+    container: Container,
+    /// The recording that it is; none of a prompt.
+    recording: Option<Rc<Recording>>,
+}
 
 async fn recording(
     call: &Call<'_>,
@@ -130,9 +153,17 @@ async fn recording(
         SoundFound::Live(row) => {
             let entity = call.worker.recordings.open(&row).await;
             let entity = entity.map_err(|error| unplayable(error.into()))?;
-            Ok((Rc::new(entity), row.facts.container))
+            Ok(Playable {
+                entity: Rc::new(entity),
+                container: row.facts.container,
+                recording: Some(Rc::new(*row)),
+            })
         }
-        SoundFound::Ready(sound) => Ok((sound.entity, sound.container)),
+        SoundFound::Ready(sound) => Ok(Playable {
+            entity: sound.entity,
+            container: sound.container,
+            recording: Some(sound.recording),
+        }),
     }
 }
 
@@ -166,7 +197,11 @@ async fn prompt(call: &Call<'_>, tenant: TenantId, id: PromptId) -> Result<Playa
         .map_err(Problem::internal)?
         .map_err(|error| Problem::from(AssetError::NoFile).because(error))?;
     let entity = Entity::new(view).ok_or_else(|| Problem::internal(FindError::Tag))?;
-    Ok((Rc::new(entity), container))
+    Ok(Playable {
+        entity: Rc::new(entity),
+        container,
+        recording: None,
+    })
 }
 
 /// Whether a prompt was deleted or has expired, which is the same.

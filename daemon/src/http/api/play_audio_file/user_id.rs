@@ -10,6 +10,8 @@ use http::request::Parts;
 use http::{Method, Response};
 use http_body::Body;
 use storage::account::{KeyWish, UserRow};
+use storage::handle::IssuedKey;
+use storage::ledger::entry::Kind;
 use storage::record::{Family, WallMillis};
 
 use super::{body, credentials};
@@ -20,6 +22,7 @@ use crate::http::error::Problem;
 use crate::http::incoming::json;
 use crate::http::ratelimit::{self, Credential};
 use crate::http::service::Call;
+use crate::http::trail;
 use crate::http::wire::play_audio_file::{Success, User};
 
 /// Answers `GetUserID.php`: the user's id and, with `tsid=1`, which need not be said, a token that
@@ -53,12 +56,17 @@ where
         tsid: None,
         expires_in: None,
     };
+    let login = trail::act(call, Kind::Login).by(trail::user(&user));
+    let mut login = login.of(user.tenant);
     // HEAD changes nothing, and nobody would see the token.
     if call.parts.method != Method::HEAD {
         let life_s = site.config.load().access.session_absolute_s;
-        told.tsid = Some(issue(call, *user, life_s).await?);
+        let issued = issue(call, *user, life_s).await?;
+        login = login.with("key", issued.row.key_id);
+        told.tsid = Some(issued.secret);
         told.expires_in = Some(life_s.to_string());
     }
+    site.storage.record_act(login);
     json(&Success::of(told))
 }
 
@@ -91,7 +99,7 @@ fn basic(parts: &Parts) -> Option<(String, String)> {
     is_there.then(|| (name.to_owned(), password.to_owned()))
 }
 
-async fn issue(call: &Call<'_>, user: UserRow, life_s: u64) -> Result<String, Problem> {
+async fn issue(call: &Call<'_>, user: UserRow, life_s: u64) -> Result<IssuedKey, Problem> {
     let now = call.worker.site.clock.wall();
     let wish = KeyWish {
         tenant: user.tenant,
@@ -108,7 +116,7 @@ async fn issue(call: &Call<'_>, user: UserRow, life_s: u64) -> Result<String, Pr
         .recordings
         .off_loop(move |storage| storage.issue_key_as(wish));
     let issued = issued.await.map_err(Problem::internal)?;
-    issued.map(|key| key.secret).map_err(Problem::internal)
+    issued.map_err(Problem::internal)
 }
 
 #[cfg(test)]

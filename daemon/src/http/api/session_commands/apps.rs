@@ -6,7 +6,8 @@ use http_body::Body;
 use storage::error::TenantError;
 use storage::handle::StorageHandle;
 use storage::ids::{AppId, NameError};
-use storage::outbox::OutboxError;
+use storage::ledger::entry::Kind;
+use storage::outbox::{Application, OutboxError};
 
 use super::{body_of, index_problem};
 use crate::engine::webhook::application::{self, AppSetError};
@@ -19,7 +20,7 @@ use crate::http::service::Call;
 use crate::http::wire::session_commands::documents::ApplicationDocument;
 use crate::http::wire::session_commands::fault::BodyFault;
 use crate::http::wire::session_commands::opening;
-use crate::http::{limits, request};
+use crate::http::{limits, request, trail};
 
 /// `POST /admin/apps/{app_id}`: adds an application, and the tenant that it is, or changes it. What
 /// the body leaves out stays as it is.
@@ -40,6 +41,7 @@ where
     let bytes = body_of(call, body, limits::JSON_BODY_BYTES).await?;
     let wish = opening::wish(&bytes)?;
     let allow = call.worker.site.config.load().webhooks.allow.clone();
+    let changed = wish.given();
     let set = move |storage: &StorageHandle| application::set(storage, &app_id, wish, &allow);
     let set = call.worker.recordings.off_loop(set).await;
     let set = set.map_err(Problem::internal)?.map_err(set_problem)?;
@@ -49,11 +51,27 @@ where
     if set.added {
         *response.status_mut() = StatusCode::CREATED;
     }
+    tell(call, &row, (set.added, set.tenant_added), changed);
     log::info!(
         app = row.app_id.as_str(), added = set.added, tenant_added = set.tenant_added;
         "application set over HTTP"
     );
     Ok(response)
+}
+
+/// Tells the ledger of an application, and of the tenant that was added for it.
+fn tell(call: &Call<'_>, row: &Application, added: (bool, bool), changed: Vec<&'static str>) {
+    let (app_added, tenant_added) = added;
+    let storage = &call.worker.site.storage;
+    let act = |kind| {
+        let act = trail::act(call, kind).by(trail::administrator());
+        act.of(row.key.tenant)
+    };
+    if tenant_added {
+        storage.record_act(act(Kind::TenantAdded).with("name", row.app_id.as_str()));
+    }
+    let act = act(Kind::AppChanged).with("app", row.app_id.as_str());
+    storage.record_act(act.with("added", app_added).with("changed", changed));
 }
 
 /// `GET|HEAD /admin/apps/{app_id}`: an application without its secrets.

@@ -6,17 +6,20 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Body;
+use storage::ledger::entry::{Act, Kind};
+use storage::outbox::Application;
 use uuid::Uuid;
 
 use super::{body_of, call_problem, index_problem};
 use crate::engine::calls::{CallView, CommandError};
 use crate::engine::session::Refused;
-use crate::engine::session::command::CommandKind;
+use crate::engine::session::command::{Command, CommandKind, PauseMode};
 use crate::engine::session::cooldown::Group;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::incoming::json;
 use crate::http::service::Call;
+use crate::http::trail;
 use crate::http::wire::session_commands::access::AccessFault;
 use crate::http::wire::session_commands::{COMMAND_BODY_BYTES, CommandAccepted, body};
 
@@ -28,6 +31,7 @@ use crate::http::wire::session_commands::{COMMAND_BODY_BYTES, CommandAccepted, b
 /// 429, 400, 408, 413, 415, 409, 404, 503.
 pub(super) async fn give<B>(
     call: &Call<'_>,
+    app: &Application,
     view: &CallView,
     kind: CommandKind,
     body: B,
@@ -50,11 +54,49 @@ where
             });
         }
     };
+    let act = told(call, app, view, &request.command);
     let accepted = calls.command(owner, session, request).await;
     let accepted = accepted.map_err(command_problem)?;
+    if let Some(act) = act.filter(|_| !accepted.repeated) {
+        call.worker.site.storage.record_act(act);
+    }
     let mut response = json(&CommandAccepted::new(accepted.operation))?;
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
+}
+
+/// What the ledger is told of a command, if it changes the call or what is recorded of it. What is
+/// played to the caller is none: the recording has it.
+fn told(call: &Call<'_>, app: &Application, view: &CallView, command: &Command) -> Option<Act> {
+    let kind = command.kind();
+    if kind.is_about_sound() {
+        return None;
+    }
+    let act = trail::act(call, Kind::Commanded).by(trail::application(app));
+    let act = act.with("command", kind.as_str());
+    let act = act.with("session", view.uuid.to_string());
+    let act = match command {
+        Command::Hangup { cause } => act.with("cause", cause.as_str()),
+        Command::RecordStart {
+            mask_digits: Some(masked),
+        } => act.with("mask_digits", *masked),
+        Command::RecordPause { mode } => act.with(
+            "mode",
+            match mode {
+                PauseMode::Silence => "silence",
+                PauseMode::Skip => "skip",
+            },
+        ),
+        _ => act,
+    };
+    let going_on = view
+        .recordings
+        .last()
+        .filter(|last| last.state == "recording");
+    Some(match going_on.and_then(|last| last.id) {
+        Some(id) => act.on(view.owner, id),
+        None => act.of(view.owner),
+    })
 }
 
 fn command_problem(error: CommandError) -> Problem {

@@ -56,7 +56,7 @@ where
     match route {
         Route::Session(segment) => {
             let (view, ()) = session(call, &app, segment).await?;
-            sessions::show(call, view).await
+            sessions::show(call, &app, view).await
         }
         Route::SessionEvents(segment) => {
             let (view, ()) = session(call, &app, segment).await?;
@@ -64,7 +64,7 @@ where
         }
         Route::SessionCommand(segment, kind) => {
             let (view, ()) = session(call, &app, segment).await?;
-            commands::give(call, &view, kind, body).await
+            commands::give(call, &app, &view, kind, body).await
         }
         _ => {
             ratelimit::charge_application(&call.worker.site, &app)?;

@@ -7,6 +7,7 @@ use http::header::LOCATION;
 use http::{Response, StatusCode};
 use http_body::Body;
 use storage::ids::{RecordingId, RecordingName};
+use storage::ledger::entry::Kind;
 use storage::outbox::Application;
 use storage::record::Recording;
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::{AGAIN, body_of, index_problem, stopping};
 use crate::engine::calls::{CallView, OpenCallError};
 use crate::engine::session::CallState;
-use crate::http::api::call_recording::recording_link;
+use crate::http::api::call_recording::shown_link;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::incoming::json;
@@ -25,7 +26,7 @@ use crate::http::wire::session_commands::documents::{
     RecordingDocument, SessionDocument, SessionPage,
 };
 use crate::http::wire::session_commands::opening;
-use crate::http::{base_url, limits};
+use crate::http::{base_url, limits, trail};
 
 /// `POST /api/v1/sessions`: opens a call.
 ///
@@ -45,7 +46,13 @@ where
     let opened = call.worker.site.calls.open(app.key.tenant, wanted).await;
     let view = opened.map_err(open_problem)?;
     let location = format!("/api/v1/sessions/{}", view.uuid);
-    let mut response = show(call, view).await?;
+    let line = view.line.as_str().to_owned();
+    let session = view.uuid.to_string();
+    let act = trail::act(call, Kind::Commanded).by(trail::application(app));
+    let act = act.of(app.key.tenant).with("command", "open");
+    let act = act.with("session", session).with("line", line);
+    call.worker.site.storage.record_act(act);
+    let mut response = show(call, app, view).await?;
     *response.status_mut() = StatusCode::CREATED;
     insert_text(response.headers_mut(), LOCATION, &location);
     Ok(response)
@@ -55,8 +62,12 @@ where
 ///
 /// # Errors
 /// 500; 400 where a link needs a host and there is none.
-pub(super) async fn show(call: &Call<'_>, view: CallView) -> Result<Response<Payload>, Problem> {
-    let documents = documents(call, vec![view]).await?;
+pub(super) async fn show(
+    call: &Call<'_>,
+    app: &Application,
+    view: CallView,
+) -> Result<Response<Payload>, Problem> {
+    let documents = documents(call, app, vec![view]).await?;
     match documents.into_iter().next() {
         Some(document) => json(&document),
         None => Err(Problem::internal("a session without a document")),
@@ -105,7 +116,7 @@ pub(super) async fn list(call: &Call<'_>, app: &Application) -> Result<Response<
     views.truncate(limit);
     let next = views.last().filter(|_| has_more).map(Place::of);
     let next_cursor = next.map(Place::text);
-    let sessions = documents(call, views).await?;
+    let sessions = documents(call, app, views).await?;
     json(&SessionPage {
         sessions,
         next_cursor,
@@ -135,7 +146,11 @@ impl Place {
 }
 
 /// Sessions with their recordings as the index knows them.
-async fn documents(call: &Call<'_>, views: Vec<CallView>) -> Result<Vec<SessionDocument>, Problem> {
+async fn documents(
+    call: &Call<'_>,
+    app: &Application,
+    views: Vec<CallView>,
+) -> Result<Vec<SessionDocument>, Problem> {
     let named: Vec<_> = views
         .iter()
         .flat_map(|view| view.recordings.iter().map(|it| (view.owner, it.id)))
@@ -164,7 +179,7 @@ async fn documents(call: &Call<'_>, views: Vec<CallView>) -> Result<Vec<SessionD
             let row = recording.id.and_then(|id| rows.get(&id));
             let link = row
                 .filter(|row| RecordingDocument::has_sound(row))
-                .map(|row| link(call, row))
+                .map(|row| link(call, app, row))
                 .transpose()?;
             Ok(RecordingDocument::new(recording, row, link))
         });
@@ -174,10 +189,9 @@ async fn documents(call: &Call<'_>, views: Vec<CallView>) -> Result<Vec<SessionD
     documents.collect()
 }
 
-fn link(call: &Call<'_>, row: &Recording) -> Result<String, Problem> {
+fn link(call: &Call<'_>, app: &Application, row: &Recording) -> Result<String, Problem> {
     let base = base_url::of(call)?;
-    let storage = &call.worker.site.storage;
-    Ok(recording_link(storage, &base, &row.facts))
+    Ok(shown_link(call, app, &base, &row.facts))
 }
 
 fn open_problem(error: OpenCallError) -> Problem {

@@ -23,6 +23,7 @@ use crate::http::request::{self, Query};
 use crate::http::service::Call;
 use crate::http::sound::{self, Show};
 use crate::http::tickets::{Holder, IssueError};
+use crate::http::trail::{self, Heard, Listener, Listening};
 use crate::http::wire::task_audio::{
     Status, Task, TaskPage, TicketIssued, TicketRequest, cursor_of, cursor_text,
 };
@@ -87,14 +88,34 @@ async fn serve(
             if matches!(&answer, Err(Refusal::Cut)) {
                 recordings.forget(principal.tenant, name);
             }
-            answer.map_err(refusal_problem)
+            let answer = answer.map_err(refusal_problem)?;
+            Ok(heard(call, principal, &opened.recording, shape, answer).await)
         }
         Found::Live(_) if !live => Err(not_ready()),
         Found::Live(recording) => {
             let entity = recordings.open(&recording).await.map_err(find_problem)?;
-            answer(call, &recording, &entity, shape).map_err(refusal_problem)
+            let answer = answer(call, &recording, &entity, shape).map_err(refusal_problem)?;
+            Ok(heard(call, principal, &recording, shape, answer).await)
         }
     }
+}
+
+async fn heard(
+    call: &Call<'_>,
+    principal: Principal,
+    recording: &Recording,
+    shape: Shape,
+    answer: Response<Payload>,
+) -> Response<Payload> {
+    let heard = Heard {
+        how: match shape {
+            Shape::Play => Listening::Play,
+            Shape::Export => Listening::Download,
+        },
+        facts: &recording.facts,
+        container: recording.facts.container,
+    };
+    trail::heard(call, Listener::Known(principal), heard, answer).await
 }
 
 fn answer(

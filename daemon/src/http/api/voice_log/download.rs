@@ -10,7 +10,7 @@ use storage::ids::{ExternalId, RecordingName};
 use storage::record::{Container, Recording};
 
 use super::{INVALID_INPUT, NOT_READY, denied, expected, filters, invalid, not_found};
-use crate::http::auth::Principal;
+use crate::http::auth::{self, Principal};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::limits;
@@ -19,6 +19,7 @@ use crate::http::recordings::{FindError, Found};
 use crate::http::request::{Query, QueryError};
 use crate::http::service::Call;
 use crate::http::sound::{self, Show, SoundError, SoundFound, Wanted};
+use crate::http::trail::{self, Heard, Listener, Listening};
 
 /// Answers with the sound, always: as an attachment, whole or in ranges.
 ///
@@ -31,6 +32,7 @@ pub(in crate::http) async fn download(
     principal: Principal,
 ) -> Result<Response<Payload>, Problem> {
     if !principal.role.reads_all() {
+        auth::not_allowed(call, principal);
         return Err(denied(
             "Users with the role agent-view see their own calls only; ask for another role.",
         ));
@@ -51,12 +53,13 @@ pub(in crate::http) async fn download(
             return Err(not_ready());
         }
         let entity = recordings.open(&recording).await.map_err(find_problem)?;
-        return answer(call, &recording, Container::Wav, &entity);
+        return answer(call, principal, &recording, (Container::Wav, &entity)).await;
     }
     let wanted = Wanted::Format(wish.target);
     match sound::find(call, tenant, name, wanted).await {
         Ok(SoundFound::Ready(sound)) => {
-            answer(call, &sound.recording, sound.container, &sound.entity)
+            let sent = (sound.container, &*sound.entity);
+            answer(call, principal, &sound.recording, sent).await
         }
         Ok(SoundFound::Live(_)) => Err(not_ready()),
         Ok(SoundFound::Nothing | SoundFound::Purged(_) | SoundFound::Absent) => Err(no_voice_log()),
@@ -125,11 +128,11 @@ fn query_problem(error: QueryError) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, INVALID_INPUT, error.to_string())
 }
 
-fn answer(
+async fn answer(
     call: &Call<'_>,
+    principal: Principal,
     recording: &Recording,
-    container: Container,
-    entity: &Entity,
+    (container, entity): (Container, &Entity),
 ) -> Result<Response<Payload>, Problem> {
     let name = &recording.facts.names.crt_object_id;
     let show = Show {
@@ -140,7 +143,13 @@ fn answer(
         ))),
         ranges: true,
     };
-    sound::answer(call, entity, show)
+    let answer = sound::answer(call, entity, show)?;
+    let heard = Heard {
+        how: Listening::Download,
+        facts: &recording.facts,
+        container,
+    };
+    Ok(trail::heard(call, Listener::Known(principal), heard, answer).await)
 }
 
 fn no_voice_log() -> Problem {

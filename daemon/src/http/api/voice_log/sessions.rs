@@ -6,17 +6,18 @@ use http::{Response, StatusCode};
 use http_body::Body;
 use serde::de::DeserializeOwned;
 use storage::account::{Role, UserRow};
-use storage::ledger::entry::{Act, Actor, ActorKind, Kind};
+use storage::ledger::entry::{Actor, ActorKind, Kind};
 
 use super::{INVALID_INPUT, denied, expected, invalid, not_found};
-use crate::http::auth::Principal;
 use crate::http::auth::password::{self, Outcome};
 use crate::http::auth::session;
+use crate::http::auth::{self, Principal};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::incoming::{self, json};
 use crate::http::limits;
 use crate::http::service::Call;
+use crate::http::trail;
 use crate::http::wire::voice_log::{
     Done, Flag, LoginAnswer, LoginRequest, TerminateRequest, UserSessionInfo,
 };
@@ -49,23 +50,12 @@ where
     let user = match password::check(call, &name, &password).await? {
         Outcome::Valid(user) => user,
         Outcome::Locked(lock) => {
-            refused(call, &name, "locked out");
             return Err(session::locked(&lock, call.worker.site.clock.wall()));
         }
-        Outcome::Wrong => return Err(refused(call, &name, "wrong name or password")),
-        Outcome::Inactive => return Err(refused(call, &name, "inactive")),
-        Outcome::Address => return Err(refused(call, &name, "address not allowed")),
+        // Whoever tries is not told which.
+        Outcome::Wrong | Outcome::Inactive | Outcome::Address => return Err(wrong()),
     };
     open(call, *user, force).await
-}
-
-/// Tells the ledger of a login that is refused, and why; whoever tries is not told.
-fn refused(call: &Call<'_>, name: &str, why: &str) -> Problem {
-    let act = Act::new(Kind::LoginFailed)
-        .by(Actor::new(ActorKind::User, None, Some(name)))
-        .from(call.connection.peer.ip());
-    call.worker.site.storage.record_act(act.with("why", why));
-    wrong()
 }
 
 async fn open(call: &Call<'_>, user: UserRow, force: bool) -> Result<Response<Payload>, Problem> {
@@ -83,7 +73,7 @@ async fn open(call: &Call<'_>, user: UserRow, force: bool) -> Result<Response<Pa
         "session opened"
     );
     let who = Actor::new(ActorKind::User, Some(row.user_id), Some(row.user.as_str()));
-    let act = Act::new(Kind::Login).by(who).from(from).of(row.tenant);
+    let act = trail::act(call, Kind::Login).by(who).of(row.tenant);
     let storage = &call.worker.site.storage;
     storage.record_act(act.with("session", row.session_id));
     json(&LoginAnswer {
@@ -112,10 +102,10 @@ pub(in crate::http) async fn logout(
         .map_err(Problem::internal)?
         .map_err(Problem::internal)?;
     log::info!(user_id = principal.user_id.unwrap_or_default(); "session closed by its user");
-    let who = Actor::new(ActorKind::User, principal.user_id, None);
-    let act = Act::new(Kind::Logout).by(who).of(principal.tenant);
-    let storage = &call.worker.site.storage;
-    storage.record_act(act.from(call.connection.peer.ip()));
+    let site = &call.worker.site;
+    let act = trail::act(call, Kind::Logout).of(principal.tenant);
+    site.storage
+        .record_act(trail::signed(site, &principal, act));
     json(&Done::new(None))
 }
 
@@ -149,7 +139,8 @@ where
     let request: TerminateRequest = read(call, body).await?;
     let own = principal.user_id.unwrap_or_default();
     let named = request.user_id.filter(|name| !name.is_empty());
-    let storage = &call.worker.site.storage;
+    let site = &call.worker.site;
+    let storage = &site.storage;
     let user_id = match named {
         None => own,
         Some(name) => {
@@ -159,6 +150,7 @@ where
             let found = storage.users().into_iter().find(is_named);
             let found = found.map(|user| user.user_id);
             if found != Some(own) && principal.role != Role::Admin {
+                auth::not_allowed(call, principal);
                 return Err(denied("Only administrators end other users' sessions."));
             }
             found.ok_or_else(|| not_found("There is no such user."))?
@@ -172,6 +164,14 @@ where
         .map_err(Problem::internal)?
         .map_err(Problem::internal)?;
     log::info!(user_id, by_user_id = own, sessions = ended; "all sessions of a user closed");
+    let act = trail::signed(site, &principal, trail::act(call, Kind::Logout));
+    let act = act.of(principal.tenant).with("sessions", ended);
+    // Of whom, where it is not who asks.
+    let other = storage.user(user_id).filter(|_| user_id != own);
+    storage.record_act(match other {
+        Some(other) => act.with("user", other.name.as_str()),
+        None => act,
+    });
     json(&Done::new(Some(ended)))
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
+use storage::ledger::entry::Kind;
+use storage::ledger::query::AuditFilter;
 
 use super::super::client::Ask;
 use super::{ABSENT, Desk, get, mine, others, post};
@@ -156,4 +158,48 @@ fn pauses_are_told_to_the_millisecond_and_repeats_are_answered_in_them() {
             .status,
         200
     );
+}
+
+#[test]
+fn what_changes_a_call_is_told_with_who_gave_the_command() {
+    let desk = Desk::new();
+    let path = desk.call();
+    let uuid = path.rsplit('/').next().unwrap().to_owned();
+    let give = |command: &str, body: &str| {
+        desk.rig.clock.advance(Duration::from_secs(3));
+        let answer = post(format!("{path}/commands/{command}"), body).ask(&desk.rig);
+        assert_eq!(answer.status, 202, "{command} {answer:?}");
+    };
+    give("answer", "{}");
+    give(
+        "record/start",
+        r#"{"command_uid":"r-1","mask_digits":true}"#,
+    );
+    // The same once more is the same.
+    give(
+        "record/start",
+        r#"{"command_uid":"r-1","mask_digits":true}"#,
+    );
+    give("playback/start", body(CommandKind::PlaybackStart));
+    give("hangup", "");
+    let storage = &desk.rig.site.storage;
+    storage.flush_index().unwrap();
+    let filter = AuditFilter {
+        kinds: vec![Kind::Commanded],
+        ..AuditFilter::default()
+    };
+    let mut told = storage.audit(&filter, None, 100).unwrap().entries;
+    told.sort_by_key(|entry| entry.seq);
+    let commands: Vec<_> = told
+        .iter()
+        .map(|it| it.details["command"].clone())
+        .collect();
+    assert_eq!(commands, ["open", "answer", "record/start", "hangup"]);
+    for entry in &told {
+        assert_eq!(entry.details["session"], uuid);
+        assert_eq!(entry.who.as_ref().unwrap().name.as_deref(), Some("a"));
+        assert_eq!(entry.tenant, Some(desk.rig.tenant));
+    }
+    assert_eq!(told[2].details["mask_digits"], true);
+    assert_eq!(told[3].details["cause"], "NORMAL_CLEARING");
 }

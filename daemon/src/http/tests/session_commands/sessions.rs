@@ -2,6 +2,8 @@
 
 use http::Method;
 use serde_json::json;
+use storage::ledger::entry::Kind;
+use storage::ledger::query::AuditFilter;
 use storage::record::Container;
 
 use super::super::client::Ask;
@@ -116,6 +118,21 @@ fn what_plays_and_what_was_recorded_is_shown_with_a_link_that_works() {
     );
     let url = first["recording_url"].as_str().unwrap();
     let link = url.strip_prefix("http://localhost").unwrap();
+    // However often a session is looked at, its link is told once.
+    assert_eq!(
+        get(&path).ask(&desk.rig).json()["recordings"][0]["recid"],
+        first["recid"]
+    );
+    let storage = &desk.rig.site.storage;
+    storage.flush_index().unwrap();
+    let filter = AuditFilter {
+        kinds: vec![Kind::LinkMade],
+        ..AuditFilter::default()
+    };
+    let made = storage.audit(&filter, None, 10).unwrap().entries;
+    assert_eq!(made.len(), 1);
+    assert_eq!(made[0].recording, Some(row.facts.id));
+    assert_eq!(made[0].who.as_ref().unwrap().name.as_deref(), Some("a"));
     let listen = || Ask::get(link).ask(&desk.rig);
     assert_eq!(listen().body, &sound[..]);
     let almost = std::time::Duration::from_secs(7 * 24 * 3_600 - 1);
