@@ -97,9 +97,9 @@ pub enum Fault {
     /// A relative path where there is no folder for it to be relative to.
     #[error("'{}' is relative; give an absolute path here", .0.display())]
     RelativePath(PathBuf),
-    /// Lines cannot come from the environment.
-    #[error("lines cannot be set by the environment; put [[line]] tables into a file")]
-    LineFromEnvironment,
+    /// Arrays of tables cannot come from the environment.
+    #[error("cannot be set by the environment; put {0} tables into a file")]
+    TablesFromEnvironment(&'static str),
     /// Two values exclude each other, or one demands another.
     #[error(transparent)]
     Rule(#[from] Rule),
@@ -119,6 +119,17 @@ pub enum Rule {
         /// The other line.
         other: Place,
     },
+    /// Two groups with one name.
+    #[error("'{name}' is also the name of the group at {other}; give each group its own name")]
+    GroupTwice {
+        /// The name.
+        name: String,
+        /// The other group.
+        other: Place,
+    },
+    /// A group of a line that there is not.
+    #[error("there is no line '{0}'; 'callreel lines' lists those there are")]
+    GroupWithoutLine(String),
     /// Two lines on one PCM.
     #[error("PCM '{pcm}' is also used at {other}; a PCM can serve one line only")]
     PcmTwice {
@@ -322,6 +333,43 @@ pub enum Rule {
         /// The network.
         network: ipnet::IpNet,
     },
+    /// What should survive the data folder's disk is on it.
+    #[error("lies in data_dir ('{}'), and is gone with it; choose another disk", data_dir.display())]
+    MarkerInside {
+        /// `storage.data_dir`
+        data_dir: PathBuf,
+    },
+    /// The data folder is elsewhere.
+    #[error("data_dir ('{}') does not lie in it; correct one of the two", data_dir.display())]
+    MountElsewhere {
+        /// `storage.data_dir`
+        data_dir: PathBuf,
+    },
+    /// A mark that is reached before the one above it.
+    #[error("{mib} is not below {above_key} = {above}; make it less, or 0 to switch it off")]
+    MarksOutOfOrder {
+        /// This mark.
+        mib: u64,
+        /// The key of the mark above it.
+        above_key: &'static str,
+        /// The mark above it.
+        above: u64,
+    },
+    /// Retention policies that cannot be.
+    #[error(transparent)]
+    Policy(#[from] storage::retention::PolicyError),
+    /// Alarms would be posted unsigned.
+    #[error(
+        "is missing; alarms are signed: name a file that holds 'whsec_' and the base64 of 24 to \
+         64 random bytes"
+    )]
+    NoAlarmSecret,
+    /// A secret for nothing.
+    #[error("is only for webhook; give that too, or remove it")]
+    SecretWithoutWebhook,
+    /// Nothing may be posted there.
+    #[error("{0}")]
+    AlarmUrl(#[source] crate::engine::webhook::WebhookUrlError),
     /// Nothing could speak.
     #[error("is empty, and there is no speech.url; give one of the two")]
     NoSpeech,

@@ -3,7 +3,9 @@
 
 use std::net::SocketAddr;
 
-use storage::ids::{LineName, Number, TenantName};
+use storage::ids::{GroupName, LineName, Number, PolicyName, Tag, TenantName};
+
+use super::schema::{ByteSize, Span, SyslogTarget};
 
 /// A key of a table.
 pub(super) struct Key {
@@ -33,8 +35,8 @@ pub(super) enum Kind {
     List(Form),
     /// A table.
     Table(&'static [Key]),
-    /// An array of tables.
-    Tables(&'static [Key]),
+    /// An array of tables, each begun with this.
+    Tables(&'static str, &'static [Key]),
 }
 
 /// The form of a text.
@@ -48,7 +50,7 @@ pub(super) struct Form {
 /// The most entries of a list.
 pub(super) const MAX_LIST: usize = 64;
 
-/// The most `[[line]]` tables.
+/// The most `[[line]]` tables, and those of any other array.
 pub(super) const MAX_LINES: usize = 4_096;
 
 /// The keys of the whole configuration.
@@ -65,15 +67,54 @@ pub(super) const ROOT: &[Key] = &[
     optional("webhooks", Kind::Table(WEBHOOKS)),
     optional("admin", Kind::Table(ADMIN)),
     optional("first_start", Kind::Table(FIRST_START)),
+    optional("ledger", Kind::Table(LEDGER)),
+    optional("retention", Kind::Table(RETENTION)),
+    optional("alarms", Kind::Table(ALARMS)),
     optional("dahdi", Kind::Table(DAHDI)),
     optional("audiosocket", Kind::Table(AUDIOSOCKET)),
-    optional("line", Kind::Tables(LINE)),
+    optional("group", Kind::Tables("[[group]]", LINE_GROUP)),
+    optional("line", Kind::Tables("[[line]]", LINE)),
 ];
 
 const STORAGE: &[Key] = &[
     optional("data_dir", Kind::Path),
     optional("index_cache_mib", Kind::Integer(8, 4_096)),
     optional("io", Kind::Choice(&["auto", "uring", "blocking"])),
+    optional("expect_mount", Kind::Path),
+    optional("marker", Kind::Path),
+];
+
+const LEDGER: &[Key] = &[
+    optional("checkpoints_dir", Kind::Path),
+    optional("key_file", Kind::Path),
+    optional("syslog", Kind::Text(SYSLOG)),
+    optional("command", Kind::List(ARGUMENT)),
+];
+
+const RETENTION: &[Key] = &[
+    optional("low_free_mib", Kind::Integer(0, PIB_MIB)),
+    optional("critical_free_mib", Kind::Integer(0, PIB_MIB)),
+    optional("full_free_mib", Kind::Integer(0, PIB_MIB)),
+    optional("clear_by_mib", Kind::Integer(0, PIB_MIB)),
+    optional("pass_every_s", Kind::Integer(1, DAY_S)),
+    optional("policy", Kind::Tables("[[retention.policy]]", POLICY)),
+];
+
+const POLICY: &[Key] = &[
+    required("name", Kind::Text(POLICY_NAME)),
+    optional("tenant", Kind::Text(TENANT_NAME)),
+    optional("tag", Kind::Text(TAG)),
+    optional("keep_at_least", Kind::Text(SPAN)),
+    optional("keep_at_most", Kind::Text(SPAN)),
+    optional("max_size", Kind::Text(SIZE)),
+];
+
+const ALARMS: &[Key] = &[
+    optional("command", Kind::List(ARGUMENT)),
+    optional("mail_to", Kind::List(MAILBOX)),
+    optional("mail_from", Kind::Text(MAILBOX)),
+    optional("webhook", Kind::Text(UPSTREAM)),
+    optional("webhook_secret_file", Kind::Path),
 ];
 
 const HTTP: &[Key] = &[
@@ -133,7 +174,15 @@ const SPEECH: &[Key] = &[
 
 const WEBHOOKS: &[Key] = &[optional("allow", Kind::List(NETWORK))];
 
-const ADMIN: &[Key] = &[optional("key_file", Kind::Path)];
+const ADMIN: &[Key] = &[
+    optional("key_file", Kind::Path),
+    optional("tenant", Kind::Text(TENANT_NAME)),
+];
+
+const LINE_GROUP: &[Key] = &[
+    required("name", Kind::Text(GROUP_NAME)),
+    required("lines", Kind::List(LINE_NAME)),
+];
 
 const FIRST_START: &[Key] = &[
     optional("certificate", Kind::Bool),
@@ -205,6 +254,8 @@ const AUDIOSOCKET: &[Key] = &[optional("allow", Kind::List(NETWORK))];
 
 const DAY_S: i64 = 24 * 3_600;
 const WEEK_S: i64 = 7 * DAY_S;
+/// A pebibyte in mebibytes.
+const PIB_MIB: i64 = 1 << 30;
 
 const ADDRESS: Form = Form {
     wanted: "an address and port such as \"127.0.0.1:8080\" or \"[::]:8443\"",
@@ -260,6 +311,34 @@ const TENANT_NAME: Form = Form {
     wanted: "1 to 64 letters, digits, '-' or '_'",
     fits: |text| TenantName::new(text).is_ok(),
 };
+const GROUP_NAME: Form = Form {
+    wanted: "1 to 64 letters, digits, '-' or '_'",
+    fits: |text| GroupName::new(text).is_ok(),
+};
+const POLICY_NAME: Form = Form {
+    wanted: "1 to 64 letters, digits, '-' or '_'",
+    fits: |text| PolicyName::new(text).is_ok(),
+};
+const TAG: Form = Form {
+    wanted: "1 to 64 letters, digits or any of '-_.:'",
+    fits: |text| Tag::new(text).is_ok(),
+};
+const SPAN: Form = Form {
+    wanted: "a time such as \"90 days\", \"12 h\", \"30 s\" or \"1 year 6 months\", of at most 100 years",
+    fits: |text| text.parse::<Span>().is_ok(),
+};
+const SIZE: Form = Form {
+    wanted: "a size such as \"500 GiB\", \"2 TiB\" or \"750 MB\"",
+    fits: |text| text.parse::<ByteSize>().is_ok(),
+};
+const SYSLOG: Form = Form {
+    wanted: "a syslog server such as \"udp://10.1.0.5:514\" or \"udp://loghost.example.org\"",
+    fits: |text| text.parse::<SyslogTarget>().is_ok(),
+};
+const MAILBOX: Form = Form {
+    wanted: "a mail address of at most 254 bytes, such as \"root\" or \"it@example.org\"",
+    fits: is_mailbox,
+};
 const NUMBER: Form = Form {
     wanted: "1 to 64 letters, digits or any of '+*#-_.@:'",
     fits: |text| Number::new(text).is_ok(),
@@ -293,7 +372,7 @@ impl Kind {
             Self::Text(form) => format!("text in quotes: {}", form.wanted),
             Self::List(form) => format!("a list of at most {MAX_LIST}, each {}", form.wanted),
             Self::Table(_) => "a table".into(),
-            Self::Tables(_) => "an array of tables, each begun with [[line]]".into(),
+            Self::Tables(header, _) => format!("an array of tables, each begun with {header}"),
         }
     }
 }
@@ -313,6 +392,19 @@ fn made_of(text: &str, longest: usize, extra: &str) -> bool {
 
 fn is_words(text: &str, longest: usize) -> bool {
     !text.trim().is_empty() && text.len() <= longest && !text.chars().any(char::is_control)
+}
+
+/// A local name, or name and domain (RFC 5321 section 4.1.2) without quotes and comments: nothing
+/// that could begin another header or address.
+fn is_mailbox(text: &str) -> bool {
+    let (local, domain) = text
+        .split_once('@')
+        .map_or((text, None), |(l, d)| (l, Some(d)));
+    let dots = |text: &str| text.starts_with('.') || text.ends_with('.') || text.contains("..");
+    !text.starts_with('-')
+        && made_of(local, 64, "!#$%&'*+-/=?^_`{|}~.")
+        && !dots(local)
+        && domain.is_none_or(|domain| made_of(domain, 189, "-.") && !dots(domain))
 }
 
 /// Whether a text is a voice's name: 1 to 64 letters, digits or any of `-_.+`. It becomes an
@@ -365,7 +457,33 @@ fn is_origin(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_origin, is_url};
+    use super::{is_mailbox, is_origin, is_url};
+
+    #[test]
+    fn mailboxes_hold_nothing_that_another_header_could_begin_with() {
+        for good in [
+            "root",
+            "it@example.org",
+            "a.b+c@[not]".trim_end_matches("@[not]"),
+        ] {
+            assert!(is_mailbox(good), "{good}");
+        }
+        for bad in [
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a@b@c",
+            "a b",
+            "a\nBcc: x",
+            "-oQ/tmp",
+            "a..b",
+            "a,b",
+            "<a>",
+        ] {
+            assert!(!is_mailbox(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn upstreams_are_absolute_urls_without_a_user() {

@@ -3,7 +3,7 @@
 //! crate's work; rules between keys are `rules.rs`'s.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use config::{Map, Source, Value, ValueKind};
@@ -12,20 +12,24 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Place, Problem};
 use super::keys::{self, Key, Kind, MAX_LINES, MAX_LIST};
+use super::value::{entry, found, from_text, plain};
 
 /// A layer's values and their places.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     values: Map<String, Value>,
-    /// Places by dotted key, lines apart.
+    /// Places by dotted key, those within arrays of tables apart.
     pub(super) places: BTreeMap<String, Place>,
-    /// The `[[line]]` tables.
-    pub(super) lines: Vec<LineTable>,
+    /// The tables of each array of tables, by its dotted name: `line`, `retention.policy`.
+    pub(super) tables: Tables,
 }
 
-/// A `[[line]]` table.
+/// Arrays of tables, which add up over all files.
+pub(super) type Tables = BTreeMap<String, Vec<Table>>;
+
+/// A table of an array, such as a `[[line]]`.
 #[derive(Clone, Debug)]
-pub(super) struct LineTable {
+pub(super) struct Table {
     pub(super) value: Value,
     pub(super) place: Place,
     /// Places by key within the table, such as `vox.stop_dbfs`.
@@ -34,26 +38,33 @@ pub(super) struct LineTable {
     pub(super) sound: bool,
 }
 
-impl LineTable {
-    /// Where a key of this line stands, or the line itself when the key has its default.
+impl Table {
+    /// Where a key of this table stands, or the table itself when the key has its default.
     pub(super) fn place_of(&self, key: &str) -> Place {
         self.places.get(key).unwrap_or(&self.place).clone()
     }
 }
 
 impl Layer {
-    /// A layer that holds nothing but lines.
-    pub(super) fn of_lines(lines: &[LineTable]) -> Self {
-        let tables = lines
-            .iter()
-            .map(|line| line.value.clone())
-            .collect::<Vec<_>>();
-        let mut values = Map::new();
-        values.insert("line".into(), Value::new(None, ValueKind::Array(tables)));
+    /// A layer that holds nothing but arrays of tables.
+    pub(super) fn of_tables(tables: &Tables) -> Self {
+        let array = |tables: &Vec<Table>| {
+            let values = tables.iter().map(|table| table.value.clone());
+            Value::new(None, ValueKind::Array(values.collect()))
+        };
+        let values = tables.iter();
         Self {
-            values,
+            values: values
+                .map(|(name, tables)| (name.clone(), array(tables)))
+                .collect(),
             ..Self::default()
         }
+    }
+
+    /// The tables of an array; none where the layer has none.
+    #[cfg(test)]
+    pub(super) fn tables_of(&self, name: &str) -> &[Table] {
+        self.tables.get(name).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -80,6 +91,7 @@ pub(super) fn from_toml(
         folder,
         problems,
         places: BTreeMap::new(),
+        tables: Tables::new(),
     };
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -94,12 +106,11 @@ pub(super) fn from_toml(
         }
         return Layer::default();
     }
-    let mut lines = Vec::new();
-    let values = reader.table(keys::ROOT, root.get_ref(), "", &mut lines);
+    let values = reader.table(keys::ROOT, root.get_ref(), "");
     Layer {
         values,
         places: reader.places,
-        lines,
+        tables: reader.tables,
     }
 }
 
@@ -145,7 +156,7 @@ fn environment_value(path: &str, text: &str) -> Result<ValueKind, Fault> {
     while let Some(part) = parts.next() {
         let key = keys::find(table, part).ok_or_else(|| unknown(table, part))?;
         match &key.kind {
-            Kind::Tables(_) => return Err(Fault::LineFromEnvironment),
+            Kind::Tables(header, _) => return Err(Fault::TablesFromEnvironment(header)),
             Kind::Table(inner) if parts.peek().is_some() => table = inner,
             _ if parts.peek().is_some() => {
                 return Err(unknown(&[], parts.next().unwrap_or_default()));
@@ -156,140 +167,6 @@ fn environment_value(path: &str, text: &str) -> Result<ValueKind, Fault> {
     Err(unknown(table, ""))
 }
 
-/// A value given as bare text; lists are separated by commas.
-fn from_text(kind: &Kind, text: &str) -> Result<ValueKind, Fault> {
-    let scalar = |text: &str| match kind {
-        Kind::Bool => text.parse().map_or(Found::Other("text"), Found::Bool),
-        Kind::Integer(..) => text.parse().map_or(Found::Other("text"), Found::Integer),
-        Kind::Number(..) => text.parse().map_or(Found::Other("text"), Found::Number),
-        _ => Found::Text(text.to_owned()),
-    };
-    match kind {
-        Kind::List(_) => {
-            let texts = text
-                .split(',')
-                .map(str::trim)
-                .filter(|text| !text.is_empty());
-            let entries = texts.map(|text| entry(kind, Found::Text(text.to_owned())));
-            let entries = entries.collect::<Result<Vec<_>, _>>()?;
-            if entries.len() > MAX_LIST {
-                return Err(Fault::TooMany { most: MAX_LIST });
-            }
-            Ok(ValueKind::Array(
-                entries
-                    .into_iter()
-                    .map(|kind| Value::new(None, kind))
-                    .collect(),
-            ))
-        }
-        _ => plain(kind, scalar(text.trim()), None),
-    }
-}
-
-/// A value as it was found.
-enum Found {
-    Bool(bool),
-    Integer(i64),
-    Number(f64),
-    Text(String),
-    Other(&'static str),
-}
-
-impl Found {
-    fn describe(&self) -> &'static str {
-        match self {
-            Self::Bool(_) => "true or false",
-            Self::Integer(_) => "a whole number",
-            Self::Number(_) => "a number",
-            Self::Text(_) => "text",
-            Self::Other(what) => what,
-        }
-    }
-}
-
-/// Checks a value that is neither a list nor a table.
-fn plain(kind: &Kind, found: Found, folder: Option<&Path>) -> Result<ValueKind, Fault> {
-    let outside = |found: String| Fault::OutOfRange {
-        found,
-        wanted: kind.wanted(),
-    };
-    match (kind, found) {
-        (Kind::Bool, Found::Bool(value)) => Ok(ValueKind::Boolean(value)),
-        (Kind::Integer(min, max), Found::Integer(value)) => {
-            if (*min..=*max).contains(&value) {
-                Ok(ValueKind::I64(value))
-            } else {
-                Err(outside(value.to_string()))
-            }
-        }
-        (Kind::Number(..), Found::Integer(value)) => {
-            #[allow(
-                clippy::cast_precision_loss,
-                reason = "the ranges of numbers are small"
-            )]
-            let value = value as f64;
-            plain(kind, Found::Number(value), folder)
-        }
-        (Kind::Number(min, max), Found::Number(value)) => {
-            if (*min..=*max).contains(&value) {
-                Ok(ValueKind::Float(value))
-            } else {
-                Err(outside(value.to_string()))
-            }
-        }
-        (Kind::Choice(words), Found::Text(text)) => {
-            if words.contains(&text.as_str()) {
-                Ok(ValueKind::String(text))
-            } else {
-                Err(outside(format!("\"{text}\"")))
-            }
-        }
-        (Kind::Path, Found::Text(text)) => path_value(&text, kind, folder),
-        (Kind::Text(_), found) => entry(kind, found),
-        (_, found) => Err(Fault::WrongType {
-            found: found.describe(),
-            wanted: kind.wanted(),
-        }),
-    }
-}
-
-fn path_value(text: &str, kind: &Kind, folder: Option<&Path>) -> Result<ValueKind, Fault> {
-    if text.is_empty() || text.contains('\0') {
-        return Err(Fault::OutOfRange {
-            found: "an empty text".into(),
-            wanted: kind.wanted(),
-        });
-    }
-    let path = PathBuf::from(text);
-    let path = match folder {
-        Some(folder) => folder.join(path),
-        None if path.is_relative() => return Err(Fault::RelativePath(path)),
-        None => path,
-    };
-    Ok(ValueKind::String(path.to_string_lossy().into_owned()))
-}
-
-/// Checks a text against its form.
-fn entry(kind: &Kind, found: Found) -> Result<ValueKind, Fault> {
-    let (Kind::Text(form) | Kind::List(form)) = kind else {
-        return Err(Fault::WrongType {
-            found: found.describe(),
-            wanted: kind.wanted(),
-        });
-    };
-    match found {
-        Found::Text(text) if (form.fits)(&text) => Ok(ValueKind::String(text)),
-        Found::Text(text) => Err(Fault::OutOfRange {
-            found: format!("\"{text}\""),
-            wanted: form.wanted.into(),
-        }),
-        found => Err(Fault::WrongType {
-            found: found.describe(),
-            wanted: kind.wanted(),
-        }),
-    }
-}
-
 /// Walks one file.
 struct Reader<'a> {
     file: Arc<Path>,
@@ -297,6 +174,7 @@ struct Reader<'a> {
     folder: &'a Path,
     problems: &'a mut Vec<Problem>,
     places: BTreeMap<String, Place>,
+    tables: Tables,
 }
 
 impl Reader<'_> {
@@ -320,7 +198,6 @@ impl Reader<'_> {
         keys: &'static [Key],
         table: &DeTable<'_>,
         prefix: &str,
-        lines: &mut Vec<LineTable>,
     ) -> Map<String, Value> {
         let mut values = Map::new();
         let mut entries: Vec<_> = table.iter().collect();
@@ -331,8 +208,8 @@ impl Reader<'_> {
                 self.blame(name.span().start, &path, unknown(keys, name.get_ref()));
                 continue;
             };
-            if let Kind::Tables(inner) = key.kind {
-                self.line_tables(inner, value, &path, lines);
+            if let Kind::Tables(_, inner) = key.kind {
+                self.array(key, inner, value, &path);
                 continue;
             }
             if let Some(value) = self.value(key, value, &path) {
@@ -347,7 +224,7 @@ impl Reader<'_> {
         let offset = value.span().start;
         let checked = match (&key.kind, value.get_ref()) {
             (Kind::Table(inner), DeValue::Table(table)) => {
-                let values = self.table(inner, table, path, &mut Vec::new());
+                let values = self.table(inner, table, path);
                 Ok(ValueKind::Table(values))
             }
             (Kind::List(_), DeValue::Array(array)) => {
@@ -386,15 +263,10 @@ impl Reader<'_> {
         }
     }
 
-    fn line_tables(
-        &mut self,
-        keys: &'static [Key],
-        value: &Spanned<DeValue<'_>>,
-        path: &str,
-        lines: &mut Vec<LineTable>,
-    ) {
+    /// An array of tables.
+    fn array(&mut self, key: &Key, keys: &'static [Key], value: &Spanned<DeValue<'_>>, path: &str) {
         let DeValue::Array(array) = value.get_ref() else {
-            let wanted = Kind::Tables(keys).wanted();
+            let wanted = key.kind.wanted();
             let fault = Fault::WrongType {
                 found: found(value.get_ref()).describe(),
                 wanted,
@@ -409,7 +281,7 @@ impl Reader<'_> {
         for item in array.iter() {
             let offset = item.span().start;
             let DeValue::Table(table) = item.get_ref() else {
-                let wanted = Kind::Tables(keys).wanted();
+                let wanted = key.kind.wanted();
                 let fault = Fault::WrongType {
                     found: found(item.get_ref()).describe(),
                     wanted,
@@ -419,11 +291,11 @@ impl Reader<'_> {
             };
             let before = self.problems.len();
             let outer = std::mem::take(&mut self.places);
-            let values = self.table(keys, table, path, &mut Vec::new());
+            let values = self.table(keys, table, path);
             self.missing(keys, table, path, offset);
             let inner = std::mem::replace(&mut self.places, outer);
             let strip = |key: String| key[path.len() + 1..].to_owned();
-            lines.push(LineTable {
+            let table = Table {
                 value: Value::new(None, ValueKind::Table(values)),
                 place: self.place(offset),
                 places: inner
@@ -431,24 +303,9 @@ impl Reader<'_> {
                     .map(|(key, place)| (strip(key), place))
                     .collect(),
                 sound: self.problems.len() == before,
-            });
+            };
+            self.tables.entry(path.to_owned()).or_default().push(table);
         }
-    }
-}
-
-fn found(value: &DeValue<'_>) -> Found {
-    match value {
-        DeValue::String(text) => Found::Text(text.to_string()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(Found::Other("too large a number"), Found::Integer),
-        DeValue::Float(number) => number
-            .as_str()
-            .parse()
-            .map_or(Found::Other("an odd number"), Found::Number),
-        DeValue::Boolean(value) => Found::Bool(*value),
-        DeValue::Datetime(_) => Found::Other("a date"),
-        DeValue::Array(_) => Found::Other("a list"),
-        DeValue::Table(_) => Found::Other("a table"),
     }
 }
 

@@ -5,16 +5,18 @@
 //!  (schema.rs)           (or --config FILE)              (sorted by name)  (environment)
 //! ```
 //!
-//! A later layer wins key by key; `[[line]]` tables add up over all files. Every problem of every
-//! layer is reported at once, with its file, line and key.
+//! A later layer wins key by key; arrays of tables (`[[line]]`, `[[retention.policy]]`) add up
+//! over all files. Every problem of every layer is reported at once, with its file, line and key.
 
 mod fault;
 mod keys;
 mod layer;
+pub mod policies;
 mod rules;
 pub mod schema;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -22,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use fault::{Fault, LoadError, Place, Problem, Rule};
 pub use keys::{is_url, is_voice};
-use layer::{Layer, LineTable};
+use layer::{Layer, Tables};
 use schema::Config;
 
 /// The file that is read when none is named. It may be absent: then the defaults hold.
@@ -97,8 +99,8 @@ pub fn load_as_if(origin: &Origin, path: &Path, text: &str) -> Result<Loaded, Lo
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `access`,
-    /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `first_start`, `dahdi`,
-    /// `audiosocket`, `line`.
+    /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `first_start`, `ledger`, `retention`,
+    /// `alarms`, `dahdi`, `audiosocket`, `line`.
     pub sections: Vec<&'static str>,
 }
 
@@ -121,6 +123,9 @@ impl Changes {
             ("webhooks", differs(&old.webhooks, &new.webhooks)),
             ("admin", differs(&old.admin, &new.admin)),
             ("first_start", differs(&old.first_start, &new.first_start)),
+            ("ledger", differs(&old.ledger, &new.ledger)),
+            ("retention", differs(&old.retention, &new.retention)),
+            ("alarms", differs(&old.alarms, &new.alarms)),
             ("dahdi", differs(&old.dahdi, &new.dahdi)),
             ("audiosocket", differs(&old.audiosocket, &new.audiosocket)),
             ("line", differs(&old.lines, &new.lines)),
@@ -188,21 +193,24 @@ fn merge(
     problems: &mut Vec<Problem>,
 ) -> Option<(Config, Vec<schema::Line>)> {
     let mut places = BTreeMap::new();
-    let mut lines: Vec<LineTable> = Vec::new();
+    let mut arrays = Tables::new();
     let mut builder = config::Config::builder();
     for layer in layers {
         places.extend(layer.places.clone());
-        // A line with a problem of its own would only cause more of them.
-        lines.extend(layer.lines.iter().filter(|line| line.sound).cloned());
+        for (name, tables) in &layer.tables {
+            // A table with a problem of its own would only cause more of them.
+            let sound = tables.iter().filter(|table| table.sound).cloned();
+            arrays.entry(name.clone()).or_default().extend(sound);
+        }
         builder = builder.add_source(layer.clone());
     }
-    builder = builder.add_source(Layer::of_lines(&lines));
+    builder = builder.add_source(Layer::of_tables(&arrays));
     match builder
         .build()
         .and_then(config::Config::try_deserialize::<Config>)
     {
         Ok(mut config) => {
-            rules::check(&config, folder, &places, &lines, problems);
+            rules::check(&config, folder, &places, &arrays, problems);
             let tables = std::mem::take(&mut config.lines);
             if problems.is_empty() {
                 config.lines = tables.iter().flat_map(schema::Line::expand).collect();

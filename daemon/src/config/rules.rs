@@ -9,10 +9,12 @@ use audio_io::format::Channels;
 use ipnet::IpNet;
 
 use super::fault::{Fault, Place, Problem, Rule};
-use super::layer::LineTable;
+use super::layer::{Table, Tables};
 use super::schema::{Access, Admin, Config, Http, Line, Speech};
 use crate::material::credential;
 
+mod groups;
+mod keeping;
 mod telephony;
 
 /// alsa-lib's PCM that is no device: any number of lines may use it.
@@ -31,15 +33,16 @@ const NEVER_FETCHED: [&str; 7] = [
     "ff00::/8",
 ];
 
-/// Checks a whole configuration, whose main file is in `folder`. `lines` are the tables that
-/// `config.lines` came from, in order.
+/// Checks a whole configuration, whose main file is in `folder`. `tables` are those
+/// that its arrays came from, in order.
 pub(super) fn check(
     config: &Config,
     folder: &Path,
     places: &BTreeMap<String, Place>,
-    lines: &[LineTable],
+    tables: &Tables,
     problems: &mut Vec<Problem>,
 ) {
+    let of = |name: &str| tables.get(name).map_or(&[][..], Vec::as_slice);
     let mut rules = Rules { places, problems };
     rules.http(&config.http);
     rules.certificate(config, folder);
@@ -48,11 +51,13 @@ pub(super) fn check(
     rules.allowed("webhooks.allow", &config.webhooks.allow);
     rules.admin(&config.admin);
     rules.speech(&config.speech);
+    rules.keeping(config, of("retention.policy"));
+    rules.groups(config, of("group"));
     let mut names = HashMap::new();
     let mut captures = HashMap::new();
     let mut playbacks = HashMap::new();
     let mut taken = rules.taken_by_http(&config.http);
-    for (line, table) in config.lines.iter().zip(lines) {
+    for (line, table) in config.lines.iter().zip(of("line")) {
         rules.source(line, table, &mut taken);
         rules.line(line, table, config.realtime.ring_ms);
         let place = table.place_of("name");
@@ -195,7 +200,7 @@ impl Rules<'_> {
         }
     }
 
-    fn line(&mut self, line: &Line, table: &LineTable, ring_ms: u64) {
+    fn line(&mut self, line: &Line, table: &Table, ring_ms: u64) {
         let (period, buffer) = (line.period_ms.0, line.buffer_ms.0);
         if line.channels == Channels::Stereo && line.capture_agent.is_some() {
             self.blame(
@@ -248,7 +253,7 @@ impl Rules<'_> {
         used: &mut HashMap<String, Place>,
         key: &str,
         pcm: Option<&String>,
-        table: &LineTable,
+        table: &Table,
     ) {
         let Some(pcm) = pcm.filter(|pcm| *pcm != NULL_PCM) else {
             return;

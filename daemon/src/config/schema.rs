@@ -11,11 +11,15 @@ pub use self::channel::{
     AudioSocket, CallerIdKind, Channel, ChannelList, Dahdi, Law, NoChannels, Role, TapKind,
 };
 pub use self::group::Group;
+pub use self::keeping::{
+    Alarms, ByteSize, Ledger, Retention, RetentionPolicy, Span, SyslogTarget, ValueError,
+};
 pub use self::line::{Line, Source, Trigger, Vox, Watch};
 use crate::http::limits;
 
 mod channel;
 mod group;
+mod keeping;
 mod line;
 
 /// The whole configuration.
@@ -49,6 +53,12 @@ pub struct Config {
     pub admin: Admin,
     /// `[first_start]`
     pub first_start: FirstStart,
+    /// `[ledger]`
+    pub ledger: Ledger,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `[alarms]`
+    pub alarms: Alarms,
     /// `[dahdi]`
     pub dahdi: Dahdi,
     /// `[audiosocket]`
@@ -71,6 +81,12 @@ pub struct Storage {
     pub index_cache_mib: u32,
     /// How recordings are written.
     pub io: StorageIo,
+    /// A folder that must be a mount point, with the data folder in it; otherwise the daemon does
+    /// not start.
+    pub expect_mount: Option<PathBuf>,
+    /// A file on another disk that remembers which store is in the data folder; no other is
+    /// opened then.
+    pub marker: Option<PathBuf>,
 }
 
 impl Default for Storage {
@@ -79,6 +95,8 @@ impl Default for Storage {
             data_dir: "/var/lib/callreel".into(),
             index_cache_mib: 64,
             io: StorageIo::Auto,
+            expect_mount: None,
+            marker: None,
         }
     }
 }

@@ -432,7 +432,7 @@ fn a_reload_tells_what_it_did_or_why_not() {
     });
     let rig = Rig::with_reload(Arc::new(|| {
         let place = Place::Environment("CALLREEL__X".into());
-        let fault = Fault::LineFromEnvironment;
+        let fault = Fault::TablesFromEnvironment("[[line]]");
         Err(LoadError {
             problems: vec![Problem {
                 place,

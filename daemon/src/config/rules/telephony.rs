@@ -10,7 +10,7 @@ use audio_io::format::Channels;
 use super::Rules;
 use crate::config::fault::{Place, Rule};
 use crate::config::keys::MAX_LINES;
-use crate::config::layer::LineTable;
+use crate::config::layer::Table;
 use crate::config::schema::{CallerIdKind, Http, Line, Role, Source, TapKind, Trigger};
 
 /// Bytes of a channel in a millisecond.
@@ -50,7 +50,7 @@ impl Rules<'_> {
     }
 
     /// Everything about where a line's sound comes from.
-    pub(super) fn source(&mut self, line: &Line, table: &LineTable, taken: &mut Taken) {
+    pub(super) fn source(&mut self, line: &Line, table: &Table, taken: &mut Taken) {
         self.one_source(line, table);
         self.belongings(line, table);
         match line.source() {
@@ -67,7 +67,7 @@ impl Rules<'_> {
     }
 
     /// Exactly one of `capture`, `dahdi` and `audiosocket`.
-    fn one_source(&mut self, line: &Line, table: &LineTable) {
+    fn one_source(&mut self, line: &Line, table: &Table) {
         let given = [
             ("capture", line.capture.is_some()),
             ("dahdi", line.dahdi.is_some()),
@@ -85,7 +85,7 @@ impl Rules<'_> {
     }
 
     /// Keys that say nothing about this kind of line.
-    fn belongings(&mut self, line: &Line, table: &LineTable) {
+    fn belongings(&mut self, line: &Line, table: &Table) {
         for Belonging { key, to, fits } in BELONGINGS {
             let path = format!("line.{key}");
             if table.places.contains_key(*key) && !fits(line) {
@@ -94,7 +94,7 @@ impl Rules<'_> {
         }
     }
 
-    fn dahdi(&mut self, line: &Line, table: &LineTable, taken: &mut Taken) {
+    fn dahdi(&mut self, line: &Line, table: &Table, taken: &mut Taken) {
         if line.rate.hertz() != 8_000 {
             let rule = Rule::ChannelRate {
                 rate: line.rate.hertz(),
@@ -136,7 +136,7 @@ impl Rules<'_> {
     }
 
     /// The driver's limits of buffers.
-    fn blocks(&mut self, line: &Line, table: &LineTable) {
+    fn blocks(&mut self, line: &Line, table: &Table) {
         let (period, buffer) = (line.period_ms.0, line.buffer_ms.0);
         let (block, space) = (BLOCK_MAX / BYTES_PER_MS, SPACE_MAX / BYTES_PER_MS);
         if period > block {
@@ -157,13 +157,7 @@ impl Rules<'_> {
         }
     }
 
-    fn audiosocket(
-        &mut self,
-        line: &Line,
-        listen: SocketAddr,
-        table: &LineTable,
-        taken: &mut Taken,
-    ) {
+    fn audiosocket(&mut self, line: &Line, listen: SocketAddr, table: &Table, taken: &mut Taken) {
         self.mono(line, table);
         if !SOCKET_RATES.contains(&line.rate.hertz()) {
             let rule = Rule::SocketRate {
@@ -193,7 +187,7 @@ impl Rules<'_> {
         taken.addresses.push((listen, place));
     }
 
-    fn mono(&mut self, line: &Line, table: &LineTable) {
+    fn mono(&mut self, line: &Line, table: &Table) {
         if line.channels == Channels::Stereo {
             let place = table.place_of("channels");
             self.blame(place, "line.channels", Rule::ChannelIsMono);
@@ -201,7 +195,7 @@ impl Rules<'_> {
     }
 
     /// Numbered names that are too long, and too many lines.
-    fn how_many(&mut self, line: &Line, table: &LineTable, taken: &mut Taken) {
+    fn how_many(&mut self, line: &Line, table: &Table, taken: &mut Taken) {
         let (count, highest) = match (&line.dahdi, line.audiosocket) {
             (Some(list), _) => (list.numbers().len(), list.numbers().iter().max().copied()),
             (None, Some(_)) => (line.lines as usize, Some(line.lines)),
