@@ -286,6 +286,7 @@ fn reload_hook(
         in_force.webhooks = new.webhooks.clone();
         in_force.admin = new.admin.clone();
         in_force.first_start = new.first_start;
+        in_force.groups.clone_from(&new.groups);
         app.calls.reload_webhooks(new.webhooks.allow.clone());
         app.config.store(Arc::new(in_force));
         if found.is_ok() {

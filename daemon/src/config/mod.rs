@@ -100,7 +100,7 @@ pub fn load_as_if(origin: &Origin, path: &Path, text: &str) -> Result<Loaded, Lo
 pub struct Changes {
     /// Sections that differ: `storage`, `http`, `control`, `realtime`, `log`, `access`,
     /// `convert`, `fetch`, `speech`, `webhooks`, `admin`, `first_start`, `ledger`, `retention`,
-    /// `alarms`, `dahdi`, `audiosocket`, `line`.
+    /// `alarms`, `dahdi`, `audiosocket`, `group`, `line`.
     pub sections: Vec<&'static str>,
 }
 
@@ -128,6 +128,7 @@ impl Changes {
             ("alarms", differs(&old.alarms, &new.alarms)),
             ("dahdi", differs(&old.dahdi, &new.dahdi)),
             ("audiosocket", differs(&old.audiosocket, &new.audiosocket)),
+            ("group", differs(&old.groups, &new.groups)),
             ("line", differs(&old.lines, &new.lines)),
         ];
         let changed = sections.into_iter().filter(|(_, differs)| *differs);

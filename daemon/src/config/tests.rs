@@ -344,6 +344,7 @@ fn the_table_of_keys_and_the_schema_name_the_same_keys() {
         ("alarms", "[alarms]\nzz = 1"),
         ("dahdi", "[dahdi]\nzz = 1"),
         ("audiosocket", "[audiosocket]\nzz = 1"),
+        ("group", "[[group]]\nzz = 1"),
         ("line", "[[line]]\nzz = 1"),
         ("line.channel", "[[line]]\n[line.channel]\nzz = 1"),
         ("line.watch", "[[line]]\n[line.watch]\nzz = 1"),

@@ -167,6 +167,10 @@ pub const LINES_EVERY: Duration = Duration::from_millis(200);
 pub const WATCHER_CHECK_BEATS: u32 = 25;
 /// ...and after so many a `ping` is sent.
 pub const WATCHER_PING_BEATS: u32 = 75;
+/// For one frame of live sound to be taken; then its listener is let go.
+pub const LIVE_STALL: Duration = Duration::from_secs(10);
+/// The longest message that a live listener may send; they have nothing to say.
+pub const LIVE_MESSAGE_BYTES: usize = 1_024;
 /// Exports that a user has, under way or ready; 409.
 pub const EXPORTS_A_USER: usize = 4;
 /// Exports over all users; 503.

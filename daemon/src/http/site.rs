@@ -1,14 +1,17 @@
 //! What all workers share, and the seam to the engine.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use audio_io::clock::Clock;
-use audio_io::units::Millis;
+use audio_io::units::{Millis, WallMillis};
+use bytes::Bytes;
 use storage::handle::StorageHandle;
-use storage::ids::RecordingId;
+use storage::ids::{LineName, RecordingId};
 use tokio::sync::Semaphore;
 
 use super::address::Connections;
@@ -47,6 +50,43 @@ pub(super) trait Engine: Send + Sync {
     fn calls(&self) -> Vec<CallSnapshot>;
     /// Totals since the start.
     fn totals(&self) -> EngineTotals;
+    /// The sound of a line as it comes, where there is such a line.
+    fn listen(&self, line: &LineName) -> Option<Box<dyn LiveSound>>;
+}
+
+/// The sound of a line, for one listener. Whoever is slow misses some of it.
+pub(super) trait LiveSound: Send {
+    /// What comes next; nothing when the line is gone. Nothing is lost by not waiting for it.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Live>> + Send + '_>>;
+}
+
+/// What a listener is told.
+#[derive(Clone, Debug)]
+pub(super) enum Live {
+    /// A recording begins, or went on when the listener came.
+    Begins {
+        /// Which.
+        id: RecordingId,
+        /// When it began.
+        started_at: WallMillis,
+        /// Samples a second.
+        rate: u32,
+        /// Legs, the caller's first.
+        channels: usize,
+    },
+    /// A stretch of sound.
+    Sound {
+        /// Counts stretches; what the listener missed is missing in it.
+        sequence: u32,
+        /// Samples of 16 bits, little end first, the legs' in turn.
+        samples: Bytes,
+    },
+    /// So many frames were never there.
+    Gap(u64),
+    /// The parties are told that somebody listens.
+    Notice,
+    /// The recording is over; another may begin.
+    Ended,
 }
 
 impl Engine for EngineHandle {
@@ -78,6 +118,10 @@ impl Engine for EngineHandle {
 
     fn totals(&self) -> EngineTotals {
         Self::totals(self)
+    }
+
+    fn listen(&self, _line: &LineName) -> Option<Box<dyn LiveSound>> {
+        None
     }
 }
 

@@ -44,18 +44,6 @@ pub struct TenantSetArgs {
     /// Switch it on again
     #[arg(long, conflicts_with = "disable")]
     pub enable: bool,
-    /// Looks after this group of lines, and no longer after others; may be given several times
-    #[arg(long = "group", value_name = "GROUP")]
-    pub groups: Vec<GroupName>,
-    /// Has no groups: a supervisor looks after all lines
-    #[arg(long, conflicts_with = "groups")]
-    pub all_lines: bool,
-    /// The line whose calls are its own
-    #[arg(long)]
-    pub line: Option<LineName>,
-    /// Has no line of its own
-    #[arg(long, conflicts_with = "line")]
-    pub no_line: bool,
 }
 
 /// `key`
@@ -287,6 +275,18 @@ pub struct UserSetArgs {
     /// Switch it on again
     #[arg(long, conflicts_with = "disable")]
     pub enable: bool,
+    /// Looks after this group of lines, and no longer after others; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupName>,
+    /// Has no groups: a supervisor looks after all lines
+    #[arg(long, conflicts_with = "groups")]
+    pub all_lines: bool,
+    /// The line whose calls are its own
+    #[arg(long)]
+    pub line: Option<LineName>,
+    /// Has no line of its own
+    #[arg(long, conflicts_with = "line")]
+    pub no_line: bool,
 }
 
 /// What a user may do.

@@ -117,6 +117,8 @@ async fn first_user(
         role: Role::Supervisor,
         password: password.text.clone(),
         allow: Vec::new(),
+        groups: Vec::new(),
+        line: None,
     };
     let added: Result<AddedUser, _> = client.post("/users", &request).await;
     match added {

@@ -13,6 +13,7 @@ use http::{Method, StatusCode};
 use storage::account::{SessionRow, UserRow};
 use subtle::ConstantTimeEq as _;
 
+use super::Principal;
 use crate::http::base_url;
 use crate::http::error::Problem;
 use crate::http::limits;
@@ -29,6 +30,18 @@ pub(in crate::http) struct Person {
     pub(in crate::http) token: String,
     /// Whether it was shown as a cookie.
     by_cookie: bool,
+}
+
+impl Person {
+    /// The same as the rest of the daemon knows it.
+    pub(in crate::http) fn principal(&self) -> Principal {
+        Principal {
+            tenant: self.user.tenant,
+            key_id: 0,
+            user_id: Some(self.user.user_id),
+            role: self.user.role,
+        }
+    }
 }
 
 /// Lets a session in.

@@ -10,7 +10,7 @@ use audio_io::units::{Frames, Millis, WallMillis};
 use storage::handle::{
     ImportNames, ImportRequest, IoChoice, RecorderSeed, StorageHandle, StoreOptions,
 };
-use storage::ids::{Number, RecordingId, TenantId, TenantName};
+use storage::ids::{LineName, Number, RecordingId, TenantId, TenantName};
 use storage::record::{Container, Family, Recording};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use crate::engine::transcode::Transcoder;
 use crate::engine::{CallSnapshot, EngineTotals, LineSnapshot};
 use crate::http::metrics::HttpMetrics;
 use crate::http::serve::HttpServer;
-use crate::http::site::{Engine, Services, Site};
+use crate::http::site::{Engine, LiveSound, Services, Site};
 use crate::passed::Passed;
 
 /// When the store's clock stands: so `Last-Modified` is known.
@@ -55,6 +55,9 @@ impl Engine for Calm {
     }
     fn calls(&self) -> Vec<CallSnapshot> {
         Vec::new()
+    }
+    fn listen(&self, _: &LineName) -> Option<Box<dyn LiveSound>> {
+        None
     }
     fn totals(&self) -> EngineTotals {
         EngineTotals::default()

@@ -21,7 +21,7 @@ use crate::control::show;
 use crate::control::wire::{AddTenant, SetTenant, SetUser};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
-use crate::http::incoming::json as answer;
+use crate::http::incoming::json as reply;
 use crate::http::request::segment;
 
 /// `POST admin/users`
@@ -120,13 +120,13 @@ async fn users(asked: &Asked<'_>) -> Result<Response<Payload>, Problem> {
     let users = asked.call.worker.site.storage.users();
     let own = users.iter().filter(|user| administers(asked, user.tenant));
     let shown: Vec<_> = own.map(|user| show::user(user, &tenants)).collect();
-    answer(&json!({ "users": shown }))
+    reply(&json!({ "users": shown }))
 }
 
 async fn shown(asked: &Asked<'_>, row: &UserRow) -> Result<Response<Payload>, Problem> {
     let tenants = asked.off_loop(StorageHandle::tenants).await?;
     let tenants = tenants.map_err(Problem::internal)?;
-    answer(&json!({ "user": show::user(row, &tenants) }))
+    reply(&json!({ "user": show::user(row, &tenants) }))
 }
 
 async fn add_user<B>(asked: &Asked<'_>, body: B) -> Result<Response<Payload>, Problem>
@@ -251,7 +251,7 @@ async fn tenants(asked: &Asked<'_>) -> Result<Response<Payload>, Problem> {
         shown.collect::<Result<Vec<_>, _>>()
     });
     let shown = shown.await?.map_err(Problem::internal)?;
-    answer(&json!({ "tenants": shown }))
+    reply(&json!({ "tenants": shown }))
 }
 
 fn tenant_shown(
@@ -276,7 +276,7 @@ where
     let act = asked.act(Kind::TenantAdded).of(tenant.id);
     let act = act.with("name", tenant.name.as_str());
     asked.call.worker.site.storage.record_act(act);
-    let mut response = answer(&json!({ "tenant": show::tenant(&tenant, 0) }))?;
+    let mut response = reply(&json!({ "tenant": show::tenant(&tenant, 0) }))?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
@@ -325,7 +325,7 @@ where
     let act = act.with("keep_as", tenant.keep_as.extension());
     let act = act.with("disabled", tenant.disabled_at.is_some());
     asked.call.worker.site.storage.record_act(act);
-    answer(&json!({ "tenant": shown }))
+    reply(&json!({ "tenant": shown }))
 }
 
 /// The groups of the configuration, with those of their lines that are the tenant's.
@@ -336,5 +336,5 @@ fn groups(asked: &Asked<'_>) -> Result<Response<Payload>, Problem> {
         json!({ "name": group.name.as_str(), "lines": lines })
     };
     let groups: Vec<_> = config.groups.iter().map(shown).collect();
-    answer(&json!({ "groups": groups }))
+    reply(&json!({ "groups": groups }))
 }

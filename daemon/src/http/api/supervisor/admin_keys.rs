@@ -22,7 +22,7 @@ use crate::control::wire::{Expiry, RotateKey};
 use crate::control::{parse_time, show};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
-use crate::http::incoming::json as answer;
+use crate::http::incoming::json as reply;
 
 /// `POST admin/keys`
 #[derive(Deserialize)]
@@ -77,7 +77,7 @@ async fn list(asked: &Asked<'_>) -> Result<Response<Payload>, Problem> {
     let (tenants, keys, users) = read.await?.map_err(Problem::internal)?;
     let own = keys.iter().filter(|key| administers(asked, key.tenant));
     let shown: Vec<_> = own.map(|key| show::key(key, &tenants, &users)).collect();
-    answer(&json!({ "keys": shown }))
+    reply(&json!({ "keys": shown }))
 }
 
 async fn issue<B>(asked: &Asked<'_>, body: B) -> Result<Response<Payload>, Problem>
@@ -143,7 +143,7 @@ async fn revoke(asked: &Asked<'_>, key: KeyRow) -> Result<Response<Payload>, Pro
     log::info!(key_id = id, by = asked.person.user.name.as_str(); "key revoked");
     let act = asked.act(Kind::KeyRevoked).with("key", id.to_string());
     tell(asked, &row, act);
-    answer(&json!({ "key": shown(asked, &row).await? }))
+    reply(&json!({ "key": shown(asked, &row).await? }))
 }
 
 fn tell(asked: &Asked<'_>, row: &KeyRow, act: Act) {
@@ -162,7 +162,7 @@ async fn shown(
 
 async fn shown_once(asked: &Asked<'_>, issued: &IssuedKey) -> Result<Response<Payload>, Problem> {
     let key = shown(asked, &issued.row).await?;
-    let mut response = answer(&json!({ "key": key, "secret": issued.secret }))?;
+    let mut response = reply(&json!({ "key": key, "secret": issued.secret }))?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }

@@ -15,6 +15,7 @@ use crate::http::media::{self, Entity};
 use crate::http::recordings::Found;
 use crate::http::request::Query;
 use crate::http::sound::{self, Show, SoundError, SoundFound, Wanted};
+use crate::http::trail::{self, Heard, Listener, Listening};
 
 /// Answers with the sound: ranges, conditionals, HEAD.
 ///
@@ -95,7 +96,18 @@ async fn present(
         disposition: Some(disposition),
         ranges: true,
     };
-    sound::answer(asked.call, entity, show)
+    let answer = sound::answer(asked.call, entity, show)?;
+    let heard = Heard {
+        how: if saves {
+            Listening::Download
+        } else {
+            Listening::Play
+        },
+        facts: &recording.facts,
+        container,
+    };
+    let listener = Listener::Known(asked.person.principal());
+    Ok(trail::heard(asked.call, listener, heard, answer).await)
 }
 
 fn goes_on() -> Problem {

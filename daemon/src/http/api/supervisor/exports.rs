@@ -62,7 +62,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let wish: Wish = body::read_long(asked.call, body).await?;
-    let Some(Formats::Stored) | None = wish.formats;
+    let (Some(Formats::Stored) | None) = wish.formats;
     let rows: Rows = match (wish.ids.as_slice(), wish.query) {
         ([], Some(query)) => searched(asked, query)?,
         ([_, ..], None) => {

@@ -14,6 +14,7 @@ mod exports;
 mod health;
 mod line_state;
 mod lines;
+mod listen;
 mod recordings;
 mod route;
 mod scope;
@@ -103,7 +104,10 @@ where
     auth::check_forgery(call, &person)?;
     ratelimit::charge_credential(call, Credential::User(person.user.user_id))?;
     let (can, scope) = rights(call, &person);
-    can.must(endpoint.right(method))?;
+    if let Err(refused) = can.must(endpoint.right(method)) {
+        crate::http::auth::not_allowed(call, person.principal());
+        return Err(refused);
+    }
     let asked = Asked {
         call,
         person,
@@ -115,8 +119,8 @@ where
         Endpoint::Session => session::show(&asked),
         Endpoint::Lines => lines::list(&asked),
         Endpoint::LineEvents => lines::events(&asked),
-        Endpoint::LineListen(_) => Err(no_such("line")),
-        Endpoint::Recordings => recordings::search(&asked).await,
+        Endpoint::LineListen(name) => listen::answer(&asked, name).await,
+        Endpoint::Recordings => Err(unavailable("there is no search yet")),
         Endpoint::Recording(id) if *method == Method::DELETE => {
             change::delete(&asked, id, body).await
         }

@@ -201,7 +201,7 @@ pub(super) enum Part {
     Lines(BTreeSet<LineName>),
     /// Those of an agent, by name, or of its line.
     Own {
-        /// The user's name, in lower case.
+        /// The user's name, as it was added.
         agent: String,
         /// The user's line.
         line: Option<LineName>,
@@ -213,7 +213,7 @@ impl Scope {
     pub(super) fn of(user: &UserRow, config: &Config) -> Self {
         let part = match user.role {
             Role::AgentView => Part::Own {
-                agent: user.name.as_str().to_ascii_lowercase(),
+                agent: user.name.to_string(),
                 line: user.line.clone(),
             },
             Role::Supervisor if !user.groups.is_empty() => {
@@ -245,7 +245,7 @@ impl Scope {
             Part::All => true,
             Part::Lines(lines) => line.is_some_and(|line| lines.contains(line)),
             Part::Own { agent: own, line: theirs } => {
-                agent.is_some_and(|agent| agent.eq_ignore_ascii_case(own))
+                agent == Some(own.as_str())
                     || (theirs.is_some() && line == theirs.as_ref())
             }
         }
@@ -269,7 +269,7 @@ mod tests {
         UserRow {
             user_id: 1,
             tenant: TenantId(1),
-            name: UserName::new("Anna").unwrap(),
+            name: UserName::new("anna").unwrap(),
             role,
             password_hash: String::new(),
             allow: Vec::new(),
