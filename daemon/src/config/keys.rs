@@ -65,6 +65,7 @@ pub(super) const ROOT: &[Key] = &[
     optional("webhooks", Kind::Table(WEBHOOKS)),
     optional("admin", Kind::Table(ADMIN)),
     optional("first_start", Kind::Table(FIRST_START)),
+    optional("listen", Kind::Table(LISTEN)),
     optional("dahdi", Kind::Table(DAHDI)),
     optional("audiosocket", Kind::Table(AUDIOSOCKET)),
     optional("line", Kind::Tables(LINE)),
@@ -140,6 +141,8 @@ const FIRST_START: &[Key] = &[
     optional("admin_key", Kind::Bool),
 ];
 
+const LISTEN: &[Key] = &[optional("notice_tone", Kind::Bool)];
+
 const LINE: &[Key] = &[
     required("name", Kind::Text(LINE_NAME)),
     required("tenant", Kind::Text(TENANT_NAME)),
@@ -165,6 +168,7 @@ const LINE: &[Key] = &[
     optional("vox", Kind::Table(VOX)),
     optional("digits", Kind::Bool),
     optional("mask_digits", Kind::Bool),
+    optional("notice_tone", Kind::Bool),
     optional("from", Kind::Text(NUMBER)),
     optional("to", Kind::Text(NUMBER)),
 ];
