@@ -128,8 +128,8 @@ pub const MP3_WARM_UP_FRAMES: u64 = 8;
 /// the bit rate in kbit/s, divided by 49, is a frame's length (ISO 11172-3, section 2.4.3.1).
 const MP3_PADDING_PERIOD: u64 = 49;
 
-/// Peaks one sidecar may hold (per leg). Larger ones are refused when decoded.
-pub const PEAKS_MAX: u32 = 64 * 1_024 * 1_024;
+/// Peaks a track of one level: longer sound has coarser ones, from 9 hours at 8 kHz on.
+pub const PEAKS_MAX: u32 = 2 * 1_024 * 1_024;
 
 /// Files of one playback; a longer list is refused.
 pub const PLAYER_FILES_MAX: usize = 128;

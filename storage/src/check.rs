@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use audio_io::clock::{Clock as _, SystemClock};
-use audio_io::dsp::peaks::Peaks;
 
 use crate::accounts::is_readable;
 use crate::error::{CheckError, OpenError, ReadError};
@@ -24,6 +23,7 @@ use crate::limits::{CHECK_ROWS, FINDINGS_MAX};
 use crate::marks::are_within;
 use crate::open::{lock, open_error};
 use crate::paths::{Layout, converted_facts_of, facts_of, peaks_of};
+use crate::peaks::{Sidecar, SidecarError, is_older};
 use crate::record::{Container, EndCause, Recording, RecordingOutcome, RecordingState};
 use crate::reserve::Reserve;
 use crate::segment::facts::StoredFacts;
@@ -315,9 +315,16 @@ impl Check<'_> {
             Ok(_) => {}
         }
         if outcome.end_cause != EndCause::Imported {
-            let peaks = std::fs::read(peaks_of(path)).ok();
-            let good = peaks.and_then(|bytes| Peaks::decode(&bytes).ok());
-            if good.is_none_or(|peaks| peaks.frames != outcome.frames) {
+            let beside = peaks_of(path);
+            let peaks = Sidecar::open(&beside, &outcome.content_hash);
+            let peaks = peaks.and_then(|peaks| peaks.verify().map(|()| peaks.frames));
+            let good = match peaks {
+                Ok(frames) => frames == outcome.frames,
+                // Those of the file that was exchanged for this one.
+                Err(SidecarError::Foreign) => row.facts.container != Container::Wav,
+                Err(_) => is_older(&beside),
+            };
+            if !good {
                 self.report.found(Finding::Peaks { id });
             }
         }

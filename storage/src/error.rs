@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::ids::{PromptId, RecordingId, RecordingName, TenantId, TenantName};
 use crate::limits::{PASSWORD_BYTES, SPEECH_TEXT_MAX, USER_GROUPS_MAX};
@@ -129,6 +130,66 @@ pub enum WriteError {
     Closing,
 }
 from_redb!(WriteError: TransactionError, TableError, StorageError, CommitError);
+
+/// Why a recording's peaks cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PeaksError {
+    /// It was too short to keep, or its file is gone.
+    #[error("recording {0} has no file")]
+    NoFile(RecordingId),
+    /// The file is not as long as its row says.
+    #[error("file of recording {id} has {found} bytes instead of {expected}; run 'callreel check'")]
+    Length {
+        /// Which recording.
+        id: RecordingId,
+        /// By the row.
+        expected: u64,
+        /// By the file system.
+        found: u64,
+    },
+    /// Version 1 has one channel.
+    #[error("version 1 has one channel: ask for version 2, or for both legs mixed")]
+    Channels,
+    /// Too many wait already; ask again.
+    #[error("peaks of recording {0} cannot be had right now; try again")]
+    Busy(RecordingId),
+    /// The file cannot be read.
+    #[error("file of recording {0}: {1}")]
+    Io(RecordingId, io::Error),
+    /// Its sound cannot be decoded.
+    #[error("sound of recording {0}: {1}")]
+    Decode(RecordingId, Arc<audio_io::codec::pcm::DecodeError>),
+    /// The store is being closed.
+    #[error("the store is closing")]
+    Closing,
+    /// The index.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl PeaksError {
+    /// The same for one more who waited.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::NoFile(id) => Self::NoFile(*id),
+            Self::Length {
+                id,
+                expected,
+                found,
+            } => Self::Length {
+                id: *id,
+                expected: *expected,
+                found: *found,
+            },
+            Self::Channels => Self::Channels,
+            Self::Busy(id) => Self::Busy(*id),
+            Self::Io(id, error) => Self::Io(*id, io::Error::new(error.kind(), error.to_string())),
+            Self::Decode(id, error) => Self::Decode(*id, Arc::clone(error)),
+            // Only the making of peaks is told to several, and that reads no index.
+            Self::Closing | Self::Read(_) => Self::Closing,
+        }
+    }
+}
 
 /// Why a recording's bytes cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -37,6 +37,7 @@ mod naming;
 mod open;
 pub mod outbox;
 mod paths;
+pub mod peaks;
 pub mod progress;
 pub mod prompt;
 pub mod record;

@@ -120,6 +120,23 @@ pub const WORK_QUEUE_MAX: usize = 1_024;
 /// [`crate::error::ViewError::Busy`].
 pub const VIEW_QUEUE_MAX: usize = 256;
 
+/// Bytes of peaks of all open recordings, before those of each get coarser.
+pub const LIVE_PEAKS_BUDGET: usize = 64 * 1024 * 1024;
+
+/// Peaks that an open recording keeps at least and at most, over all its tracks, 4 bytes each;
+/// beyond it they get coarser. What is sealed then has the fine ones from its file. Tests come past
+/// it with fewer.
+pub const LIVE_PEAKS: (usize, usize) = (1_024, if cfg!(test) { 8_192 } else { 512 * 1_024 });
+
+/// Recordings whose peaks wait to be made; beyond it [`crate::error::PeaksError::Busy`].
+pub const PEAKS_QUEUE_MAX: usize = 64;
+
+/// Who waits for one recording's peaks; beyond it [`crate::error::PeaksError::Busy`].
+pub const PEAKS_WAITING_MAX: usize = 256;
+
+/// Pairs of peaks in one piece of an answer.
+pub const PEAKS_CHUNK: usize = 8 * 1_024;
+
 /// How often a view follows a recording that changes state under it.
 pub const VIEW_TRIES: usize = 3;
 

@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::naming::NameMaker;
 use crate::outbox::OutboxState;
 use crate::paths::{Layout, create_dirs, sync_dir};
+use crate::peaks::Maker;
 use crate::reserve::Reserve;
 use crate::retention::{Guard, Keeper};
 use crate::shared::{LedgerParts, Shared, syncfs_reports};
@@ -93,6 +94,7 @@ pub(crate) fn open_with(
         outbox,
         derived,
         keeper,
+        peaks: Maker::default(),
         views,
         time_seen: time_seen.0.into(),
         syncfs_reports: syncfs_reports(),

@@ -20,7 +20,10 @@ use crate::index::Index;
 use crate::index::apply::{Applied, Change};
 use crate::index::replaced::ReplaceChange;
 use crate::open::open_error;
-use crate::paths::{Layout, converted_facts_of, facts_of, sync_dir, unlink_if_there, write_whole};
+use crate::paths::{
+    Layout, converted_facts_of, facts_of, peaks_of, sync_dir, unlink_if_there, write_whole,
+};
+use crate::peaks::rebind;
 use crate::record::{Container, Recording, RecordingOutcome, RecordingState};
 use crate::recover::remove_folder;
 use crate::segment::facts::{FileFacts, StoredFacts, VERSION};
@@ -70,12 +73,26 @@ pub(crate) fn replace(
         return Err(error);
     }
     done(Step::Committed);
+    follow(shared, source, &after);
     settle(shared, source, done);
     done(Step::Settled);
     if let Err(error) = shared.derived.forget(facts.tenant, facts.id) {
         log::warn!("old conversions of recording {} stay: {error}", facts.id);
     }
     Ok(after)
+}
+
+/// The peaks beside a recording are those of its sound: they become the new file's. If not, they
+/// are made of it when somebody asks.
+fn follow(shared: &Shared, source: &Recording, after: &Recording) {
+    let (Some(old), Some(new)) = (&source.outcome, &after.outcome) else {
+        return;
+    };
+    let path = peaks_of(&shared.layout.recording(&after.facts));
+    if let Err(error) = rebind(&path, &old.content_hash, &new.content_hash) {
+        let id = after.facts.id;
+        log::debug!("peaks of recording {id} stay behind: {error}");
+    }
 }
 
 /// The row with the draft in its file's place.

@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::naming::NameMaker;
 use crate::outbox::OutboxState;
 use crate::paths::Layout;
+use crate::peaks::Maker;
 use crate::record::RecordingFacts;
 use crate::recorder::ViewRequest;
 use crate::reserve::Reserve;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) outbox: OutboxState,
     pub(crate) derived: Derived,
     pub(crate) keeper: Keeper,
+    pub(crate) peaks: Maker,
     pub(crate) views: mpsc::Sender<ViewRequest>,
     /// The newest time in milliseconds that was shown by a clock to be trusted.
     pub(crate) time_seen: AtomicU64,

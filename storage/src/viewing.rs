@@ -55,7 +55,7 @@ fn find(shared: &Shared, row: &Recording) -> Result<Option<Recording>, ReadError
 async fn ask(shared: &Shared, row: &Recording) -> Result<Option<u64>, ViewError> {
     let id = row.facts.id;
     let (reply, answer) = oneshot::channel();
-    match shared.views.try_send(ViewRequest { id, reply }) {
+    match shared.views.try_send(ViewRequest::Sound { id, reply }) {
         Ok(()) => Ok(answer.await.unwrap_or(None)),
         Err(tokio::sync::mpsc::error::TrySendError::Full(_)) => Err(ViewError::Busy(id)),
         Err(tokio::sync::mpsc::error::TrySendError::Closed(_)) => Ok(None),

@@ -9,13 +9,12 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use audio_io::dsp::level::LevelMeter;
-use audio_io::dsp::peaks::{FRAMES_PER_PEAK, PeakMeter};
+use audio_io::dsp::peaks::PeakMeter;
 use audio_io::format::StreamFormat;
 use tokio::sync::oneshot;
 
 use crate::error::OpenError;
 use crate::limits::{COMMIT_WINDOW, READ_BUFFER, WORK_QUEUE_MAX};
-use crate::paths::peaks_of;
 use crate::record::{LegLevel, RecordingFacts};
 use crate::segment::header::SOUND_AT;
 
@@ -51,6 +50,7 @@ pub(crate) struct Measured {
 struct Job {
     path: PathBuf,
     sound: SoundAt,
+    peaks: Option<PeakMeter>,
     reply: oneshot::Sender<io::Result<Measured>>,
 }
 
@@ -70,8 +70,14 @@ impl Worker {
                 for job in jobs {
                     // Whoever asked may be gone by now, or go meanwhile: then nobody needs the
                     // answer, and a store that closes does not wait for it.
-                    let Job { path, sound, reply } = job;
-                    let result = measure_while(&path, Some(sound), &mut |_| !reply.is_closed());
+                    let Job {
+                        path,
+                        sound,
+                        peaks,
+                        reply,
+                    } = job;
+                    let meters = Some(Meters::new(sound, peaks));
+                    let result = measure_while(&path, meters, &mut |_| !reply.is_closed());
                     let _ = reply.send(result);
                 }
             })
@@ -82,10 +88,21 @@ impl Worker {
         })
     }
 
-    /// Measures a file on the work thread; waits for room in its queue.
-    pub(crate) async fn measure(&self, path: PathBuf, sound: SoundAt) -> io::Result<Measured> {
+    /// Measures a file on the work thread; waits for room in its queue. Peaks that were taken of
+    /// all of the sound already are kept as they are.
+    pub(crate) async fn measure(
+        &self,
+        path: PathBuf,
+        sound: SoundAt,
+        peaks: Option<PeakMeter>,
+    ) -> io::Result<Measured> {
         let (reply, answer) = oneshot::channel();
-        let mut job = Job { path, sound, reply };
+        let mut job = Job {
+            path,
+            sound,
+            peaks,
+            reply,
+        };
         loop {
             let Some(queue) = &self.queue else {
                 return Err(stopped());
@@ -116,7 +133,8 @@ pub(crate) fn measure(
     sound: Option<SoundAt>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Measured> {
-    measure_while(path, sound, &mut |bytes| {
+    let meters = sound.map(|sound| Meters::new(sound, None));
+    measure_while(path, meters, &mut |bytes| {
         progress(bytes);
         true
     })
@@ -125,11 +143,10 @@ pub(crate) fn measure(
 /// The same, until `wanted` says no: `Interrupted` then.
 fn measure_while(
     path: &Path,
-    sound: Option<SoundAt>,
+    mut meters: Option<Meters>,
     wanted: &mut dyn FnMut(u64) -> bool,
 ) -> io::Result<Measured> {
     let file = File::open(path)?;
-    let mut meters = sound.map(Meters::new);
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; READ_BUFFER];
     let mut at = 0;
@@ -150,10 +167,11 @@ fn measure_while(
             return Err(io::Error::from(io::ErrorKind::Interrupted));
         }
     }
-    let levels = meters.map(|meters| meters.finish(path)).unwrap_or_default();
+    let hash = *hasher.finalize().as_bytes();
+    let levels = meters.map(|meters| meters.finish(path, &hash));
     Ok(Measured {
-        hash: *hasher.finalize().as_bytes(),
-        levels,
+        hash,
+        levels: levels.unwrap_or_default(),
         size: at,
     })
 }
@@ -162,16 +180,19 @@ struct Meters {
     at: SoundAt,
     levels: LevelMeter,
     peaks: PeakMeter,
+    /// They were taken before.
+    has_peaks: bool,
     /// The start of a frame that a read cut in two.
     rest: Vec<u8>,
 }
 
 impl Meters {
-    fn new(at: SoundAt) -> Self {
+    fn new(at: SoundAt, peaks: Option<PeakMeter>) -> Self {
         Self {
             at,
             levels: LevelMeter::new(at.format),
-            peaks: PeakMeter::new(at.format, FRAMES_PER_PEAK),
+            has_peaks: peaks.is_some(),
+            peaks: peaks.unwrap_or_else(|| PeakMeter::new(at.format)),
             rest: Vec::new(),
         }
     }
@@ -195,25 +216,23 @@ impl Meters {
             sound = others;
             if self.rest.len() == frame {
                 let whole = std::mem::take(&mut self.rest);
-                self.levels.push(&whole);
-                self.peaks.push(&whole);
+                self.hear(&whole);
             }
         }
         let (whole, rest) = sound.split_at(sound.len() - sound.len() % frame);
-        self.levels.push(whole);
-        self.peaks.push(whole);
+        self.hear(whole);
         self.rest.extend_from_slice(rest);
     }
 
-    fn finish(self, path: &Path) -> Vec<LegLevel> {
-        match self.peaks.finish().encode() {
-            Ok(bytes) => {
-                if let Err(error) = crate::paths::write_rebuildable(&peaks_of(path), &bytes) {
-                    log::warn!("no peaks beside '{}': {error}", path.display());
-                }
-            }
-            Err(error) => log::warn!("no peaks beside '{}': {error}", path.display()),
+    fn hear(&mut self, whole: &[u8]) {
+        self.levels.push(whole);
+        if !self.has_peaks {
+            self.peaks.push(whole);
         }
+    }
+
+    fn finish(self, path: &Path, hash: &[u8; 32]) -> Vec<LegLevel> {
+        crate::peaks::keep(path, &self.peaks.finish(), hash);
         let levels = self.levels.levels();
         levels
             .iter()
@@ -252,7 +271,7 @@ mod tests {
             offset: 10,
             bytes: sound.len() as u64,
         };
-        let mut meters = Meters::new(at);
+        let mut meters = Meters::new(at, None);
         let mut file = vec![9; 10];
         file.extend(&sound);
         file.extend([7; 33]);

@@ -1,336 +1,402 @@
-//! Waveform peaks: the lowest and highest sample of each leg over every so many frames, and the
-//! sidecar file that keeps them. Drawing them is a browser's business.
+//! Waveform peaks: the lowest and the highest sample of each track over every so many frames, and
+//! coarser ones that are merged from them. What is kept of them on disk, and in which formats they
+//! are told, is `storage`'s business; drawing them is a browser's.
 //!
-//! The sidecar, all numbers little endian:
-//!
-//! | offset | bytes | what |
-//! |---|---|---|
-//! | 0 | 4 | `CRPK` |
-//! | 4 | 1 | version: 1 |
-//! | 5 | 1 | legs: 1 or 2 |
-//! | 6 | 2 | zero |
-//! | 8 | 4 | rate in hertz |
-//! | 12 | 4 | frames a peak covers (the last may cover fewer) |
-//! | 16 | 8 | frames of the whole recording |
-//! | 24 | 4 | peaks a leg |
-//! | 28 | 4 | zero |
-//! | 32 | 2 × legs × peaks | for each peak, each leg: lowest, highest; signed, in 128ths |
+//! ```text
+//!  sound ─▶ PeakMeter: 128 frames a peak ─▶ Pyramid: 128, 512, 2048, … until a level is short
+//! ```
+//! The tracks of mono sound are its one leg; those of stereo are the caller's leg, the agent's,
+//! and both mixed: half their sum, cut towards zero.
 
-use crate::dsp::{LEGS_MAX, for_each_sample};
-use crate::format::StreamFormat;
+use std::sync::Arc;
+
+use crate::codec::g711::{ALAW_TO_LINEAR, MULAW_TO_LINEAR, sample};
+use crate::format::{Channels, Encoding, StreamFormat};
 use crate::limits::PEAKS_MAX;
-use crate::units::{Frames, RateOutOfRange, SampleRate};
+use crate::units::{Frames, SampleRate};
 
-/// Frames one peak covers where nothing else is asked: 32 ms at 8 kHz.
-pub const FRAMES_PER_PEAK: u32 = 256;
+/// Frames one peak of the finest level covers: 16 ms at 8 kHz.
+pub const FRAMES_PER_PEAK: u32 = 128;
 
-const MAGIC: &[u8; 4] = b"CRPK";
-const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 32;
+/// So many peaks of a level become one of the next.
+pub const MERGED: usize = 4;
 
-/// The lowest and the highest sample, in 128ths of full scale.
+/// The most tracks: two legs, and both mixed.
+pub const TRACKS_MAX: usize = 3;
+
+/// A level with so few peaks a track has no coarser one.
+pub const LAST_LEVEL_PEAKS: usize = 512;
+
+/// The most levels there can be.
+pub const LEVELS_MAX: usize = 12;
+
+/// The lowest and the highest sample of a stretch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Peak {
-    /// The lowest, rounded down.
-    pub low: i8,
-    /// The highest, rounded up where that fits.
-    pub high: i8,
+    /// The lowest.
+    pub low: i16,
+    /// The highest.
+    pub high: i16,
 }
 
-/// The peaks of a recording.
+impl Peak {
+    /// Of no samples at all.
+    const NOTHING: Self = Self {
+        low: i16::MAX,
+        high: i16::MIN,
+    };
+
+    /// Of both stretches together.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+        }
+    }
+}
+
+/// Peaks that cover equally many frames each; the last may cover fewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peaks {
+pub struct Level {
+    /// Frames a peak covers.
+    pub frames_per_peak: u32,
+    /// For each stretch, for each track.
+    pub peaks: Vec<Peak>,
+}
+
+/// The peaks of a recording, the finest level first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pyramid {
     /// Frames a second.
     pub rate: SampleRate,
     /// One leg or two.
-    pub legs: usize,
-    /// Frames a peak covers.
-    pub frames_per_peak: u32,
-    /// The length of the recording.
+    pub channels: Channels,
+    /// The length of the sound.
     pub frames: Frames,
-    /// For each stretch of frames, for each leg.
-    pub pairs: Vec<Peak>,
+    /// At least one.
+    pub levels: Vec<Level>,
 }
 
-/// A sidecar that is not one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PeaksError {
-    /// It does not begin with the magic number, or is shorter than its header.
-    #[error("not a peaks file")]
-    NotPeaks,
-    /// A later version wrote it.
-    #[error("peaks file of version {0}, this program reads version {VERSION}")]
-    Version(u8),
-    /// A field of the header is impossible.
-    #[error("peaks file with an impossible {0}")]
-    Field(&'static str),
-    /// The rate is out of range.
-    #[error("peaks file: {0}")]
-    Rate(#[from] RateOutOfRange),
-    /// It is shorter or longer than its header says.
-    #[error("peaks file of {actual} bytes instead of {expected}")]
-    Length {
-        /// What the header says.
-        expected: u64,
-        /// What there is.
-        actual: u64,
-    },
-}
-
-impl Peaks {
-    /// The sidecar's bytes.
-    ///
-    /// # Errors
-    /// [`PeaksError::Field`] when there are more peaks than a sidecar may hold, or the parts do
-    /// not fit together.
-    pub fn encode(&self) -> Result<Vec<u8>, PeaksError> {
-        if self.legs == 0 || self.legs > LEGS_MAX {
-            return Err(PeaksError::Field("number of legs"));
-        }
-        let count = u32::try_from(self.pairs.len() / self.legs)
-            .ok()
-            .filter(|count| *count <= PEAKS_MAX && self.pairs.len().is_multiple_of(self.legs))
-            .ok_or(PeaksError::Field("number of peaks"))?;
-        let mut out = Vec::with_capacity(HEADER_BYTES + 2 * self.pairs.len());
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&[VERSION, if self.legs == 2 { 2 } else { 1 }, 0, 0]);
-        out.extend_from_slice(&self.rate.hertz().to_le_bytes());
-        out.extend_from_slice(&self.frames_per_peak.to_le_bytes());
-        out.extend_from_slice(&self.frames.0.to_le_bytes());
-        out.extend_from_slice(&count.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
-        for peak in &self.pairs {
-            out.extend_from_slice(&[peak.low.cast_unsigned(), peak.high.cast_unsigned()]);
-        }
-        Ok(out)
-    }
-
-    /// Reads a sidecar.
-    ///
-    /// # Errors
-    /// [`PeaksError`] when the bytes are not exactly a sidecar. Peaks can be computed again.
-    pub fn decode(bytes: &[u8]) -> Result<Self, PeaksError> {
-        let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
-            return Err(PeaksError::NotPeaks);
-        };
-        if &header[..4] != MAGIC {
-            return Err(PeaksError::NotPeaks);
-        }
-        if header[4] != VERSION {
-            return Err(PeaksError::Version(header[4]));
-        }
-        let legs = usize::from(header[5]);
-        if legs == 0 || legs > LEGS_MAX {
-            return Err(PeaksError::Field("number of legs"));
-        }
-        let word = |at: usize| {
-            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let rate = SampleRate::new(word(8))?;
-        let frames_per_peak = word(12);
-        if frames_per_peak == 0 {
-            return Err(PeaksError::Field("number of frames a peak"));
-        }
-        let frames = Frames(u64::from(word(16)) | u64::from(word(20)) << 32);
-        let count = word(24);
-        if count > PEAKS_MAX || u64::from(count) != frames.0.div_ceil(u64::from(frames_per_peak)) {
-            return Err(PeaksError::Field("number of peaks"));
-        }
-        let expected = u64::from(count) * 2 * legs as u64;
-        if body.len() as u64 != expected {
-            return Err(PeaksError::Length {
-                expected: expected + HEADER_BYTES as u64,
-                actual: bytes.len() as u64,
-            });
-        }
-        let pairs = body
-            .chunks_exact(2)
-            .map(|pair| Peak {
-                low: pair[0].cast_signed(),
-                high: pair[1].cast_signed(),
-            })
-            .collect();
-        Ok(Self {
-            rate,
-            legs,
-            frames_per_peak,
-            frames,
-            pairs,
-        })
+/// How many tracks sound with so many legs has.
+#[must_use]
+pub const fn tracks_of(channels: Channels) -> usize {
+    match channels {
+        Channels::Mono => 1,
+        Channels::Stereo => TRACKS_MAX,
     }
 }
 
-/// Collects the peaks of a stream.
+/// The next coarser level's peaks.
+#[must_use]
+pub fn merge(peaks: &[Peak], tracks: usize) -> Vec<Peak> {
+    let group = MERGED * tracks.max(1);
+    let mut merged = Vec::with_capacity(peaks.len().div_ceil(group) * tracks);
+    for several in peaks.chunks(group) {
+        let mut of_tracks = [Peak::NOTHING; TRACKS_MAX];
+        for stretch in several.chunks_exact(tracks.max(1)) {
+            join_all(&mut of_tracks, stretch);
+        }
+        merged.extend_from_slice(&of_tracks[..tracks.min(TRACKS_MAX)]);
+    }
+    merged
+}
+
+/// Collects the peaks of a stream. What it has collected is cheap to clone, so that somebody else
+/// may look at it while it goes on.
 #[derive(Clone, Debug)]
 pub struct PeakMeter {
     format: StreamFormat,
     per_peak: u32,
+    /// Peaks of all tracks beyond which they are merged.
+    most: usize,
+    /// Frames that `now` covers.
     filled: u32,
-    low: [i16; LEGS_MAX],
-    high: [i16; LEGS_MAX],
+    now: [Peak; TRACKS_MAX],
     frames: Frames,
-    pairs: Vec<Peak>,
+    /// Pieces of [`PIECE`] peaks that will not change any more.
+    pieces: Vec<Arc<Vec<Peak>>>,
+    tail: Vec<Peak>,
 }
 
 impl PeakMeter {
-    /// A meter at the start of a recording. Zero frames a peak count as one.
+    /// A meter at the start of a recording, for the finest level.
     #[must_use]
-    pub const fn new(format: StreamFormat, frames_per_peak: u32) -> Self {
-        let per_peak = if frames_per_peak == 0 {
-            1
-        } else {
-            frames_per_peak
-        };
+    pub const fn new(format: StreamFormat) -> Self {
+        let most = PEAKS_MAX as usize * tracks_of(format.channels);
+        Self::bounded(format, FRAMES_PER_PEAK, most)
+    }
+
+    /// A meter whose peaks cover `per_peak` frames (zero counts as one), four times as many
+    /// whenever there would be more than `most` peaks of all tracks together.
+    #[must_use]
+    pub const fn bounded(format: StreamFormat, per_peak: u32, most: usize) -> Self {
         Self {
             format,
-            per_peak,
+            per_peak: if per_peak == 0 { 1 } else { per_peak },
+            most,
             filled: 0,
-            low: [i16::MAX; LEGS_MAX],
-            high: [i16::MIN; LEGS_MAX],
+            now: [Peak::NOTHING; TRACKS_MAX],
             frames: Frames::ZERO,
-            pairs: Vec::new(),
+            pieces: Vec::new(),
+            tail: Vec::new(),
         }
     }
 
-    /// Sees whole frames; bytes beyond them are ignored.
+    /// Frames seen so far.
+    #[must_use]
+    pub const fn frames(&self) -> Frames {
+        self.frames
+    }
+
+    /// Frames that a peak covers by now.
+    #[must_use]
+    pub const fn frames_per_peak(&self) -> u32 {
+        self.per_peak
+    }
+
+    /// Sees whole frames in the stream's encoding; bytes beyond them are ignored.
     pub fn push(&mut self, sound: &[u8]) {
-        let frame_bytes = self.format.frame_bytes();
-        let mut rest = &sound[..sound.len() - sound.len() % frame_bytes];
+        let width = self.format.encoding.sample_bytes();
+        let whole = sound.len() - sound.len() % self.format.frame_bytes();
+        let mut samples = [0_i16; BLOCK];
+        for piece in sound[..whole].chunks(BLOCK * width) {
+            let count = piece.len() / width;
+            linear(piece, self.format.encoding, &mut samples);
+            self.push_samples(&samples[..count]);
+        }
+    }
+
+    /// Sees whole frames of linear samples; samples beyond them are ignored.
+    pub fn push_samples(&mut self, samples: &[i16]) {
+        let legs = self.format.channels.count();
+        let mut rest = &samples[..samples.len() - samples.len() % legs];
         while !rest.is_empty() {
             let room = (self.per_peak - self.filled) as usize;
-            let take = room.saturating_mul(frame_bytes).min(rest.len());
+            let take = room.saturating_mul(legs).min(rest.len());
             let (piece, after) = rest.split_at(take);
-            let (low, high) = (&mut self.low, &mut self.high);
-            for_each_sample(piece, self.format, |leg, sample| {
-                low[leg] = low[leg].min(sample);
-                high[leg] = high[leg].max(sample);
-            });
-            self.advance(take / frame_bytes);
+            let seen = match self.format.channels {
+                Channels::Mono => [mono(piece), Peak::NOTHING, Peak::NOTHING],
+                Channels::Stereo => stereo(piece),
+            };
+            join_all(&mut self.now, &seen);
+            // It is no more than `room`.
+            self.advance(u32::try_from(take / legs).unwrap_or(u32::MAX));
             rest = after;
         }
     }
 
-    /// The peaks so far; the last may cover fewer frames.
+    /// Sees digital silence, as the stream's encoding has it.
+    pub fn push_silence(&mut self, frames: Frames) {
+        let encoding = self.format.encoding;
+        let value = sample(&[encoding.silence_byte(); 2], encoding);
+        let silence = Peak {
+            low: value,
+            high: value,
+        };
+        let mut left = frames.0;
+        while left > 0 {
+            join_all(&mut self.now, &[silence; TRACKS_MAX]);
+            let room = self.per_peak - self.filled;
+            let here = u32::try_from(left).map_or(room, |left| left.min(room));
+            self.advance(here);
+            left -= u64::from(here);
+        }
+    }
+
+    /// Makes its peaks cover four times as many frames, as long as that is no more than `zoom`.
+    pub fn coarsen_to(&mut self, zoom: u32) {
+        while self.per_peak.checked_mul(4).is_some_and(|next| next <= zoom) {
+            self.coarsen();
+        }
+    }
+
+    /// All levels; the last peak of each may cover fewer frames.
     #[must_use]
-    pub fn finish(mut self) -> Peaks {
+    pub fn finish(mut self) -> Pyramid {
         if self.filled > 0 {
             self.close();
         }
-        Peaks {
-            rate: self.format.rate,
-            legs: self.format.channels.count(),
+        let tracks = tracks_of(self.format.channels);
+        let mut levels = vec![Level {
             frames_per_peak: self.per_peak,
+            peaks: self.take_all(),
+        }];
+        while let Some(finer) = levels.last()
+            && finer.peaks.len() > LAST_LEVEL_PEAKS * tracks
+            && levels.len() < LEVELS_MAX
+            && let Some(frames_per_peak) = finer.frames_per_peak.checked_mul(4)
+        {
+            let peaks = merge(&finer.peaks, tracks);
+            levels.push(Level {
+                frames_per_peak,
+                peaks,
+            });
+        }
+        Pyramid {
+            rate: self.format.rate,
+            channels: self.format.channels,
             frames: self.frames,
-            pairs: self.pairs,
+            levels,
         }
     }
 
-    fn advance(&mut self, frames: usize) {
-        self.frames += Frames(frames as u64);
-        self.filled += u32::try_from(frames).unwrap_or(u32::MAX);
+    fn advance(&mut self, frames: u32) {
+        self.frames += Frames(u64::from(frames));
+        self.filled += frames;
         if self.filled >= self.per_peak {
             self.close();
+            if self.count() > self.most && self.per_peak.checked_mul(4).is_some() {
+                self.coarsen();
+            }
         }
+    }
+
+    fn count(&self) -> usize {
+        self.pieces.len() * PIECE + self.tail.len()
     }
 
     fn close(&mut self) {
-        for leg in 0..self.format.channels.count() {
-            self.pairs.push(Peak {
-                low: floor(self.low[leg]),
-                high: ceiling(self.high[leg]),
-            });
+        let tracks = tracks_of(self.format.channels);
+        self.tail.extend_from_slice(&self.now[..tracks]);
+        if self.tail.len() >= PIECE {
+            let piece = std::mem::take(&mut self.tail);
+            self.pieces.push(Arc::new(piece));
         }
         self.filled = 0;
-        self.low = [i16::MAX; LEGS_MAX];
-        self.high = [i16::MIN; LEGS_MAX];
+        self.now = [Peak::NOTHING; TRACKS_MAX];
+    }
+
+    /// Merges fours; what is left over is what the next peak begins with.
+    fn coarsen(&mut self) {
+        let tracks = tracks_of(self.format.channels);
+        let all = self.take_all();
+        let whole = all.len() - all.len() % (MERGED * tracks);
+        let (fours, rest) = all.split_at(whole);
+        for stretch in rest.chunks_exact(tracks) {
+            join_all(&mut self.now, stretch);
+            self.filled += self.per_peak;
+        }
+        self.per_peak = self.per_peak.saturating_mul(4);
+        let merged = merge(fours, tracks);
+        let mut pieces = merged.chunks_exact(PIECE);
+        self.pieces.extend(pieces.by_ref().map(|piece| Arc::new(piece.to_vec())));
+        self.tail.extend_from_slice(pieces.remainder());
+    }
+
+    fn take_all(&mut self) -> Vec<Peak> {
+        let tail = std::mem::take(&mut self.tail);
+        if self.pieces.is_empty() {
+            return tail;
+        }
+        let mut all = Vec::with_capacity(self.pieces.len() * PIECE + tail.len());
+        for piece in self.pieces.drain(..) {
+            all.extend_from_slice(&piece);
+        }
+        all.extend_from_slice(&tail);
+        all
     }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a 256th of 16 bits is 8 bits"
-)]
-const fn floor(sample: i16) -> i8 {
-    (sample >> 8) as i8
+/// Samples that are looked at together; whole frames of mono and stereo.
+const BLOCK: usize = 512;
+
+/// Peaks that are put aside together; whole stretches of one track and of three.
+const PIECE: usize = 3 * 1_024;
+
+/// Lanes that do not depend on each other, so that the compiler can use vector registers.
+const LANES: usize = 16;
+
+fn join_all(all: &mut [Peak; TRACKS_MAX], others: &[Peak]) {
+    for (one, other) in all.iter_mut().zip(others) {
+        *one = one.join(*other);
+    }
+}
+
+fn linear(sound: &[u8], encoding: Encoding, samples: &mut [i16; BLOCK]) {
+    match encoding {
+        Encoding::S16Le => {
+            for (sample, two) in samples.iter_mut().zip(sound.as_chunks::<2>().0) {
+                *sample = i16::from_le_bytes(*two);
+            }
+        }
+        Encoding::MuLaw => expand(sound, &MULAW_TO_LINEAR, samples),
+        Encoding::ALaw => expand(sound, &ALAW_TO_LINEAR, samples),
+    }
+}
+
+fn expand(sound: &[u8], table: &[i16; 256], samples: &mut [i16; BLOCK]) {
+    for (sample, code) in samples.iter_mut().zip(sound) {
+        *sample = table[usize::from(*code)];
+    }
+}
+
+fn mono(samples: &[i16]) -> Peak {
+    let (low, high) = extremes(samples);
+    let mut peak = Peak::NOTHING;
+    for lane in 0..LANES {
+        peak.low = peak.low.min(low[lane]);
+        peak.high = peak.high.max(high[lane]);
+    }
+    peak
+}
+
+/// Of interleaved samples: the lanes of even numbers are the caller's.
+fn stereo(samples: &[i16]) -> [Peak; TRACKS_MAX] {
+    let (low, high) = extremes(samples);
+    let mut peaks = [Peak::NOTHING; TRACKS_MAX];
+    for lane in 0..LANES {
+        let leg = &mut peaks[lane % 2];
+        leg.low = leg.low.min(low[lane]);
+        leg.high = leg.high.max(high[lane]);
+    }
+    let (mut low, mut high) = ([i16::MAX; LANES / 2], [i16::MIN; LANES / 2]);
+    let (chunks, rest) = samples.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES / 2 {
+            let both = mixed(chunk[2 * lane], chunk[2 * lane + 1]);
+            low[lane] = low[lane].min(both);
+            high[lane] = high[lane].max(both);
+        }
+    }
+    let mix = &mut peaks[2];
+    for [caller, agent] in rest.as_chunks::<2>().0 {
+        let both = mixed(*caller, *agent);
+        mix.low = mix.low.min(both);
+        mix.high = mix.high.max(both);
+    }
+    for lane in 0..LANES / 2 {
+        mix.low = mix.low.min(low[lane]);
+        mix.high = mix.high.max(high[lane]);
+    }
+    peaks
 }
 
 #[allow(
     clippy::cast_possible_truncation,
-    reason = "a 256th of 16 bits is 8 bits, and 128 is cut"
+    reason = "half the sum of two 16-bit numbers has 16 bits"
 )]
-const fn ceiling(sample: i16) -> i8 {
-    let up = (sample as i32 + 255) >> 8;
-    if up > 127 { 127 } else { up as i8 }
+const fn mixed(caller: i16, agent: i16) -> i16 {
+    ((caller as i32 + agent as i32) / 2) as i16
+}
+
+/// The lowest and the highest of each lane.
+fn extremes(samples: &[i16]) -> ([i16; LANES], [i16; LANES]) {
+    let (mut low, mut high) = ([i16::MAX; LANES], [i16::MIN; LANES]);
+    let (chunks, rest) = samples.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            low[lane] = low[lane].min(chunk[lane]);
+            high[lane] = high[lane].max(chunk[lane]);
+        }
+    }
+    for (lane, sample) in rest.iter().enumerate() {
+        low[lane] = low[lane].min(*sample);
+        high[lane] = high[lane].max(*sample);
+    }
+    (low, high)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::format::Channels;
-
-    #[test]
-    fn lows_and_highs_of_each_leg() {
-        let format = StreamFormat {
-            channels: Channels::Stereo,
-            ..StreamFormat::TELEPHONE
-        };
-        let mut meter = PeakMeter::new(format, 2);
-        let frames: [[i16; 2]; 3] = [[256, -1], [-512, 32_767], [1, 0]];
-        let bytes: Vec<u8> = frames
-            .iter()
-            .flatten()
-            .flat_map(|sample| sample.to_le_bytes())
-            .collect();
-        meter.push(&bytes[..3]);
-        meter.push(&bytes[..4]);
-        meter.push(&bytes[4..]);
-        let peaks = meter.finish();
-        assert_eq!(peaks.frames, Frames(3));
-        let expected = [(-2, 1), (-1, 127), (0, 1), (0, 0)];
-        let pairs: Vec<_> = peaks
-            .pairs
-            .iter()
-            .map(|peak| (peak.low, peak.high))
-            .collect();
-        assert_eq!(pairs, expected);
-    }
-
-    #[test]
-    fn damaged_sidecars_are_refused() {
-        let mut meter = PeakMeter::new(StreamFormat::TELEPHONE, 256);
-        meter.push(&[7; 20_000]);
-        let good = meter.finish().encode().unwrap_or_default();
-        assert!(Peaks::decode(&good).is_ok());
-        assert_eq!(Peaks::decode(&good[..31]), Err(PeaksError::NotPeaks));
-        let cut = Peaks::decode(&good[..good.len() - 1]);
-        assert!(matches!(cut, Err(PeaksError::Length { .. })), "{cut:?}");
-        for (at, value) in [(0, 0), (4, 2), (5, 3), (8, 1), (12, 1), (16, 0), (27, 0xFF)] {
-            let mut bad = good.clone();
-            bad[at] = value;
-            assert!(Peaks::decode(&bad).is_err(), "byte {at}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_encoded_is_decoded(
-            sound in prop::collection::vec(any::<u8>(), 0..2_000), per_peak in 1_u32..300,
-            cut in 0_usize..2_000,
-        ) {
-            let mut meter = PeakMeter::new(StreamFormat::TELEPHONE, per_peak);
-            let cut = cut.min(sound.len()) & !1;
-            meter.push(&sound[..cut]);
-            meter.push(&sound[cut..]);
-            let peaks = meter.finish();
-            let bytes = peaks.encode()?;
-            prop_assert_eq!(Peaks::decode(&bytes)?, peaks);
-        }
-
-        #[test]
-        fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _refused_or_not = Peaks::decode(&bytes);
-        }
-    }
-}
+#[path = "peaks_tests.rs"]
+mod tests;

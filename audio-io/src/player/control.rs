@@ -71,6 +71,8 @@ pub struct PlayerStats {
     pub underruns: AtomicU64,
     /// Frames of silence because decoded sound was not there, at beginnings and jumps too.
     pub waited_frames: AtomicU64,
+    /// Whether a tone tells that somebody listens.
+    pub(super) notice: AtomicBool,
     /// The place that the decoder should go on from, packed.
     pub(super) wanted: AtomicU64,
     /// The last playback whose end has been told.
@@ -225,6 +227,12 @@ impl PlayerControl {
         let playing = PlaybackId(stats.playing.load(Ordering::Acquire));
         let offset = Frames(stats.offset.load(Ordering::Relaxed));
         (playing.0 != 0).then(|| (playing, self.inner.rate.duration_of(offset)))
+    }
+
+    /// Whether a tone is heard over all that is played, from the next frames on: a short beep now
+    /// and then.
+    pub fn set_notice(&self, wanted: bool) {
+        self.inner.stats.notice.store(wanted, Ordering::Relaxed);
     }
 
     /// Counters.

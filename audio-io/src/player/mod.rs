@@ -18,6 +18,7 @@ mod control;
 mod event;
 mod fade;
 mod mixer;
+mod notice;
 mod order;
 mod place;
 mod pump;

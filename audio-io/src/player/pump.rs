@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::control::PlayerStats;
 use super::event::{EndReason, Happened, PlayerEvent};
 use super::mixer::Mixer;
+use super::notice::Notice;
 use super::order::{Feed, Order, Piece};
 use super::place::{Place, Take};
 use super::tap::Tap;
@@ -40,6 +41,7 @@ pub(super) struct Ends {
 /// One line's side of the real-time loop. It owns no port and no clock: both are given to it.
 pub struct PlayerPump {
     mixer: Mixer,
+    notice: Notice,
     feed: RingFeed,
     orders: Receiver<Order>,
     events: SyncSender<PlayerEvent>,
@@ -78,6 +80,7 @@ impl PlayerPump {
         } = ends;
         Self {
             mixer,
+            notice: Notice::new(format.rate),
             feed: RingFeed::new(blocks),
             orders,
             events,
@@ -207,6 +210,8 @@ impl PlayerPump {
             self.to = room.min(PIECE_FRAMES);
             let samples = &mut self.samples[..self.to];
             self.mixer.render(&mut self.feed, samples);
+            let wanted = self.shown.notice.load(Ordering::Relaxed);
+            self.notice.mix(wanted, samples);
             encode(samples, self.format, &mut self.bytes);
         }
         (self.to - self.from).min(room)

@@ -107,6 +107,13 @@ fn verdict(loaded: &Loaded) -> Exit {
     }
     for table in &loaded.tables {
         text.push_str(&format!("line: {}\n", table.described()));
+        if table.gives_notice(loaded.config.listen.notice_tone) && !table.plays() {
+            text.push_str(&format!(
+                "note: line {}: nothing can be played to it, so its parties hear no notice tone \
+                 while somebody listens\n",
+                table.name
+            ));
+        }
     }
     let certificate = material::verdict(&loaded.config, &SystemClock);
     if let Ok(Some(about)) = &certificate {

@@ -263,6 +263,12 @@ pub enum Rule {
          it played as the other; capture one mono PCM, or remove playback"
     )]
     PlaybackAndTwoLegs,
+    /// A tone that nobody could hear.
+    #[error(
+        "nothing can be played to this line, so its parties cannot hear that somebody listens: a \
+         tap and a PCM without playback only listen; remove it, or give the line a playback"
+    )]
+    NoticeWithoutPlayback,
     /// Silence begins above voice.
     #[error("{stop} is above start_dbfs = {start}; make it at most that")]
     StopAboveStart {

@@ -70,6 +70,7 @@ pub(super) const ROOT: &[Key] = &[
     optional("ledger", Kind::Table(LEDGER)),
     optional("retention", Kind::Table(RETENTION)),
     optional("alarms", Kind::Table(ALARMS)),
+    optional("listen", Kind::Table(LISTEN)),
     optional("dahdi", Kind::Table(DAHDI)),
     optional("audiosocket", Kind::Table(AUDIOSOCKET)),
     optional("group", Kind::Tables("[[group]]", LINE_GROUP)),
@@ -189,6 +190,8 @@ const FIRST_START: &[Key] = &[
     optional("admin_key", Kind::Bool),
 ];
 
+const LISTEN: &[Key] = &[optional("notice_tone", Kind::Bool)];
+
 const LINE: &[Key] = &[
     required("name", Kind::Text(LINE_NAME)),
     required("tenant", Kind::Text(TENANT_NAME)),
@@ -214,6 +217,7 @@ const LINE: &[Key] = &[
     optional("vox", Kind::Table(VOX)),
     optional("digits", Kind::Bool),
     optional("mask_digits", Kind::Bool),
+    optional("notice_tone", Kind::Bool),
     optional("from", Kind::Text(NUMBER)),
     optional("to", Kind::Text(NUMBER)),
 ];

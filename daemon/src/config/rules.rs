@@ -218,6 +218,10 @@ impl Rules<'_> {
                 self.blame(table.place_of("channels"), "line.channels", rule);
             }
         }
+        if line.notice_tone == Some(true) && !line.plays() {
+            let place = table.place_of("notice_tone");
+            self.blame(place, "line.notice_tone", Rule::NoticeWithoutPlayback);
+        }
         if period >= buffer {
             let rule = Rule::PeriodNotBelowBuffer { period, buffer };
             self.blame(table.place_of("period_ms"), "line.period_ms", rule);

@@ -59,6 +59,8 @@ pub struct Config {
     pub retention: Retention,
     /// `[alarms]`
     pub alarms: Alarms,
+    /// `[listen]`
+    pub listen: Listen,
     /// `[dahdi]`
     pub dahdi: Dahdi,
     /// `[audiosocket]`
@@ -383,4 +385,13 @@ pub struct FirstStart {
     pub certificate: bool,
     /// A key for `/admin`, in `data_dir/keys`.
     pub admin_key: bool,
+}
+
+/// `[listen]`: live listening.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Whether the parties of a call hear a tone while somebody listens, where a line does not say;
+    /// only on lines that can be played to.
+    pub notice_tone: bool,
 }

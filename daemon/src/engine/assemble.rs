@@ -36,6 +36,8 @@ pub(super) struct Assembly {
     pub(super) controls: Vec<Option<PlayerControl>>,
     /// Channels whose hook is to be looked at.
     pub(super) taps: Vec<Tapped>,
+    /// Whether parties hear that somebody listens, where a line does not say.
+    notice: bool,
 }
 
 impl Assembly {
@@ -44,11 +46,13 @@ impl Assembly {
         lines: Vec<LineToOpen>,
         opened: Vec<Opened>,
         news: &mpsc::Sender<News>,
+        notice: bool,
     ) -> Self {
         let mut assembly = Self {
             lines: Vec::with_capacity(lines.len()),
             controls: Vec::with_capacity(lines.len()),
             taps: Vec::new(),
+            notice,
         };
         let names = PeerNames::default();
         for (number, (line, opened)) in (0..).zip(lines.into_iter().zip(opened)) {
@@ -90,6 +94,9 @@ impl Assembly {
         let mut live = LineLive::new(config, tenant, format, devices, device);
         if let Some(wires) = &wires {
             live = live.with_channel(wires.stats.clone());
+        }
+        if let Some(player) = control.clone().filter(|_| live.config.tells_parties(self.notice)) {
+            live = live.with_notice(player);
         }
         let Some(inputs) = inputs_of(legs, speaker, format) else {
             // A device is opened for every line, whether it is there or not.

@@ -311,3 +311,29 @@ const _: () = {
 };
 const _: () = assert!(WEBHOOK_LANES * 2 < WEBHOOKS_AT_ONCE);
 const _: () = assert!(WEBHOOK_RETRY_MIN.as_secs() < WEBHOOK_RETRY_MAX.as_secs());
+
+/// Sound of a line that its listeners get at once.
+pub(super) const LISTEN_BLOCK: Millis = Millis(20);
+
+/// Blocks that a line keeps for its listeners.
+pub(super) const LISTEN_BLOCKS: usize = 64;
+
+/// Blocks that a listener may lie behind; then it goes on with the newest [`LISTEN_FRESH`], so that
+/// what is heard stays live.
+pub(super) const LISTEN_BEHIND: u64 = 15;
+
+/// Blocks that a listener who was too slow hears of the past.
+pub(super) const LISTEN_FRESH: u64 = 2;
+
+/// How often a listener looks whether there is more.
+pub(super) const LISTEN_POLL: Duration = Duration::from_millis(10);
+
+/// Who listens to one line at once; more are refused.
+pub(super) const LISTENERS_MAX: u32 = 32;
+
+/// How long sound waits on its way to a listener where digits are silenced: until a digit that has
+/// begun in it is known, 40 ms before it included.
+pub(super) const LISTEN_MASK_DELAY: Millis = Millis(200);
+
+const _: () = assert!(LISTEN_MASK_DELAY.0 >= DIGIT_KNOWN_AFTER.0 + 40);
+const _: () = assert!(LISTEN_FRESH < LISTEN_BEHIND && LISTEN_BEHIND < LISTEN_BLOCKS as u64 / 2);

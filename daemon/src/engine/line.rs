@@ -6,6 +6,7 @@
 //!  played (tap) ──┘                └─▶ voice, levels ─▶ trigger ─▶ take: pause, mask ─▶ storage
 //! ```
 
+mod airing;
 mod begin;
 mod core;
 mod ears;
@@ -136,11 +137,17 @@ impl Line {
         self.core.has_call()
     }
 
-    /// Whether it should be drained between ticks: there is a call on it, or its channel has
-    /// signalled something.
+    /// Whether it should be drained between ticks: there is a call on it, somebody listens to it,
+    /// or its channel has signalled something.
     pub(crate) fn is_urgent(&mut self) -> bool {
         let signals = self.core.signals.as_mut();
-        self.core.call.is_some() || signals.is_some_and(|signals| signals.is_waiting())
+        let often = self.core.call.is_some() || self.core.airing.is_heard();
+        often || signals.is_some_and(|signals| signals.is_waiting())
+    }
+
+    /// Whether somebody listens to it.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.core.airing.is_heard()
     }
 
     /// Whether its channel may signal something.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use audio_io::capture::{CaptureStats, DeviceState};
 use audio_io::channel::ChannelStats;
 use audio_io::format::StreamFormat;
+use audio_io::player::PlayerControl;
 use audio_io::playout::PlayoutStats;
 use audio_io::port::OpenError;
 use audio_io::units::{CentiDbfs, Frames, Millis};
@@ -15,6 +16,7 @@ use storage::record::RecordingFacts;
 use uuid::Uuid;
 
 use super::line::Odd;
+use super::listen::Stage;
 use super::telephony::{ChannelFacts, RingToAnswer, alarm_words};
 use super::{CallSnapshot, LineSnapshot};
 use crate::config::schema::{Line, Source};
@@ -27,6 +29,8 @@ pub(crate) struct LineLive {
     pub(crate) config: Line,
     pub(crate) tenant: TenantId,
     pub(crate) format: StreamFormat,
+    /// What those who listen hear.
+    pub(crate) stage: Arc<Stage>,
     /// One entry a captured device.
     pub(crate) devices: Vec<Arc<CaptureStats>>,
     /// The device it plays to.
@@ -70,6 +74,7 @@ impl LineLive {
             config,
             tenant,
             format,
+            stage: Arc::new(Stage::new(format, None)),
             devices,
             playback,
             rms: [silence(), silence()],
@@ -87,6 +92,12 @@ impl LineLive {
             active: AtomicBool::new(false),
             odd_total: AtomicU64::new(0),
         }
+    }
+
+    /// A line whose parties are told by this player that somebody listens.
+    pub(crate) fn with_notice(mut self, player: PlayerControl) -> Self {
+        self.stage = Arc::new(Stage::new(self.format, Some(player)));
+        self
     }
 
     /// The line of a telephone channel.
@@ -285,6 +296,8 @@ impl LineLive {
             channel: self.channel(),
             alarms: self.alarms(),
             alarms_total: self.odd_total.load(Ordering::Relaxed),
+            listening: self.stage.listeners(),
+            listening_lost: self.stage.lost(),
         }
     }
 

@@ -21,6 +21,7 @@ mod heartbeat;
 mod legs;
 mod limits;
 mod line;
+pub mod listen;
 mod live;
 mod open;
 mod preroll;
@@ -50,6 +51,7 @@ pub use self::open::{Engine, EngineOpenError, LineToOpen};
 
 use self::calls::link::{LineNumber, LineOrder};
 use self::heartbeat::Heartbeat;
+use self::listen::{ListenError, LiveListener};
 use self::live::LineLive;
 use self::recorder::{Command, Totals};
 use self::spans::Seen;
@@ -132,6 +134,10 @@ pub struct LineSnapshot {
     pub alarms: Vec<&'static str>,
     /// Times that one of them was raised.
     pub alarms_total: u64,
+    /// How many listen to it live.
+    pub listening: u32,
+    /// Pieces of 20 ms that were lost because a listener was too slow.
+    pub listening_lost: u64,
 }
 
 /// A call in progress.
@@ -236,6 +242,18 @@ impl EngineHandle {
             .iter()
             .filter_map(|line| line.call())
             .collect()
+    }
+
+    /// Listens to a line: to what is recorded on it now, and then to what is recorded next. Whoever
+    /// calls this decides who may, and tells the ledger ([`LiveListener::act`]).
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    pub fn listen(&self, line: &LineName) -> Result<LiveListener, ListenError> {
+        let named = |live: &&Arc<LineLive>| live.config.name == *line;
+        let live = self.inner.lines.iter().find(named);
+        let live = live.ok_or_else(|| ListenError::NoLine(line.clone()))?;
+        LiveListener::new(live.clone())
     }
 
     /// Starts a recording on a line whose trigger is `api`. When this returns, the recording

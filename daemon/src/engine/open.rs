@@ -103,7 +103,8 @@ impl Engine {
             lines,
             controls,
             taps,
-        } = Assembly::of(lines, opened, &news);
+            ..
+        } = Assembly::of(lines, opened, &news, config.listen.notice_tone);
         let views = Views {
             folder: config.dahdi.folder.clone(),
             taps,

@@ -149,8 +149,8 @@ impl Run {
         let mut between = tokio::time::interval(CALL_TICK);
         between.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let signals = |line: &Line| line.has_call() || line.has_signals();
-            let often = self.lines.iter().any(signals);
+            let wanted = |line: &Line| line.has_call() || line.has_signals() || line.is_heard();
+            let often = self.lines.iter().any(wanted);
             tokio::select! {
                 biased;
                 _ = ticks.tick() => {}

@@ -23,6 +23,7 @@ const WATCHED: [&str; 2] = ["silent", "active"];
 pub(super) fn render(text: &mut Text, of: &Lines<'_>) {
     watched(text, of.lines);
     watched_total(text, of.lines);
+    listening(text, of.lines);
     if of.lines.iter().any(|line| line.channel.is_some()) {
         channels(text, of.lines);
         ring_to_answer(text, of.lines);
@@ -59,6 +60,21 @@ fn watched_total(text: &mut Text, lines: &[LineSnapshot]) {
     );
     for line in lines {
         text.sample(name, &labelled(line, ""), line.alarms_total);
+    }
+}
+
+/// Those who listen live.
+fn listening(text: &mut Text, lines: &[LineSnapshot]) {
+    let name = "callreel_line_listening";
+    text.head(name, "gauge", "Who listens live to the line.");
+    for line in lines {
+        text.sample(name, &labelled(line, ""), u64::from(line.listening));
+    }
+    let name = "callreel_line_listening_lost_total";
+    let help = "Pieces of 20 ms that were lost because a listener was too slow.";
+    text.head(name, "counter", help);
+    for line in lines {
+        text.sample(name, &labelled(line, ""), line.listening_lost);
     }
 }
 
@@ -299,6 +315,8 @@ pub(super) mod tests {
             }),
             alarms: vec!["silent"],
             alarms_total: 11,
+            listening: 2,
+            listening_lost: 30,
         }
     }
 

@@ -217,6 +217,8 @@ kinds! {
     Policy = "policy",
     /// A recording was played.
     Play = "play",
+    /// A call in progress was listened to: details `line`.
+    Listen = "listen",
     /// A recording was downloaded.
     Download = "download",
     /// Recordings were exported.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audio_io::block::GapCause;
+use audio_io::dsp::peaks::{FRAMES_PER_PEAK, PeakMeter};
 use audio_io::units::Frames;
 use tokio::sync::{Notify, Semaphore};
 
-use super::slot::{Ending, IdHash, Piece, Slot, buffer_size, push_gap};
+use super::slot::{Ending, IdHash, Piece, Slot, buffer_size, peaks_room, push_gap};
 use super::{Behind, RecorderEvent};
 use crate::ids::RecordingId;
 use crate::index::apply::Change;
@@ -127,7 +128,9 @@ impl Core {
             state: RecordingState::Live,
             outcome: None,
         };
-        let slot = Slot::new(row.facts.clone(), path, buffer, size);
+        let mut slot = Slot::new(row.facts.clone(), path, buffer, size);
+        let room = peaks_room(state.slots.len() + 1);
+        slot.peaks = PeakMeter::bounded(row.facts.format, FRAMES_PER_PEAK, room);
         state.slots.insert(id, slot);
         state.beginning.push(id);
         self.offer(state, Change::Put(Box::new(row)));
@@ -202,6 +205,7 @@ impl Core {
                 return;
             };
             slot.pieces.push_back(Piece::Silence(bytes));
+            slot.peaks.push_silence(frames);
             slot.end += bytes;
             slot.buffer_at = slot.end;
             slot.flush_at = slot.next_flush();
@@ -333,6 +337,7 @@ impl Core {
             return;
         }
         state.queued += full.len();
+        slot.peaks.push(full.as_slice());
         slot.pieces.push_back(Piece::Sound(full));
         self.start_writer(state, id);
     }

@@ -7,37 +7,57 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::core::Core;
 use super::files::written_up_to;
+use super::slot::Slot;
 use crate::ids::RecordingId;
+use crate::peaks::LivePeaks;
 
-/// A reader's question: how much of this recording's sound does its file hold, after everything
-/// up to now was written? `None`: it is not open.
-pub(crate) struct ViewRequest {
-    pub(crate) id: RecordingId,
-    pub(crate) reply: oneshot::Sender<Option<u64>>,
+/// A reader's question; the answer is `None` when the recording is not open.
+pub(crate) enum ViewRequest {
+    /// How much of this recording's sound does its file hold, after everything up to now was
+    /// written?
+    Sound {
+        id: RecordingId,
+        reply: oneshot::Sender<Option<u64>>,
+    },
+    /// What are its peaks so far?
+    Peaks {
+        id: RecordingId,
+        reply: oneshot::Sender<Option<LivePeaks>>,
+    },
 }
 
 /// Answers readers until the store is closed or the recorder is gone.
 pub(super) async fn serve(core: Weak<Core>, mut requests: mpsc::Receiver<ViewRequest>) {
     while let Some(request) = requests.recv().await {
         let Some(core) = core.upgrade() else { return };
-        let target = {
-            let state = &mut *core.state.borrow_mut();
-            core.flush(state, request.id);
-            state.slots.get(&request.id).map(|slot| slot.end)
-        };
-        tokio::task::spawn_local(answer(core, request, target));
+        let state = &mut *core.state.borrow_mut();
+        match request {
+            ViewRequest::Sound { id, reply } => {
+                core.flush(state, id);
+                let target = state.slots.get(&id).map(|slot| slot.end);
+                tokio::task::spawn_local(answer(Rc::clone(&core), (id, target), reply));
+            }
+            ViewRequest::Peaks { id, reply } => {
+                let slot = state.slots.get(&id);
+                let _gone = reply.send(slot.map(Slot::peaks_so_far));
+            }
+        }
     }
 }
 
-async fn answer(core: Rc<Core>, request: ViewRequest, target: Option<u64>) {
+async fn answer(
+    core: Rc<Core>,
+    (id, target): (RecordingId, Option<u64>),
+    reply: oneshot::Sender<Option<u64>>,
+) {
     let committed = match target {
         Some(target) => {
-            written_up_to(&core, request.id, target).await.is_ok()
-                && durable_up_to(&core, request.id, target).await
+            written_up_to(&core, id, target).await.is_ok()
+                && durable_up_to(&core, id, target).await
         }
         None => false,
     };
-    let _ = request.reply.send(target.filter(|_| committed));
+    let _ = reply.send(target.filter(|_| committed));
 }
 
 /// Waits until the journal holds this much of a recording's sound; false when it is open no more,

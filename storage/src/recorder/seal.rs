@@ -111,19 +111,19 @@ async fn store(core: &Rc<Core>, id: RecordingId) -> io::Result<Option<RecorderEv
     let Some((facts, sound)) = close(core, id, RecordingState::Stored).await? else {
         return Ok(None);
     };
-    let (path, size) = {
-        let state = core.state.borrow();
-        let Some(slot) = state.slots.get(&id) else {
+    let (path, peaks) = {
+        let state = &mut *core.state.borrow_mut();
+        let Some(slot) = state.slots.get_mut(&id) else {
             return Ok(None);
         };
-        (slot.path.clone(), sound.file_bytes)
+        (slot.path.clone(), slot.take_peaks())
     };
     let measured = core
         .shared
         .worker
-        .measure(path, SoundAt::own(&facts, sound.bytes))
+        .measure(path, SoundAt::own(&facts, sound.bytes), peaks)
         .await?;
-    let outcome = sound.outcome(core, size, measured);
+    let outcome = sound.outcome(core, sound.file_bytes, measured);
     let row = Recording {
         facts,
         state: RecordingState::Stored,
@@ -192,7 +192,7 @@ async fn fail(core: &Rc<Core>, id: RecordingId) -> Option<RecorderEvent> {
     let measured = core
         .shared
         .worker
-        .measure(path, SoundAt::own(&facts, sound.bytes))
+        .measure(path, SoundAt::own(&facts, sound.bytes), None)
         .await;
     let outcome = sound.outcome(core, sound.file_bytes, measured.unwrap_or_default());
     let row = Recording {

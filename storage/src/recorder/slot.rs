@@ -5,12 +5,16 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use audio_io::dsp::peaks::{FRAMES_PER_PEAK, Peak, PeakMeter};
 use audio_io::units::Frames;
 use tokio::sync::oneshot;
 
 use crate::io::buffer::ALIGNMENT;
 use crate::io::{Buffer, SegmentFile};
-use crate::limits::{FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX};
+use crate::limits::{
+    FILE_BUFFER_BUDGET, FILE_BUFFER_MAX, FILE_BUFFER_MIN, GAPS_MAX, LIVE_PEAKS, LIVE_PEAKS_BUDGET,
+};
+use crate::peaks::LivePeaks;
 use crate::record::{EndCause, Gap, Mark, RecordingFacts};
 use crate::segment::header::SOUND_AT;
 
@@ -80,10 +84,13 @@ pub(crate) struct Slot {
     pub(crate) failure: Option<std::io::Error>,
     /// Told when the file holds this much sound; dropped when it never will.
     pub(crate) waiters: Vec<(u64, oneshot::Sender<()>)>,
+    /// Peaks of what was handed to the writer.
+    pub(crate) peaks: PeakMeter,
 }
 
 impl Slot {
     pub(crate) fn new(facts: RecordingFacts, path: PathBuf, buffer: Buffer, size: usize) -> Self {
+        let peaks = PeakMeter::bounded(facts.format, FRAMES_PER_PEAK, LIVE_PEAKS.1);
         let mut slot = Self {
             facts,
             path,
@@ -106,6 +113,7 @@ impl Slot {
             ending: None,
             failure: None,
             waiters: Vec::new(),
+            peaks,
         };
         slot.flush_at = slot.next_flush();
         slot
@@ -130,6 +138,23 @@ impl Slot {
     pub(crate) fn unjournalled(&self) -> &[u8] {
         let from = usize::try_from(self.journalled.saturating_sub(self.buffer_at)).unwrap_or(0);
         self.buffer.as_slice().get(from..).unwrap_or_default()
+    }
+
+    /// Peaks of all its sound so far.
+    pub(crate) fn peaks_so_far(&self) -> LivePeaks {
+        LivePeaks {
+            meter: self.peaks.clone(),
+            unseen: self.buffer.as_slice().to_vec(),
+        }
+    }
+
+    /// The peaks of all its sound, unless they had to get coarse.
+    pub(crate) fn take_peaks(&mut self) -> Option<PeakMeter> {
+        let empty = PeakMeter::new(self.facts.format);
+        let peaks = std::mem::replace(&mut self.peaks, empty);
+        let frames = self.facts.format.frames_in(self.end);
+        let is_fine = peaks.frames_per_peak() == FRAMES_PER_PEAK;
+        (is_fine && peaks.frames() == frames).then_some(peaks)
     }
 
     /// Tells those who wait for what is written now.
@@ -167,6 +192,12 @@ pub(crate) fn buffer_size(open: usize) -> usize {
     let share = (FILE_BUFFER_BUDGET / open.max(1)).clamp(FILE_BUFFER_MIN, FILE_BUFFER_MAX);
     // A power of two, so that flushes of all sizes end at common boundaries.
     1 << share.ilog2()
+}
+
+/// The peaks that each of so many open recordings may keep.
+pub(crate) fn peaks_room(open: usize) -> usize {
+    let (least, most) = LIVE_PEAKS;
+    (LIVE_PEAKS_BUDGET / size_of::<Peak>() / open.max(1)).clamp(least, most)
 }
 
 /// Hashes recording ids: they are our own numbers, so one multiplication is enough.

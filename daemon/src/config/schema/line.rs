@@ -82,6 +82,10 @@ pub struct Line {
     /// Whether the tones of digits are silenced in recordings, where a command does not say.
     #[serde(default)]
     pub mask_digits: bool,
+    /// Whether the parties hear a tone while somebody listens live; as `[listen]` says if nothing
+    /// is said here. Only on lines that can be played to.
+    #[serde(default)]
+    pub notice_tone: Option<bool>,
     /// Fixed numbers of the parties, where the line has them.
     #[serde(default)]
     pub from: Option<storage::ids::Number>,
@@ -143,6 +147,18 @@ impl Line {
             Source::Dahdi { role, .. } => role != Role::Tap,
             Source::AudioSocket { .. } => true,
         }
+    }
+
+    /// Whether its parties are to hear that somebody listens, if `[listen]` says this of all.
+    #[must_use]
+    pub fn gives_notice(&self, of_all: bool) -> bool {
+        self.notice_tone.unwrap_or(of_all)
+    }
+
+    /// Whether its parties can be told that somebody listens, and are to be.
+    #[must_use]
+    pub fn tells_parties(&self, of_all: bool) -> bool {
+        self.gives_notice(of_all) && self.plays()
     }
 
     /// Whether a call can be made outwards by its signals.

@@ -121,6 +121,7 @@ impl Core {
         }
         self.live.set_recorded(take.progress.frames());
         self.open = Some(take);
+        self.airing.begin(id);
         self.wants_realign();
         if let Some((session, take)) = call {
             self.takes.push((id, session, take));

@@ -14,6 +14,7 @@ use storage::ids::RecordingId;
 use storage::record::EndCause;
 use uuid::Uuid;
 
+use super::airing::{Airing, Now};
 use super::begin::Wish;
 use super::hearing::{Heard, Hearing};
 use super::odd::{Odd, Oddness};
@@ -67,6 +68,8 @@ pub(super) struct Core {
     pub(super) signals: Option<Box<Signals>>,
     oddness: Oddness,
     odd: Odd,
+    /// What listeners hear.
+    pub(super) airing: Airing,
 }
 
 /// The call on a line.
@@ -109,6 +112,7 @@ impl Core {
             signals: None,
             oddness: Oddness::new(live.config.watch),
             odd: Odd::default(),
+            airing: Airing::new(live.stage.clone(), format),
             format,
             live,
         }
@@ -209,6 +213,8 @@ impl Core {
         while let (Some(take), false) = (self.open.as_mut(), rest.is_empty()) {
             let (here, step) = take.sound(rest, voice, &self.rules, &mut outlet(to));
             self.live.set_recorded(take.progress.frames());
+            let now = airs(take, self.hearing.as_deref(), self.place);
+            self.airing.sound(&rest[..here], now);
             self.place += self.format.frames_in(here as u64);
             rest = &rest[here..];
             if let Step::End(cause) = step {
@@ -231,6 +237,8 @@ impl Core {
         if let Some(take) = self.open.as_mut() {
             let step = take.gap(frames, cause, &self.rules, &mut outlet(to));
             self.live.set_recorded(take.progress.frames());
+            let now = airs(take, self.hearing.as_deref(), self.place);
+            self.airing.gap(frames, cause, now);
             self.place += frames;
             if let Step::End(cause) = step {
                 self.end(to, cause);
@@ -290,10 +298,12 @@ impl Core {
             let spoken = match heard {
                 Heard::Began { start } => {
                     take.into_iter().for_each(|take| take.digit_began(start));
+                    self.airing.digit_began(start);
                     continue;
                 }
                 Heard::Ended(spoken) => spoken,
             };
+            self.airing.digit_ended(spoken.end);
             if let Some(take) = take {
                 take.digit_ended(spoken, self.place, &mut outlet(to));
             }
@@ -327,6 +337,7 @@ impl Core {
     pub(super) fn after_drain(&mut self, to: &mut Surroundings<'_>) {
         self.heed_until(Frames(u64::MAX), to);
         self.show();
+        self.airing.tell_parties();
         let state = self.live.state();
         self.pass_signals(state, to);
         self.tell_device(state);
@@ -396,6 +407,7 @@ impl Core {
     pub(super) fn end(&mut self, to: &mut Surroundings<'_>, cause: EndCause) {
         let Some(take) = self.open.take() else { return };
         self.live.set_open(None);
+        self.airing.end();
         let hearing = self.hearing.as_deref();
         take.end(cause, &self.rules, hearing, self.place, &mut outlet(to));
     }
@@ -438,6 +450,7 @@ impl Core {
     pub(super) fn forget_recording(&mut self) {
         self.open = None;
         self.live.set_open(None);
+        self.airing.end();
     }
 
     pub(super) fn tell_end(&mut self, id: RecordingId, end: impl FnOnce() -> TakeEnd) {
@@ -447,6 +460,15 @@ impl Core {
         let (_, session, take) = self.takes.remove(index);
         let news = LineNews::RecordingEnded { take, end: end() };
         self.teller.tell(session, news);
+    }
+}
+
+/// How the recording is for those who listen.
+fn airs<'a>(take: &Take, hearing: Option<&'a Hearing>, place: Frames) -> Now<'a> {
+    Now {
+        paused: take.is_paused(),
+        masking: hearing.filter(|_| take.is_masked()),
+        place,
     }
 }
 

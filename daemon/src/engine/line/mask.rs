@@ -15,7 +15,8 @@ use audio_io::dsp::dtmf::MaskGuard;
 use audio_io::format::StreamFormat;
 use audio_io::units::Frames;
 
-use crate::engine::limits::MASK_DELAY;
+use super::hearing::Hearing;
+use crate::engine::limits::{LISTEN_MASK_DELAY, MASK_DELAY};
 
 /// What comes out, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,6 +77,26 @@ impl Mask {
             ranges: VecDeque::new(),
             run: Frames::ZERO,
             spare: Vec::new(),
+        }
+    }
+
+    /// One for those who listen meanwhile: it waits only until a digit is known, and silences what
+    /// follows each digit as long as a pause between two may be.
+    pub(crate) fn hasty(format: StreamFormat, from: Frames) -> Self {
+        let mut mask = Self::new(format, from);
+        mask.delay = format.rate.frames_in(LISTEN_MASK_DELAY);
+        mask.after = mask.join;
+        mask
+    }
+
+    /// Digits that began before it does are silenced too.
+    pub(crate) fn knows(&mut self, hearing: &Hearing) {
+        for digit in hearing.since(Frames::ZERO) {
+            self.began(digit.start);
+            self.ended(digit.end);
+        }
+        if let Some((_, start)) = hearing.sounding() {
+            self.began(start);
         }
     }
 

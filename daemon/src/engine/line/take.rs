@@ -69,13 +69,7 @@ impl Take {
         let mask = making.mask.then(|| {
             let mut mask = Mask::new(format, making.place);
             if let Some(hearing) = hearing {
-                for digit in hearing.since(Frames::ZERO) {
-                    mask.began(digit.start);
-                    mask.ended(digit.end);
-                }
-                if let Some((_, start)) = hearing.sounding() {
-                    mask.began(start);
-                }
+                mask.knows(hearing);
             }
             Box::new(mask)
         });
@@ -97,6 +91,11 @@ impl Take {
 
     pub(crate) const fn is_paused(&self) -> bool {
         self.pause.is_some()
+    }
+
+    /// Whether digits are silenced in it.
+    pub(crate) const fn is_masked(&self) -> bool {
+        self.mask.is_some()
     }
 
     /// Takes the sound that fits before the longest length, and says how much that was.

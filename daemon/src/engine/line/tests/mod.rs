@@ -1,5 +1,6 @@
 //! Lines with scripted sound and a real store, driven as the recorder thread drives them.
 
+mod airing;
 mod calls;
 mod channel;
 mod digits;
