@@ -26,6 +26,7 @@ use crate::outbox::OutboxState;
 use crate::paths::{Layout, create_dirs, sync_dir};
 use crate::reserve::Reserve;
 use crate::retention::{Guard, Keeper};
+use crate::search::thread::Search;
 use crate::shared::{LedgerParts, Shared, syncfs_reports};
 use crate::work::Worker;
 
@@ -69,6 +70,7 @@ pub(crate) fn open_with(
         reserve: Arc::clone(&reserve),
         acts: Arc::clone(&ledger.acts),
     })?;
+    let search = Search::spawn(&layout, &index, &clock, committer.sender(), &hash_secret)?;
     let derived = Derived::open(&layout, &index, &clock);
     derived.yield_to(&reserve);
     let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
@@ -77,6 +79,7 @@ pub(crate) fn open_with(
         layout,
         clock,
         index,
+        search,
         committer,
         ledger: LedgerParts {
             acts: ledger.acts,
@@ -147,6 +150,7 @@ fn prepare(
     let index = Arc::new(index);
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
+    crate::index::search::prepare(&index)?;
     let guard = Guard::settle(&wanted.place, &layout, &index)?;
     let ledger = &wanted.ledger;
     let mut ledger = crate::ledger::open::open(&layout, &index, ledger, clock, opener.watch())?;

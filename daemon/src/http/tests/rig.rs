@@ -177,6 +177,8 @@ impl Rig {
             from: None,
             to,
             started_at: None,
+            agent: None,
+            direction: None,
         };
         self.site.storage.import(request, &mut |_, _| ()).unwrap()
     }
