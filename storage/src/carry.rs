@@ -12,7 +12,7 @@ use crate::index::outbox::{self, OutboxChange};
 use crate::index::prompts::PromptChange;
 use crate::index::rows::RowChange;
 use crate::index::tables::meta;
-use crate::index::whole;
+use crate::index::whole::{self, WalkError};
 use crate::limits::{CHECK_ROWS, COMMIT_GROUP_MAX};
 use crate::paths::Layout;
 use crate::walk;
@@ -29,6 +29,7 @@ pub(crate) fn carry(
         carry_purged(old, fresh)?;
         carry_outbox(old, fresh)?;
         carry_keeping(old, fresh)?;
+        carry_notes(old, fresh)?;
     }
     // Whatever the old index says, no number is given to a second prompt.
     if let Some(high) = highest(layout) {
@@ -108,27 +109,9 @@ fn carry_outbox(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
 /// goes on counting as a hold.
 fn carry_keeping(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
     for name in ["keeping", "by_tag", "births"] {
-        let Some(table) = whole::named(name) else {
-            continue;
-        };
-        let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        let reading = or_told(old.begin_read().map(Some), None);
-        let Some(reading) = reading else {
-            return Ok(());
-        };
-        let walked = table.each(&reading, &mut |key, value| {
-            rows.push((key.to_vec(), value.to_vec()));
-            Ok(())
-        });
-        if let Err(error) = walked {
+        if let Err(error) = copy_table(name, old, fresh)? {
             log::warn!("'{name}' of the old index cannot be read to its end: {error}");
             fresh.commit(&[Change::Keeping(KeepingChange::Lost(true))])?;
-        }
-        for rows in rows.chunks(COMMIT_GROUP_MAX) {
-            let rows: Vec<_> = rows.iter().map(|(k, v)| (&k[..], &v[..])).collect();
-            let transaction = fresh.begin_write()?;
-            table.put(&transaction, &rows)?;
-            transaction.commit()?;
         }
     }
     let names = [
@@ -144,6 +127,46 @@ fn carry_keeping(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
         rows.extend(held.map(|bytes| RowChange::Meta(name, bytes)));
     }
     fresh.commit(&[Change::Rows(rows)])?;
+    Ok(())
+}
+
+/// Copies what can be read of a table; the answer is what ended it early.
+fn copy_table(
+    name: &str,
+    old: &Index,
+    fresh: &Index,
+) -> Result<Result<(), WalkError>, ReindexError> {
+    let Some(table) = whole::named(name) else {
+        return Ok(Ok(()));
+    };
+    let reading = match old.begin_read() {
+        Ok(reading) => reading,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let walked = table.each(&reading, &mut |key, value| {
+        rows.push((key.to_vec(), value.to_vec()));
+        Ok(())
+    });
+    for rows in rows.chunks(COMMIT_GROUP_MAX) {
+        let rows: Vec<_> = rows.iter().map(|(k, v)| (&k[..], &v[..])).collect();
+        let transaction = fresh.begin_write()?;
+        table.put(&transaction, &rows)?;
+        transaction.commit()?;
+    }
+    Ok(walked)
+}
+
+/// Notes, byte for byte, and how many changes of them there were.
+fn carry_notes(old: &Index, fresh: &Index) -> Result<(), ReindexError> {
+    for name in ["notes", "note_counts"] {
+        if let Err(error) = copy_table(name, old, fresh)? {
+            log::warn!("'{name}' of the old index cannot be read to its end: {error}");
+        }
+    }
+    let high = or_told(old.meta(meta::NOTES_HIGH), None);
+    let rows = high.map(|bytes| RowChange::Meta(meta::NOTES_HIGH, bytes));
+    fresh.commit(&[Change::Rows(rows.into_iter().collect())])?;
     Ok(())
 }
 

@@ -10,14 +10,16 @@ use tokio::sync::mpsc;
 pub use crate::accounts::IssuedKey;
 use crate::error::{DeleteError, ImportError, OpenError, ReadError, ViewError, WriteError};
 use crate::ids::{
-    CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId,
+    AgentName, CallSid, ExternalId, LineName, Names, Number, RecordingId, RecordingName, TenantId,
 };
 use crate::index::apply::{Applied, Change};
 use crate::index::commit::Job;
 use crate::ledger::acts::Warrant;
 use crate::ledger::open::{LedgerOptions, LedgerReport};
 use crate::metrics::{BOUNDS, Histogram};
-use crate::record::{Container, Recording, RecordingFacts, RecordingState, WallMillis};
+use crate::record::{
+    CallDirection, Container, Recording, RecordingFacts, RecordingState, WallMillis,
+};
 use crate::recorder::ViewRequest;
 use crate::retention::Place;
 use crate::shared::Shared;
@@ -142,6 +144,10 @@ pub struct ImportRequest {
     pub to: Option<Number>,
     /// When it started; now, if unknown.
     pub started_at: Option<WallMillis>,
+    /// Who took or made the call.
+    pub agent: Option<AgentName>,
+    /// Which way it went.
+    pub direction: Option<CallDirection>,
 }
 
 /// Names an imported recording brings; missing ones are made.

@@ -69,6 +69,9 @@ pub enum NameError {
     /// A retention policy's name outside `^[a-zA-Z0-9_-]{1,64}$`.
     #[error("a retention policy's name is 1 to 64 letters, digits, '-' or '_'")]
     Policy,
+    /// An agent's name outside 1 to 64 letters, digits or any of `-_.@+`.
+    #[error("an agent's name is 1 to 64 letters, digits or any of '-_.@+'")]
+    Agent,
     /// A phone number or SIP user outside 1 to 64 printable characters.
     #[error("a number is 1 to 64 letters, digits or any of '+*#-_.@:'")]
     Number,
@@ -179,6 +182,10 @@ text_name! {
 text_name! {
     /// A retention policy's name, from the configuration.
     PolicyName, NameError::Policy, |text| within(text, 64, "-_")
+}
+text_name! {
+    /// Who took or made a call: a user's name where there is such a user.
+    AgentName, NameError::Agent, |text| within(text, 64, "-_.@+")
 }
 text_name! {
     /// A caller's or called party's number or SIP user.

@@ -100,6 +100,8 @@ fn facts(shared: &Shared, request: &ImportRequest) -> RecordingFacts {
         format: request.format,
         container: request.container,
         time: None,
+        agent: request.agent.clone(),
+        direction: request.direction,
     }
 }
 

@@ -34,6 +34,7 @@ pub mod limits;
 mod marks;
 mod metrics;
 mod naming;
+pub mod notes;
 mod open;
 pub mod outbox;
 mod paths;
@@ -50,6 +51,7 @@ mod reserve;
 pub mod restore;
 pub mod retention;
 pub mod scratch;
+pub mod search;
 pub mod segment;
 mod shared;
 #[cfg(test)]

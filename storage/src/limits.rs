@@ -450,3 +450,46 @@ pub const CHECKPOINTS_MAX: usize = 10_000_000;
 /// How far a device's clock and the wall clock may be apart before the wall clock is held to have
 /// gone back, in milliseconds.
 pub const CLOCKS_APART_MS: u64 = 60_000;
+
+/// Notes of one recording.
+pub const NOTES_MAX: u32 = 1_000;
+
+/// Bytes of a note's text.
+pub const NOTE_BYTES_MAX: usize = 16 * 1024;
+
+/// Recordings in one page of a search; a larger limit is cut to this.
+pub const SEARCH_PAGE_MAX: usize = 200;
+
+/// Work of one page of a search, in postings that are passed over; a page that comes to its end is
+/// short, and its cursor goes on from there.
+pub const SEARCH_WORK: usize = 40_000;
+
+/// What reading a row costs beside passing over a posting.
+pub const SEARCH_ROW_WORK: usize = 16;
+
+/// Lists that are merged to lead a search; with more, the list of everything leads.
+pub const SEARCH_LISTS_MAX: usize = 96;
+
+/// Tags that a search asks for at once, and lines and agents of a scope.
+pub const SEARCH_NAMES_MAX: usize = 1_024;
+
+/// Rows that are put into the lists of search in one commit, where an older store had none.
+pub const SEARCH_BUILD_STEP: usize = 1_024;
+
+/// Bytes of the words that are looked for in notes.
+pub const NOTE_QUERY_MAX: usize = 1_024;
+
+/// Words of them.
+pub const NOTE_WORDS_MAX: usize = 32;
+
+/// Recordings whose notes fit that one page looks at; its cursor goes on from there.
+pub const NOTE_HITS_MAX: usize = 8_192;
+
+/// Bytes of a word that is found by itself; of longer ones the beginning counts.
+pub const NOTE_WORD_BYTES: usize = 64;
+
+/// How long a note may be missing in full text.
+pub const NOTE_TEXT_EVERY: Duration = Duration::from_secs(1);
+
+/// Recordings whose notes go into one commit of the full text.
+pub const NOTE_TEXT_STEP: usize = 4_096;

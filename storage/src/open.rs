@@ -27,6 +27,7 @@ use crate::paths::{Layout, create_dirs, sync_dir};
 use crate::peaks::Maker;
 use crate::reserve::Reserve;
 use crate::retention::{Guard, Keeper};
+use crate::search::thread::Search;
 use crate::shared::{LedgerParts, Shared, syncfs_reports};
 use crate::work::Worker;
 
@@ -70,6 +71,7 @@ pub(crate) fn open_with(
         reserve: Arc::clone(&reserve),
         acts: Arc::clone(&ledger.acts),
     })?;
+    let search = Search::spawn(&layout, &index, &clock, committer.sender(), &hash_secret)?;
     let derived = Derived::open(&layout, &index, &clock);
     derived.yield_to(&reserve);
     let (views, requests) = mpsc::channel(VIEW_QUEUE_MAX);
@@ -78,6 +80,7 @@ pub(crate) fn open_with(
         layout,
         clock,
         index,
+        search,
         committer,
         ledger: LedgerParts {
             acts: ledger.acts,
@@ -150,6 +153,7 @@ fn prepare(
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
     let guard = Guard::settle(&wanted.place, &layout, &index)?;
+    crate::index::search::prepare(&index)?;
     let ledger = &wanted.ledger;
     let mut ledger = crate::ledger::open::open(&layout, &index, ledger, clock, opener.watch())?;
     let (mut report, generation) = crate::recover::recover(&layout, &index, &reserve, &**clock)?;

@@ -9,7 +9,7 @@ pub use audio_io::units::WallMillis;
 use audio_io::units::{CentiDbfs, Frames, Millis};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{LineName, Names, Number, RecordingId, TenantId, TenantName};
+use crate::ids::{AgentName, LineName, Names, Number, RecordingId, TenantId, TenantName};
 use crate::limits::CLOCKS_APART_MS;
 
 /// The file format of a recording.
@@ -230,6 +230,16 @@ impl fmt::Display for TimeQuality {
     }
 }
 
+/// Which way a call went, as the appliance's owner sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallDirection {
+    /// Somebody called.
+    In,
+    /// Somebody was called.
+    Out,
+}
+
 /// What starts a recording: everything that is known before its first frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordingFacts {
@@ -255,6 +265,12 @@ pub struct RecordingFacts {
     /// recordings of programs that did not ask.
     #[serde(default)]
     pub time: Option<TimeQuality>,
+    /// Who took or made the call, where that is known.
+    #[serde(default)]
+    pub agent: Option<AgentName>,
+    /// Which way it went, where that is known.
+    #[serde(default)]
+    pub direction: Option<CallDirection>,
 }
 
 /// What is known when a recording has ended.

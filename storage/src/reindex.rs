@@ -195,6 +195,7 @@ struct Work {
 impl Work {
     fn carry_over(&mut self, old: Old, layout: &Layout) -> Result<(), ReindexError> {
         migrate::create(&self.fresh, old.hash_secret)?;
+        crate::index::search::prepare(&self.fresh)?;
         self.adopter
             .group
             .push(Change::ReserveIds { below: old.id_high });

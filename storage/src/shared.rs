@@ -27,6 +27,7 @@ use crate::record::RecordingFacts;
 use crate::recorder::ViewRequest;
 use crate::reserve::Reserve;
 use crate::retention::Keeper;
+use crate::search::thread::Search;
 use crate::work::Worker;
 
 /// One open store.
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) layout: Layout,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) index: Arc<Index>,
+    /// Ends before the committer, which it hands changes to.
+    pub(crate) search: Search,
     pub(crate) committer: Committer,
     /// Ends after the committer: the last checkpoint covers what it committed.
     pub(crate) ledger: LedgerParts,

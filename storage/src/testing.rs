@@ -43,6 +43,8 @@ pub(crate) fn a_recording(tenant: u32, id: u64) -> Recording {
         format: StreamFormat::TELEPHONE,
         container: Container::Wav,
         time: None,
+        agent: None,
+        direction: None,
     };
     Recording {
         facts,
@@ -210,6 +212,8 @@ impl Store {
             from: None,
             to: None,
             started_at: None,
+            agent: None,
+            direction: None,
         };
         self.handle.import(request, &mut |_, _| ()).unwrap()
     }

@@ -59,6 +59,8 @@ fn request(store: &Store, source: PathBuf, names: ImportNames) -> ImportRequest 
         from: None,
         to: None,
         started_at: None,
+        agent: None,
+        direction: None,
     }
 }
 

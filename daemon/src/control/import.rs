@@ -71,6 +71,8 @@ fn carry_out(
         from: wish.from,
         to: wish.to,
         started_at,
+        agent: None,
+        direction: None,
         source,
     };
     let mut copied = |done, total| {

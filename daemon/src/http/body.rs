@@ -18,6 +18,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use storage::peaks::PeaksBody;
 use storage::view::RecordingView;
 
 use super::activity::{InFlight, Working};
@@ -67,6 +68,8 @@ pub(super) enum Payload {
     Made(Box<MadeBody>),
     /// Events as they come, until there are no more.
     Events(Box<EventBody>),
+    /// Waveform peaks, piece by piece, and how many bytes are still to come.
+    Peaks(Box<PeaksBody>, u64),
 }
 
 impl Payload {
@@ -87,6 +90,7 @@ impl Payload {
             Self::Text(Some(text)) => text.len() as u64,
             Self::Media(media) => media.remaining,
             Self::Made(made) => made.remaining(),
+            Self::Peaks(_, left) => *left,
         }
     }
 }
@@ -131,6 +135,10 @@ impl Body for AnswerBody {
                 this.working = next.is_pending().then(|| this.in_flight.works());
                 next.map(|next| next.map(|bytes| bytes.map(Frame::data)))
             }
+            Payload::Peaks(peaks, left) => Poll::Ready(peaks.next().map(|piece| {
+                *left = left.saturating_sub(piece.len() as u64);
+                Ok(Frame::data(piece))
+            })),
             Payload::Events(events) => {
                 let next = events.poll_next(cx);
                 this.working = next.is_pending().then(|| this.in_flight.works());

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use audio_io::clock::Clock;
-use audio_io::units::{Millis, WallMillis};
-use bytes::Bytes;
+use audio_io::format::StreamFormat;
+use audio_io::units::Millis;
 use storage::handle::StorageHandle;
 use storage::ids::{LineName, RecordingId};
+use storage::record::RecordingFacts;
 use tokio::sync::Semaphore;
 
 use super::address::Connections;
@@ -29,6 +30,7 @@ use super::trail::refusals::Refusals;
 use crate::app::App;
 use crate::config::schema::Config;
 use crate::engine::calls::Calls;
+use crate::engine::listen::{Heard, ListenError, LiveListener};
 use crate::engine::prompts::Prompts;
 use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
@@ -50,43 +52,41 @@ pub(super) trait Engine: Send + Sync {
     fn calls(&self) -> Vec<CallSnapshot>;
     /// Totals since the start.
     fn totals(&self) -> EngineTotals;
-    /// The sound of a line as it comes, where there is such a line.
-    fn listen(&self, line: &LineName) -> Option<Box<dyn LiveSound>>;
+    /// The sound of a line as it comes.
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    fn listen(&self, line: &LineName) -> Result<Box<dyn LiveSound>, ListenError>;
 }
 
 /// The sound of a line, for one listener. Whoever is slow misses some of it.
 pub(super) trait LiveSound: Send {
-    /// What comes next; nothing when the line is gone. Nothing is lost by not waiting for it.
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Live>> + Send + '_>>;
+    /// What is heard next. Nothing is lost when nobody waits for it any more.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>>;
+    /// Rate and channels of what is heard.
+    fn format(&self) -> StreamFormat;
+    /// Whether the parties hear a tone while somebody listens.
+    fn has_notice(&self) -> bool;
+    /// The recording in progress.
+    fn facts(&self) -> Option<RecordingFacts>;
 }
 
-/// What a listener is told.
-#[derive(Clone, Debug)]
-pub(super) enum Live {
-    /// A recording begins, or went on when the listener came.
-    Begins {
-        /// Which.
-        id: RecordingId,
-        /// When it began.
-        started_at: WallMillis,
-        /// Samples a second.
-        rate: u32,
-        /// Legs, the caller's first.
-        channels: usize,
-    },
-    /// A stretch of sound.
-    Sound {
-        /// Counts stretches; what the listener missed is missing in it.
-        sequence: u32,
-        /// Samples of 16 bits, little end first, the legs' in turn.
-        samples: Bytes,
-    },
-    /// So many frames were never there.
-    Gap(u64),
-    /// The parties are told that somebody listens.
-    Notice,
-    /// The recording is over; another may begin.
-    Ended,
+impl LiveSound for LiveListener {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+        Box::pin(Self::next(self))
+    }
+
+    fn format(&self) -> StreamFormat {
+        Self::format(self)
+    }
+
+    fn has_notice(&self) -> bool {
+        Self::has_notice(self)
+    }
+
+    fn facts(&self) -> Option<RecordingFacts> {
+        Self::facts(self)
+    }
 }
 
 impl Engine for EngineHandle {
@@ -120,8 +120,8 @@ impl Engine for EngineHandle {
         Self::totals(self)
     }
 
-    fn listen(&self, _line: &LineName) -> Option<Box<dyn LiveSound>> {
-        None
+    fn listen(&self, line: &LineName) -> Result<Box<dyn LiveSound>, ListenError> {
+        Ok(Box::new(Self::listen(self, line)?))
     }
 }
 

@@ -7,17 +7,21 @@ use redb::{ReadableTable as _, StorageError};
 
 use super::keeping::{self, Fate, KeepingChange, Retire};
 use super::keys::{self, RecordingKey};
+use super::names;
+use super::notes::{self, NoteChange};
 use super::outbox::OutboxChange;
 use super::prompts::PromptChange;
 use super::purged::{self, PurgedRow};
 use super::replaced::ReplaceChange;
 use super::rows::{self, LateRows, RowChange};
+use super::search;
 use super::tables::{Tables, meta};
 use super::values;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
 use crate::ledger::acts::{ActQueue, Warrant};
 use crate::ledger::entry::{Act, Kind};
 use crate::limits::ID_MAX;
+use crate::notes::Note;
 use crate::outbox::Appended;
 use crate::prompt::PromptRow;
 use crate::record::{KeyRow, Recording, RecordingState, Tenant, WallMillis};
@@ -41,6 +45,10 @@ pub(crate) enum Change {
     RestorePurged(TenantId, RecordingId, Box<PurgedRow>),
     /// A recording's file is exchanged for one of another format.
     Replace(ReplaceChange),
+    /// Notes of people.
+    Note(Box<NoteChange>),
+    /// The next rows of an older store go into the lists of search, so many.
+    BuildSearch(usize),
     /// The prompt library.
     Prompt(PromptChange),
     /// The webhook outbox.
@@ -93,6 +101,8 @@ pub(crate) enum Applied {
     /// What was kept of a recording before and is now.
     Keeping(Box<(Keeping, Keeping)>),
     Prompt(Box<PromptRow>),
+    /// A note as it was and as it is, where there is one.
+    Note(Box<(Option<Note>, Option<Note>)>),
     Appended(Vec<Appended>),
     Moved(u64),
     Told(u64),
@@ -110,6 +120,8 @@ pub(crate) enum Refusal {
     NoPrompt,
     NoApplication,
     NoHold,
+    NoNote,
+    BeyondEnd,
     TooMany,
     WouldShrink,
     RulesChanged,
@@ -125,6 +137,7 @@ impl Change {
             Self::DropGarbage(_, id) => Some(*id),
             Self::Replace(change) => change.recording(),
             Self::Keeping(change) => change.recording(),
+            Self::Note(change) => Some(change.recording),
             Self::For(_, change) => change.recording(),
             _ => None,
         }
@@ -166,7 +179,7 @@ impl Change {
     pub(crate) fn apply(&self, tables: &mut Tables<'_>) -> Result<Applied, StorageError> {
         match self {
             Self::Put(row) => put(tables, row, Kind::Sealed),
-            Self::Import(row) => match taken(tables, row)? {
+            Self::Import(row) => match names::taken(tables, row)? {
                 Some(name) => Ok(Applied::Refused(Refusal::NameTaken(name))),
                 None => put(tables, row, Kind::Imported),
             },
@@ -181,6 +194,8 @@ impl Change {
                 Ok(Applied::Done)
             }
             Self::Replace(change) => change.apply(tables),
+            Self::Note(change) => change.apply(tables),
+            Self::BuildSearch(rows) => search::build(tables, *rows),
             Self::Prompt(change) => change.apply(tables),
             Self::Outbox(change) => change.apply(tables),
             Self::PruneTombstones { below } => prune(tables, *below),
@@ -231,12 +246,13 @@ fn put(tables: &mut Tables<'_>, row: &Recording, kind: Kind) -> Result<Applied, 
         None => None,
     };
     tables.telling.ended(before.as_ref(), row, kind);
+    search::put(tables, before.as_ref(), row)?;
     if let Some(before) = before {
         let time = keys::by_time(tenant, before.facts.started_at, id);
         tables.by_time.remove(&time)?;
         count(tables, tenant, before.state, false)?;
         if before.facts.names != facts.names {
-            remove_names(tables, &before)?;
+            names::remove(tables, &before)?;
         }
     }
     tables
@@ -254,7 +270,7 @@ fn put(tables: &mut Tables<'_>, row: &Recording, kind: Kind) -> Result<Applied, 
     } else {
         tables.live.remove(&key)?;
     }
-    insert_names(tables, row)?;
+    names::insert(tables, row)?;
     if id.0 < ID_MAX {
         raise(tables, meta::ID_HIGH, id.0 + 1)?;
     }
@@ -281,79 +297,6 @@ fn see_time(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError
     Ok(())
 }
 
-fn insert_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
-    let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
-    tables
-        .call_sids
-        .insert(keys::text(tenant, names.call_sid.as_str()).as_slice(), id.0)?;
-    let object = keys::text(tenant, names.crt_object_id.as_str());
-    tables.crt_objects.insert(object.as_slice(), id.0)?;
-    tables
-        .tasks
-        .insert(&keys::uuid(tenant, names.task_id), id.0)?;
-    tables
-        .sessions
-        .insert(&keys::session(tenant, names.session_uuid, id), ())?;
-    Ok(())
-}
-
-fn remove_names(tables: &mut Tables<'_>, row: &Recording) -> Result<(), StorageError> {
-    let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
-    let key = keys::text(tenant, names.call_sid.as_str());
-    if tables
-        .call_sids
-        .get(key.as_slice())?
-        .is_some_and(|held| held.value() == id.0)
-    {
-        tables.call_sids.remove(key.as_slice())?;
-    }
-    let key = keys::text(tenant, names.crt_object_id.as_str());
-    if tables
-        .crt_objects
-        .get(key.as_slice())?
-        .is_some_and(|held| held.value() == id.0)
-    {
-        tables.crt_objects.remove(key.as_slice())?;
-    }
-    let key = keys::uuid(tenant, names.task_id);
-    if tables
-        .tasks
-        .get(&key)?
-        .is_some_and(|held| held.value() == id.0)
-    {
-        tables.tasks.remove(&key)?;
-    }
-    tables
-        .sessions
-        .remove(&keys::session(tenant, names.session_uuid, id))?;
-    Ok(())
-}
-
-/// The first name of an import that another recording holds.
-fn taken(tables: &Tables<'_>, row: &Recording) -> Result<Option<RecordingName>, StorageError> {
-    let (tenant, id, names) = (row.facts.tenant, row.facts.id, &row.facts.names);
-    let garbage = tables.garbage.get(&keys::recording(tenant, id))?.is_some();
-    if garbage || tables.recids.get(&id.0.to_be_bytes())?.is_some() {
-        return Ok(Some(RecordingName::Recid(id)));
-    }
-    let key = keys::text(tenant, names.call_sid.as_str());
-    if tables.call_sids.get(key.as_slice())?.is_some() {
-        return Ok(Some(RecordingName::CallSid(names.call_sid.clone())));
-    }
-    let key = keys::text(tenant, names.crt_object_id.as_str());
-    if tables.crt_objects.get(key.as_slice())?.is_some() {
-        return Ok(Some(RecordingName::CrtObject(names.crt_object_id.clone())));
-    }
-    if tables
-        .tasks
-        .get(&keys::uuid(tenant, names.task_id))?
-        .is_some()
-    {
-        return Ok(Some(RecordingName::Task(names.task_id)));
-    }
-    Ok(None)
-}
-
 pub(crate) fn discard(
     tables: &mut Tables<'_>,
     tenant: TenantId,
@@ -374,13 +317,14 @@ pub(crate) fn discard(
     if row.state == RecordingState::Live {
         return Ok(Applied::Refused(Refusal::StillLive));
     }
+    search::remove(tables, &row)?;
     tables.recordings.remove(&key)?;
     tables.recids.remove(&id.0.to_be_bytes())?;
     tables
         .by_time
         .remove(&keys::by_time(tenant, row.facts.started_at, id))?;
     count(tables, tenant, row.state, false)?;
-    remove_names(tables, &row)?;
+    names::remove(tables, &row)?;
     tables.garbage.insert(&key, bytes.as_slice())?;
     tables.tombstones.insert(&id.0.to_be_bytes(), ())?;
     let memory = PurgedRow {
@@ -390,6 +334,7 @@ pub(crate) fn discard(
     };
     purged::remember(tables, tenant, id, &memory)?;
     keeping::forget(tables, tenant, id)?;
+    notes::forget(tables, tenant, id)?;
     tables.telling.deleted(&row);
     Ok(Applied::Discarded(Box::new(row)))
 }

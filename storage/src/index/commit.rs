@@ -86,6 +86,11 @@ impl Committer {
         answered.recv().map_err(|_| WriteError::Closing)?
     }
 
+    /// The queue itself, for threads that end before this.
+    pub(crate) fn sender(&self) -> Option<SyncSender<Job>> {
+        self.queue.clone()
+    }
+
     /// Hands a change over without waiting; gives it back when the queue is full.
     pub(crate) fn offer(&self, job: Job) -> Result<(), Job> {
         match &self.queue {

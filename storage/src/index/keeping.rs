@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::apply::{Applied, Refusal, read_u64};
 use super::keys::{self, RecordingKey};
+use super::search;
 use super::tables::{Tables, meta};
 use super::values::{self, ValueError};
 use crate::ids::{RecordingId, Tag, TenantId};
@@ -23,7 +24,7 @@ pub(crate) use read::SeeRow;
 pub(crate) use retire::{Fate, Retire, Verdict};
 
 /// tenant, id → row.
-pub(super) const KEEPING: TableDefinition<'static, &RecordingKey, &[u8]> =
+pub(crate) const KEEPING: TableDefinition<'static, &RecordingKey, &[u8]> =
     TableDefinition::new("keeping");
 /// tenant (4), tag, 0, id (8).
 pub(super) const BY_TAG: TableDefinition<'static, &[u8], ()> = TableDefinition::new("by_tag");
@@ -79,8 +80,15 @@ impl KeepingChange {
         match self {
             Self::Edit(tenant, id, edit) => return make_edit(tables, *tenant, *id, edit),
             Self::Restore(tenant, id, keeping) => {
+                let before = held(tables, *tenant, *id)?;
                 forget(tables, *tenant, *id)?;
                 write(tables, *tenant, *id, keeping)?;
+                let found = tables.recordings.get(&keys::recording(*tenant, *id))?;
+                let row = found.map(|bytes| values::decode_recording(bytes.value()));
+                if let Some(Ok(row)) = row {
+                    let before = before.and_then(Result::ok).unwrap_or_default();
+                    search::kept(tables, &row, &before, keeping)?;
+                }
             }
             Self::Rules(row) => {
                 let before = read_u64(tables, meta::RETENTION_NUMBER)?;
@@ -126,7 +134,7 @@ impl KeepingChange {
 }
 
 /// A recording's keeping, undecided whether it can be read.
-fn held(
+pub(super) fn held(
     tables: &Tables<'_>,
     tenant: TenantId,
     id: RecordingId,
@@ -193,12 +201,15 @@ fn make_edit(
         None => Keeping::default(),
     };
     let mut after = before.clone();
-    if let Err(refusal) = edited(&mut after, edit, row.ok().as_ref()) {
+    if let Err(refusal) = edited(&mut after, edit, row.as_ref().ok()) {
         return Ok(Applied::Refused(refusal));
     }
     if after != before {
         forget(tables, tenant, id)?;
         write(tables, tenant, id, &after)?;
+        if let Ok(row) = &row {
+            search::kept(tables, row, &before, &after)?;
+        }
     }
     told::edited(&mut tables.telling, (tenant, id), edit, (&before, &after));
     Ok(Applied::Keeping(Box::new((before, after))))

@@ -22,14 +22,16 @@ use crate::restore::kept;
 /// keys and tenants are read as they are and written anew when they change. 2 had no marks: so it
 /// is with its rows of recordings, and a program that knows no more cannot read our journal. 3 did
 /// not tell how good recordings' times are: the same again. It had no holds, no minimums and no
-/// ledger either: a program that knows no more would delete what must be kept, and tell nobody.
-pub(crate) const SCHEMA: u32 = 4;
+/// ledger either: a program that knows no more would delete what must be kept, and tell nobody. 4 had no
+/// agents and directions, no notes and no lists to search: a program that knows no more would not
+/// keep those lists true.
+pub(crate) const SCHEMA: u32 = 5;
 
 /// A step from one schema to the next.
 type Step = fn(&WriteTransaction) -> Result<(), OpenError>;
 
 /// What leads from schema 1 to 2, from 2 to 3 and so on.
-const STEPS: [Step; SCHEMA as usize - 1] = [with_accounts, with_marks, with_proof];
+const STEPS: [Step; SCHEMA as usize - 1] = [with_accounts, with_marks, with_proof, with_search];
 
 /// How far an index is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +116,13 @@ const fn with_marks(_: &WriteTransaction) -> Result<(), OpenError> {
 /// Rows of the versions before are read as they are. Their times do not count as seen: imports with wrong
 /// dates are among them.
 const fn with_proof(_: &WriteTransaction) -> Result<(), OpenError> {
+    Ok(())
+}
+
+/// Schema 5: rows of recordings tell of agent and direction, and there are notes and the lists of
+/// search. Rows of the version before are read as they are; their lists are made beside the work,
+/// which starts at once: see `crate::search::thread`.
+const fn with_search(_: &WriteTransaction) -> Result<(), OpenError> {
     Ok(())
 }
 

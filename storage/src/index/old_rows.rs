@@ -10,8 +10,36 @@ use serde::Serialize;
 use crate::ids::{LineName, Names, Number, RecordingId, TenantId, TenantName};
 use crate::record::{
     Container, EndCause, Family, Gap, KeyRow, LegLevel, Recording, RecordingFacts,
-    RecordingOutcome, RecordingState, Tenant, WallMillis,
+    RecordingOutcome, RecordingState, Tenant, TimeQuality, WallMillis,
 };
+
+/// A recording's facts before they told of agent and direction: in rows of version 3, and in the
+/// journal's entries of kind 8.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub(crate) struct AgentlessFacts {
+    facts: TimelessFacts,
+    time: Option<TimeQuality>,
+}
+
+impl From<AgentlessFacts> for RecordingFacts {
+    fn from(old: AgentlessFacts) -> Self {
+        Self {
+            time: old.time,
+            ..old.facts.into()
+        }
+    }
+}
+
+#[cfg(test)]
+impl From<RecordingFacts> for AgentlessFacts {
+    fn from(facts: RecordingFacts) -> Self {
+        Self {
+            time: facts.time,
+            facts: facts.into(),
+        }
+    }
+}
 
 /// A recording's facts before they told how good their time is: in rows of version 1 and 2, and in
 /// the journal's entries of kind 1 and 7.
@@ -42,6 +70,8 @@ impl From<TimelessFacts> for RecordingFacts {
             format: facts.format,
             container: facts.container,
             time: None,
+            agent: None,
+            direction: None,
         }
     }
 }
@@ -93,6 +123,25 @@ pub(super) struct RecordingV2 {
 
 impl From<RecordingV2> for Recording {
     fn from(row: RecordingV2) -> Self {
+        Self {
+            facts: row.facts.into(),
+            state: row.state,
+            outcome: row.outcome,
+        }
+    }
+}
+
+/// Version 3 of a recording's row: without agent and direction.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub(super) struct RecordingV3 {
+    pub(super) facts: AgentlessFacts,
+    pub(super) state: RecordingState,
+    pub(super) outcome: Option<RecordingOutcome>,
+}
+
+impl From<RecordingV3> for Recording {
+    fn from(row: RecordingV3) -> Self {
         Self {
             facts: row.facts.into(),
             state: row.state,

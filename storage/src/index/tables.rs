@@ -7,6 +7,9 @@ use redb::{
 
 use super::keys::{CountKey, RecordingKey, SessionKey, TimeKey, UuidKey};
 use super::ledger::Telling;
+use super::search::POSTINGS;
+use super::search::brief::BriefBytes;
+use super::search::lists::PostingKey;
 
 type Bytes = &'static [u8];
 type Definition<K, V> = TableDefinition<'static, K, V>;
@@ -82,6 +85,12 @@ pub(crate) mod meta {
     pub(crate) const STORE_ID: &str = "store_id";
     /// u64, big-endian, 1: holds may be missing, so nothing is deleted.
     pub(crate) const KEEPING_LOST: &str = "keeping_lost";
+    /// Version of the lists of search (1), then, while they are not whole, the last row (12).
+    pub(crate) const SEARCH: &str = "search";
+    /// 16 random bytes that the full text of notes belongs to.
+    pub(crate) const NOTES_ID: &str = "notes_id";
+    /// u64, big-endian: how many changes of notes there have been.
+    pub(crate) const NOTES_HIGH: &str = "notes_high";
     /// 72 bytes: how far the ledger is.
     pub(crate) const LEDGER_HEAD: &str = "ledger_head";
     /// The same, of an index that this one took the place of: the ledger is at least so far.
@@ -102,6 +111,7 @@ pub(crate) struct Tables<'t> {
     pub(crate) recids: Table<'t, &'static [u8; 8], u32>,
     pub(crate) by_time: Table<'t, &'static TimeKey, &'static [u8; 5]>,
     pub(crate) live: Table<'t, &'static RecordingKey, ()>,
+    pub(crate) postings: Table<'t, &'static PostingKey, &'static BriefBytes>,
     pub(crate) call_sids: Table<'t, Bytes, u64>,
     pub(crate) crt_objects: Table<'t, Bytes, u64>,
     pub(crate) tasks: Table<'t, &'static UuidKey, u64>,
@@ -129,6 +139,7 @@ impl<'t> Tables<'t> {
             recids: transaction.open_table(RECIDS)?,
             by_time: transaction.open_table(BY_TIME)?,
             live: transaction.open_table(LIVE)?,
+            postings: transaction.open_table(POSTINGS)?,
             call_sids: transaction.open_table(CALL_SIDS)?,
             crt_objects: transaction.open_table(CRT_OBJECTS)?,
             tasks: transaction.open_table(TASKS)?,

@@ -4,7 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::old_rows::{KeyRowV1, RecordingV1, RecordingV2, TenantV1};
+use super::old_rows::{KeyRowV1, RecordingV1, RecordingV2, RecordingV3, TenantV1};
 use super::old_users::UserV1;
 use crate::account::{SessionRow, SigningKey, UserRow};
 use crate::record::{KeyRow, Recording, Tenant};
@@ -13,7 +13,7 @@ use crate::record::{KeyRow, Recording, Tenant};
 pub const VERSION: u8 = 1;
 
 /// The version that recordings' rows are written with.
-pub const RECORDING_VERSION: u8 = 3;
+pub const RECORDING_VERSION: u8 = 4;
 
 /// The version that tenants' and keys' rows are written with.
 pub const ACCOUNT_VERSION: u8 = 2;
@@ -41,7 +41,7 @@ pub fn encode_recording(row: &Recording) -> Vec<u8> {
     encode_as(RECORDING_VERSION, row)
 }
 
-/// A recording's row from bytes, of version 1 to 3.
+/// A recording's row from bytes, of version 1 to 4.
 ///
 /// # Errors
 /// [`ValueError`]; never panics, whatever the bytes are.
@@ -49,6 +49,7 @@ pub fn decode_recording(bytes: &[u8]) -> Result<Recording, ValueError> {
     match bytes.first() {
         Some(1) => decode_as::<RecordingV1>(1, bytes).map(Recording::from),
         Some(2) => decode_as::<RecordingV2>(2, bytes).map(Recording::from),
+        Some(3) => decode_as::<RecordingV3>(3, bytes).map(Recording::from),
         _ => decode_as(RECORDING_VERSION, bytes),
     }
 }
@@ -187,8 +188,8 @@ mod tests {
     use super::super::old_rows::OutcomeV1;
     use super::*;
     use crate::account::Role;
-    use crate::ids::{TenantId, TenantName, UserName};
-    use crate::record::{Container, Family, TimeQuality, WallMillis};
+    use crate::ids::{AgentName, TenantId, TenantName, UserName};
+    use crate::record::{CallDirection, Container, Family, TimeQuality, WallMillis};
     use crate::testing::{a_recording, marks, sealed};
     use audio_io::units::Millis;
     use proptest::prelude::*;
@@ -280,6 +281,21 @@ mod tests {
             implausible: false,
         });
         let stored = include_bytes!("../../golden/recording_v3.row");
+        assert_eq!(decode_recording(stored), Ok(row.clone()));
+        let old = RecordingV3 {
+            facts: row.facts.into(),
+            state: row.state,
+            outcome: row.outcome,
+        };
+        assert_eq!(encode_as(3, &old), stored);
+    }
+
+    #[test]
+    fn version_4_of_recordings_reads_as_ever() {
+        let mut row = sealed(a_recording(3, 42));
+        row.facts.agent = Some(AgentName::new("j.doe@acme").unwrap());
+        row.facts.direction = Some(CallDirection::Out);
+        let stored = include_bytes!("../../golden/recording_v4.row");
         assert_eq!(decode_recording(stored), Ok(row.clone()));
         assert_eq!(encode_recording(&row), stored);
     }

@@ -5,7 +5,7 @@ use redb::{
     Key, ReadTransaction, ReadableTableMetadata as _, TableDefinition, Value, WriteTransaction,
 };
 
-use super::{keeping, ledger, outbox, prompts, purged, replaced, tables};
+use super::{keeping, ledger, notes, outbox, prompts, purged, replaced, search, tables};
 use crate::error::ReadError;
 
 /// A row: its key and its value.
@@ -159,6 +159,10 @@ all! {
     keeping::KEEPING = "keeping",
     keeping::BY_TAG = "by_tag",
     keeping::BIRTHS = "births",
+    notes::NOTES = "notes",
+    notes::NOTE_COUNTS = "note_counts",
+    notes::NOTES_DIRTY = "notes_dirty",
+    search::POSTINGS = "postings",
     prompts::PROMPTS = "prompts",
     prompts::PROMPT_FILES = "prompt_files",
     outbox::EVENTS = "outbox_events",
@@ -174,13 +178,13 @@ all! {
     ledger::LEDGER_AT = "ledger_at",
 }
 
-/// Tables that are made again from the ledger's own files.
-const FROM_LEDGER: [&str; 2] = ["ledger_by", "ledger_at"];
+/// Tables that are made again: from the ledger's own files, from rows, from notes.
+const MADE_AGAIN: [&str; 4] = ["ledger_by", "ledger_at", "postings", "notes_dirty"];
 
 /// Every table that a backup holds.
 pub(crate) fn backed_up() -> impl Iterator<Item = &'static dyn AnyTable> {
     let all = ALL.iter().copied();
-    all.filter(|table| !FROM_LEDGER.contains(&table.name()))
+    all.filter(|table| !MADE_AGAIN.contains(&table.name()))
 }
 
 /// The table of this name.

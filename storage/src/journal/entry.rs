@@ -6,7 +6,7 @@ use audio_io::block::GapCause;
 use audio_io::units::Frames;
 use serde::{Deserialize, Serialize};
 
-use super::old::{PlainBegin, TimelessBegin};
+use super::old::{AgentlessBegin, PlainBegin, TimelessBegin};
 use crate::ids::RecordingId;
 use crate::io::buffer::{ALIGNMENT, Buffer};
 use crate::limits::JOURNAL_ENTRY_MAX;
@@ -28,7 +28,9 @@ const GAP: u8 = 3;
 const END: u8 = 4;
 const SEALED: u8 = 5;
 const MARK: u8 = 6;
-const BEGIN: u8 = 8;
+/// Of programs that knew no agents; it is read and not written.
+const BEGIN_AGENTLESS: u8 = 8;
+const BEGIN: u8 = 9;
 
 /// A recording as it stands where the entry is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,6 +269,10 @@ pub(crate) fn parse(
             let begin: TimelessBegin = postcard::from_bytes(payload).map_err(|_| Invalid)?;
             Entry::Begin(Box::new(begin.into()))
         }
+        BEGIN_AGENTLESS => {
+            let begin: AgentlessBegin = postcard::from_bytes(payload).map_err(|_| Invalid)?;
+            Entry::Begin(Box::new(begin.into()))
+        }
         SOUND => Entry::Sound {
             id: RecordingId(word(0)?),
             offset: word(8)?,
@@ -418,8 +424,8 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_without_the_quality_of_their_time_are_read() {
-        let begin = Begin {
+    fn descriptions_of_older_programs_are_read() {
+        let mut begin = Begin {
             facts: a_recording(1, 5).facts,
             position: 16_000,
             gaps: Vec::new(),
@@ -433,6 +439,16 @@ mod tests {
         };
         let payload = postcard::to_stdvec(&old).unwrap();
         let entry = read_back(|batch| batch.push(BEGIN_TIMELESS, &[&payload]));
+        assert_eq!(entry, Ok(Some(Entry::Begin(Box::new(begin.clone())))));
+        begin.facts.time = Some(crate::record::TimeQuality::default());
+        let old = AgentlessBegin {
+            facts: begin.facts.clone().into(),
+            position: begin.position,
+            gaps: Vec::new(),
+            marks: marks(),
+        };
+        let payload = postcard::to_stdvec(&old).unwrap();
+        let entry = read_back(|batch| batch.push(BEGIN_AGENTLESS, &[&payload]));
         assert_eq!(entry, Ok(Some(Entry::Begin(Box::new(begin)))));
     }
 

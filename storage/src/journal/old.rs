@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::entry::Begin;
-use crate::index::old_rows::TimelessFacts;
+use crate::index::old_rows::{AgentlessFacts, TimelessFacts};
 use crate::record::{Gap, Mark};
 
 /// Kind 1: no marks.
@@ -39,6 +39,27 @@ pub(super) struct TimelessBegin {
 
 impl From<TimelessBegin> for Begin {
     fn from(begin: TimelessBegin) -> Self {
+        Self {
+            facts: begin.facts.into(),
+            position: begin.position,
+            gaps: begin.gaps,
+            marks: begin.marks,
+        }
+    }
+}
+
+/// Kind 8: nothing of agent and direction.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub(super) struct AgentlessBegin {
+    pub(super) facts: AgentlessFacts,
+    pub(super) position: u64,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) marks: Vec<Mark>,
+}
+
+impl From<AgentlessBegin> for Begin {
+    fn from(begin: AgentlessBegin) -> Self {
         Self {
             facts: begin.facts.into(),
             position: begin.position,

@@ -213,6 +213,12 @@ kinds! {
     KeptUntil = "kept_until",
     /// A recording's tags changed.
     Tagged = "tagged",
+    /// A note was written: details `note`, `text_blake3`, `by`, `at_ms`.
+    Noted = "noted",
+    /// A note was changed: the same, `was_text_blake3` and `was_by`.
+    NoteEdited = "note_edited",
+    /// A note was deleted: details `note`, `by`, `was_text_blake3`, `was_by`.
+    NoteDeleted = "note_deleted",
     /// The retention that is in force from here on.
     Policy = "policy",
     /// A recording was played.

@@ -10,6 +10,7 @@ use super::RestoreError;
 use crate::ids::{RecordingId, RecordingName, TenantId, TenantName};
 use crate::index::apply::Change;
 use crate::index::keeping::KeepingChange;
+use crate::index::notes::{NoteChange, NoteEdit};
 use crate::index::tables::{META, meta};
 use crate::index::whole::{self, WalkError};
 use crate::index::{Index, outbox};
@@ -89,6 +90,8 @@ fn numbers(backup: &Index, transaction: &WriteTransaction) -> Result<(), Restore
         let (name, value) = (name.value(), value.value());
         let wanted = match name {
             meta::SCHEMA | meta::STORE_ID => false,
+            // Of its own lists and notes.
+            meta::SEARCH | meta::NOTES_ID | meta::NOTES_HIGH => false,
             // How far the ledger is, the present index knows.
             name if name.starts_with("ledger_") => false,
             // What is in force here stays so.
@@ -176,6 +179,15 @@ fn missing_rows(backup: &Index, merged: &Index) -> Result<(), RestoreError> {
                 group.push(Change::Put(Box::new(row)));
                 let keeping = KeepingChange::Restore(key.0, key.1, Box::new(keeping));
                 group.push(Change::Keeping(keeping));
+                let (notes, last) = backup.note_rows(key.0, key.1)?;
+                if last > 0 {
+                    group.push(Change::Note(Box::new(NoteChange {
+                        tenant: key.0,
+                        recording: key.1,
+                        edit: NoteEdit::Restore(notes, last),
+                        seen: 0,
+                    })));
+                }
             }
         }
         if group.len() >= COMMIT_GROUP_MAX {

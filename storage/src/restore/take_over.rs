@@ -182,6 +182,10 @@ fn forget_what_passed(index: &Index) -> Result<(), RestoreError> {
             rows.insert(meta::LEDGER_FLOOR, head.as_slice())
                 .map_err(redb::Error::from)?;
         }
+        // A backup has no lists of search, and the full text here is not that of its notes.
+        for name in [meta::SEARCH, meta::NOTES_ID] {
+            rows.remove(name).map_err(redb::Error::from)?;
+        }
     }
     for name in ["user_sessions", "outbox_notes"] {
         if let Some(table) = whole::named(name) {

@@ -26,8 +26,8 @@ use crate::report::{Goal, Report, Row, Series};
 use crate::sqlite::{Queries, Sqlite};
 use crate::stats::{Random, percentile};
 
-const CACHE_BYTES: usize = 64 << 20;
-const PAGE_ROWS: usize = 50;
+pub(crate) const CACHE_BYTES: usize = 64 << 20;
+pub(crate) const PAGE_ROWS: usize = 50;
 /// 2020-01-01, and a call every seven seconds from then on.
 const FIRST_START_MS: u64 = 1_577_836_800_000;
 const STEP_MS: u64 = 7_000;
@@ -259,7 +259,7 @@ fn cursor(number: u64) -> Cursor {
     }
 }
 
-const fn started_at(number: u64) -> WallMillis {
+pub(crate) const fn started_at(number: u64) -> WallMillis {
     WallMillis(FIRST_START_MS + number * STEP_MS)
 }
 
@@ -276,7 +276,7 @@ fn sixteen(random: &mut Random) -> [u8; 16] {
 }
 
 /// A stored stereo call of a few minutes, the same each time.
-fn recording(tenant: TenantId, number: u64) -> Result<Recording, NameError> {
+pub(crate) fn recording(tenant: TenantId, number: u64) -> Result<Recording, NameError> {
     let task_id = task_id(number);
     let mut random = Random::new(number ^ 0x5EED_0000_0000_0000);
     let node = random.next() >> 16;
@@ -318,6 +318,8 @@ fn recording(tenant: TenantId, number: u64) -> Result<Recording, NameError> {
             format,
             container: Container::Wav,
             time: None,
+            agent: None,
+            direction: None,
         },
         state: RecordingState::Stored,
         outcome: Some(RecordingOutcome {

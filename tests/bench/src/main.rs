@@ -24,6 +24,7 @@ mod ranges;
 mod receiver;
 mod recorder;
 mod report;
+mod search;
 mod simulate;
 mod sqlite;
 mod sqlite_outbox;
@@ -87,6 +88,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "index",
         what: "look-up and page at a million rows, beside SQLite",
         run: index::run,
+    },
+    Benchmark {
+        name: "search",
+        what: "first pages of many searches at ten million rows",
+        run: search::run,
     },
     Benchmark {
         name: "dtmf",

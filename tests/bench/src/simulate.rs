@@ -153,6 +153,8 @@ fn facts(storage: &StorageHandle, channels: u64) -> Result<Vec<RecordingFacts>, 
             format: StreamFormat::TELEPHONE,
             container: Container::Wav,
             time: None,
+            agent: None,
+            direction: None,
         })
     };
     (0..channels).map(fact).collect()

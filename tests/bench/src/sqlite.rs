@@ -180,6 +180,8 @@ fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
             },
             container: Container::Wav,
             time: None,
+            agent: None,
+            direction: None,
         },
         state: RecordingState::Stored,
         outcome: Some(RecordingOutcome {

@@ -69,6 +69,8 @@ impl Core {
                 to.wall,
                 to.storage.time_seen(),
             )),
+            agent: None,
+            direction: None,
         };
         to.recorder.begin(facts.clone())?;
         to.totals.count_start();

@@ -92,6 +92,8 @@ impl Rig {
             from: None,
             to: None,
             started_at: None,
+            agent: None,
+            direction: None,
         };
         self.storage.import(request, &mut |_, _| ()).unwrap()
     }

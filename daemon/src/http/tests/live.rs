@@ -55,6 +55,8 @@ fn facts(rig: &Rig) -> RecordingFacts {
         format: StreamFormat::TELEPHONE,
         container: Container::Wav,
         time: None,
+        agent: None,
+        direction: None,
     }
 }
 

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::config::schema::{Config, Tls};
 use crate::engine::calls::{Ask, Calls};
 use crate::engine::fetch::Fetcher;
+use crate::engine::listen::ListenError;
 use crate::engine::prompts::Prompts;
 use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
@@ -56,8 +57,8 @@ impl Engine for Calm {
     fn calls(&self) -> Vec<CallSnapshot> {
         Vec::new()
     }
-    fn listen(&self, _: &LineName) -> Option<Box<dyn LiveSound>> {
-        None
+    fn listen(&self, line: &LineName) -> Result<Box<dyn LiveSound>, ListenError> {
+        Err(ListenError::NoLine(line.clone()))
     }
     fn totals(&self) -> EngineTotals {
         EngineTotals::default()
@@ -183,6 +184,8 @@ impl Rig {
             from: None,
             to,
             started_at: None,
+            agent: None,
+            direction: None,
         };
         self.site.storage.import(request, &mut |_, _| ()).unwrap()
     }

@@ -437,6 +437,8 @@ fn a_call_that_goes_on_is_a_wav_snapshot_or_not_ready() {
         format: StreamFormat::TELEPHONE,
         container: Container::Wav,
         time: None,
+        agent: None,
+        direction: None,
     };
     let sound = pattern(200_000);
     let (done, is_done) = oneshot::channel();

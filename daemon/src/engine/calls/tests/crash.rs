@@ -348,6 +348,8 @@ fn recording(id: RecordingId, state: RecordingState) -> Recording {
             },
             container: Container::Wav,
             time: None,
+            agent: None,
+            direction: None,
         },
         state,
         outcome: None,

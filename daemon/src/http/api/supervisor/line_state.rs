@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use audio_io::clock::Clock;
 use serde::Serialize;
-use storage::ids::{LineName, RecordingId, TenantId};
+use storage::ids::{LineName, TenantId};
 
 use super::scope::{Scope, agent_of};
 use crate::engine::{CallSnapshot, LineSnapshot};
@@ -77,11 +77,6 @@ impl LineState {
     /// Its state in a word.
     pub(super) const fn state(&self) -> &'static str {
         self.state
-    }
-
-    /// The recording that goes on.
-    pub(super) fn recording(&self) -> Option<RecordingId> {
-        self.recording_id.as_deref()?.parse().ok().map(RecordingId)
     }
 
     /// What is wrong with it.

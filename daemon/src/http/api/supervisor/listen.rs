@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
@@ -16,7 +16,6 @@ use http::{Response, StatusCode, Version};
 use ring::digest;
 use serde_json::json;
 use storage::ids::LineName;
-use storage::ledger::entry::Kind;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -26,14 +25,15 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use super::lines::place;
 use super::scope::Right;
 use super::session::{Watcher, still};
-use super::{Asked, invalid, no_such};
+use super::{Asked, invalid, no_such, unavailable};
 use crate::http::auth::supervisor as auth;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::event_streams::StreamPlace;
 use crate::http::limits;
 use crate::http::request::{Query, segment};
-use crate::http::site::{Live, LiveSound};
+use crate::engine::listen::{Heard, ListenError, listen_act};
+use crate::http::site::LiveSound;
 use crate::http::upgrade::{Duplex, Upgraded};
 
 /// Answers with the upgrade; the sound follows on the connection.
@@ -56,8 +56,11 @@ pub(super) async fn answer(asked: &Asked<'_>, raw: &str) -> Result<Response<Payl
     let accept = handshake(call.parts.version, &call.parts.headers)?;
     let place = place(asked)?;
     let site = &call.worker.site;
-    let sound = site.engine.listen(&name).ok_or_else(|| no_such("line"))?;
-    tell(asked, &name).await?;
+    let sound = site.engine.listen(&name).map_err(|error| match error {
+        ListenError::NoLine(_) => no_such("line"),
+        ListenError::TooMany(_) => unavailable(error.to_string()).retry_after(limits::LIVE_STALL),
+    })?;
+    tell(asked, &name, &*sound).await;
     let listener = Listener {
         watcher: Watcher::of(asked),
         line: name,
@@ -84,22 +87,16 @@ fn is_within(asked: &Asked<'_>, name: &LineName) -> bool {
 }
 
 /// Tells the ledger who listens to what, before the first sound.
-async fn tell(asked: &Asked<'_>, name: &LineName) -> Result<(), Problem> {
+async fn tell(asked: &Asked<'_>, name: &LineName, sound: &dyn LiveSound) {
     let site = &asked.call.worker.site;
-    let lines = site.supervisors.lines.look(&*site.engine, &*site.clock);
-    let recording = lines.iter().find(|line| line.name == *name);
-    let recording = recording.and_then(|line| line.recording());
-    let kind: Kind = "listen".parse().map_err(Problem::internal)?;
-    let mut act = asked.act(kind).with("line", name.as_str());
-    if let Some(id) = recording {
-        act = act.on(asked.scope.tenant, id);
-    }
+    let recording = sound.facts().map(|facts| facts.id);
+    let act = listen_act(asked.scope.tenant, name, recording).by(asked.actor());
+    let act = act.from(asked.call.connection.peer.ip().to_canonical());
     if let Some(mut underway) = site.storage.record_act_awaited(act)
         && timeout(limits::LISTENING_WAIT, underway.durable()).await.is_err()
     {
         log::warn!("the ledger cannot be written in time: live sound goes out before its entry");
     }
-    Ok(())
 }
 
 /// What a handshake is answered with (RFC 6455 section 4.2.2).
@@ -152,8 +149,6 @@ struct Listener {
 /// Why a listener goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The line is gone.
-    Line,
     /// The daemon stops.
     Stop,
     /// The session has ended.
@@ -168,7 +163,7 @@ impl End {
     /// The code and the word of the closing frame.
     const fn code(self) -> (u16, &'static str) {
         match self {
-            Self::Line | Self::Client => (1_000, "ended"),
+            Self::Client => (1_000, "ended"),
             Self::Stop => (1_001, "unavailable"),
             Self::Session => (4_401, "session_expired"),
             Self::Forbidden => (4_403, "forbidden"),
@@ -212,6 +207,12 @@ impl Listener {
         let mut check = interval(limits::LINES_EVERY * limits::WATCHER_CHECK_BEATS);
         let mut beats: u32 = 0;
         let mut stop = self.stop.clone();
+        if !send(socket, self.opening()).await {
+            return End::Client;
+        }
+        if self.sound.has_notice() && !send(socket, text(&json!({ "event": "notice" }))).await {
+            return End::Client;
+        }
         loop {
             let message = tokio::select! {
                 biased;
@@ -231,16 +232,23 @@ impl Listener {
                     // Listeners have nothing to say; pings are answered below.
                     Some(Ok(_)) => continue,
                 },
-                live = self.sound.next() => match live {
-                    Some(live) => written(live),
-                    None => return End::Line,
-                },
+                heard = self.sound.next() => written(heard),
             };
-            match timeout(limits::LIVE_STALL, socket.send(message)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return End::Client,
+            if !send(socket, message).await {
+                return End::Client;
             }
         }
+    }
+
+    /// What a listener is told first.
+    fn opening(&self) -> Message {
+        let (format, facts) = (self.sound.format(), self.sound.facts());
+        text(&json!({
+            "rate": format.rate.hertz(),
+            "channels": format.channels.count(),
+            "recording_id": facts.as_ref().map(|facts| facts.id.to_string()),
+            "started_at": facts.map(|facts| facts.started_at.0),
+        }))
     }
 
     /// Why it may not go on listening, if there is a reason.
@@ -256,32 +264,32 @@ impl Listener {
     }
 }
 
+/// Sends a frame; whether it was taken in time.
+async fn send(socket: &mut Socket, message: Message) -> bool {
+    matches!(timeout(limits::LIVE_STALL, socket.send(message)).await, Ok(Ok(())))
+}
+
+fn text(value: &serde_json::Value) -> Message {
+    Message::text(value.to_string())
+}
+
 /// What a listener gets.
-fn written(live: Live) -> Message {
-    let text = match live {
-        Live::Sound { sequence, samples } => {
-            let mut frame = BytesMut::with_capacity(4 + samples.len());
-            frame.put_u32_le(sequence);
-            frame.put_slice(&samples);
-            return Message::Binary(frame.freeze());
-        }
-        Live::Begins {
-            id,
+fn written(heard: Heard) -> Message {
+    match heard {
+        // Its number is in front already.
+        Heard::Sound(sound) => Message::Binary(sound.frame),
+        Heard::Began {
+            recording,
             started_at,
-            rate,
-            channels,
-        } => json!({
+        } => text(&json!({
             "event": "recording",
-            "rate": rate,
-            "channels": channels,
-            "recording_id": id.to_string(),
-            "started_at": started_at.0,
-        }),
-        Live::Gap(frames) => json!({ "event": "gap", "frames": frames }),
-        Live::Notice => json!({ "event": "notice" }),
-        Live::Ended => json!({ "event": "ended" }),
-    };
-    Message::text(text.to_string())
+            "recording_id": recording.to_string(),
+            "started_at": started_at.map(|at| at.0),
+        })),
+        Heard::Gap(gap) => text(&json!({ "event": "gap", "ms": gap.0 })),
+        Heard::Paused(paused) => text(&json!({ "event": "paused", "paused": paused })),
+        Heard::Ended => text(&json!({ "event": "ended" })),
+    }
 }
 
 /// A ping is sent at every third look at the session.
@@ -291,7 +299,10 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 #[cfg(test)]
 mod tests {
+    use audio_io::units::Millis;
+
     use super::*;
+    use crate::engine::listen::Sound;
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         let pairs = pairs.iter();
@@ -321,16 +332,16 @@ mod tests {
     }
 
     #[test]
-    fn sound_has_its_number_in_front() {
-        let live = Live::Sound {
+    fn words_are_text_and_sound_is_not() {
+        let frame = Bytes::from_static(&[2, 1, 0, 0, 1, 2, 3, 4]);
+        let sound = Sound {
             sequence: 258,
-            samples: Bytes::from_static(&[1, 2, 3, 4]),
+            frame: frame.clone(),
         };
-        let expected = Message::Binary(Bytes::from_static(&[2, 1, 0, 0, 1, 2, 3, 4]));
-        assert_eq!(written(live), expected);
-        let Message::Text(text) = written(Live::Gap(80)) else {
+        assert_eq!(written(Heard::Sound(sound)), Message::Binary(frame));
+        let Message::Text(text) = written(Heard::Gap(Millis(80))) else {
             panic!("words are text");
         };
-        assert_eq!(text.as_str(), "{\"event\":\"gap\",\"frames\":80}");
+        assert_eq!(text.as_str(), "{\"event\":\"gap\",\"ms\":80}");
     }
 }

@@ -15,9 +15,12 @@ mod health;
 mod line_state;
 mod lines;
 mod listen;
+mod notes;
+mod peaks;
 mod recordings;
 mod route;
 mod scope;
+mod search;
 mod session;
 mod state;
 
@@ -28,7 +31,7 @@ use storage::ids::RecordingId;
 use storage::ledger::acts::Warrant;
 use storage::ledger::entry::{Act, Actor, ActorKind, Kind};
 
-use self::scope::{Can, Right, Scope};
+use self::scope::{Can, Scope};
 use crate::http::auth::supervisor::{self as auth, Person};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
@@ -120,15 +123,16 @@ where
         Endpoint::Lines => lines::list(&asked),
         Endpoint::LineEvents => lines::events(&asked),
         Endpoint::LineListen(name) => listen::answer(&asked, name).await,
-        Endpoint::Recordings => Err(unavailable("there is no search yet")),
+        Endpoint::Recordings => search::list(&asked).await,
         Endpoint::Recording(id) if *method == Method::DELETE => {
             change::delete(&asked, id, body).await
         }
         Endpoint::Recording(id) => recordings::show(&asked, id).await,
         Endpoint::Audio(id) => audio::answer(&asked, id).await,
-        Endpoint::Peaks(_) => Err(no_such("recording")),
+        Endpoint::Peaks(id) => peaks::answer(&asked, id).await,
         Endpoint::Tags(id) => change::tags(&asked, id, body).await,
-        Endpoint::Notes(_) | Endpoint::Note(..) => Err(no_such("note")),
+        Endpoint::Notes(id) => notes::write(&asked, id, body).await,
+        Endpoint::Note(id, note) => notes::change(&asked, id, note, body).await,
         Endpoint::Holds(id) => change::hold(&asked, id, body).await,
         Endpoint::LiftHold(id, hold) => change::lift(&asked, id, hold, body).await,
         Endpoint::KeepUntil(id) => change::keep_until(&asked, id, body).await,

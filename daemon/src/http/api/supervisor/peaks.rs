@@ -6,7 +6,7 @@ use storage::error::PeaksError;
 use storage::peaks::{PeaksBits, PeaksChannels, PeaksFormat, PeaksVersion, PeaksWish};
 
 use super::recordings::find;
-use super::{Asked, conflict, invalid, no_such, number, recording_id, unavailable};
+use super::{Asked, invalid, no_such, number, recording_id, unavailable};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::limits;
@@ -65,7 +65,11 @@ pub(super) async fn answer(asked: &Asked<'_>, raw: &str) -> Result<Response<Payl
     if is_known && !is_live {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        *response.body_mut() = Payload::Peaks(Box::new(peaks.into_body(format)));
+        *response.body_mut() = {
+            let body = peaks.into_body(format);
+            let length = body.length();
+            Payload::Peaks(Box::new(body), length)
+        };
         let content_type = HeaderValue::from_static(match format {
             PeaksFormat::Dat => "application/octet-stream",
             PeaksFormat::Json => "application/json",
@@ -87,6 +91,10 @@ pub(super) async fn answer(asked: &Asked<'_>, raw: &str) -> Result<Response<Payl
 fn problem(error: PeaksError) -> Problem {
     match &error {
         PeaksError::Channels => invalid("channels", "version 1 has one channel: ask for mixed"),
+        PeaksError::NoFile(_) => no_such("recording"),
+        PeaksError::Busy(_) | PeaksError::Closing => {
+            unavailable("The waveform is being made; try again.").retry_after(limits::EVENT_RETRY)
+        }
         _ => Problem::internal(error),
     }
 }

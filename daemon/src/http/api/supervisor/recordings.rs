@@ -8,11 +8,11 @@ use storage::handle::StorageHandle;
 use storage::ids::{RecordingId, RecordingName, Tag};
 use storage::ledger::entry::Kind;
 use storage::ledger::query::AuditFilter;
-use storage::record::{MarkKind, Recording, RecordingState, TimeQuality};
+use storage::record::{CallDirection, MarkKind, Recording, RecordingState, TimeQuality};
 use storage::retention::{Hold, Prospect};
 
 use super::scope::agent_of;
-use super::{Asked, no_such, recording_id, unavailable};
+use super::{Asked, no_such, notes, recording_id, unavailable};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::incoming;
@@ -28,7 +28,7 @@ pub(super) struct Row {
     line: Option<String>,
     from: Option<String>,
     to: Option<String>,
-    direction: Option<Value>,
+    direction: Option<CallDirection>,
     agent: Option<String>,
     started_at: u64,
     duration_ms: Option<u64>,
@@ -75,7 +75,7 @@ impl Row {
             line: facts.line.as_ref().map(ToString::to_string),
             from: facts.from.as_ref().map(ToString::to_string),
             to: facts.to.as_ref().map(ToString::to_string),
-            direction: direction_of(row),
+            direction: facts.direction,
             agent: agent_of(facts).map(str::to_owned),
             started_at: facts.started_at.0,
             duration_ms: duration.map(|duration| duration.0),
@@ -92,10 +92,6 @@ impl Row {
             masked: masked.filter(|mark| is_span(mark.kind)).count(),
         }
     }
-}
-
-fn direction_of(_row: &Recording) -> Option<Value> {
-    None
 }
 
 pub(super) const fn state_of(state: RecordingState) -> &'static str {
@@ -212,16 +208,13 @@ struct Known {
 
 impl Known {
     fn of(storage: &StorageHandle, row: &Recording) -> Result<Self, ReadError> {
+        let notes = storage.notes_of(row.facts.tenant, row.facts.id)?;
         Ok(Self {
             prospect: storage.prospect(row)?,
-            notes: notes_of(storage, row)?,
+            notes: notes.iter().flatten().map(notes::shown).collect(),
             chain: chain(storage, row)?,
         })
     }
-}
-
-fn notes_of(_storage: &StorageHandle, _row: &Recording) -> Result<Vec<Value>, ReadError> {
-    Ok(Vec::new())
 }
 
 /// Where the ledger tells of a recording's file, and which checkpoint covers that.

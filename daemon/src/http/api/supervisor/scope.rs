@@ -253,8 +253,8 @@ impl Scope {
 }
 
 /// Whose call a recording is of.
-pub(super) fn agent_of(_facts: &RecordingFacts) -> Option<&str> {
-    None
+pub(super) fn agent_of(facts: &RecordingFacts) -> Option<&str> {
+    facts.agent.as_ref().map(|agent| agent.as_str())
 }
 
 #[cfg(test)]

@@ -250,6 +250,8 @@ fn a_recording_that_goes_on_plays_as_far_as_it_is() {
         format: audio_io::format::StreamFormat::TELEPHONE,
         container: Container::Wav,
         time: None,
+        agent: None,
+        direction: None,
     };
     let sound = pattern(200_000);
     let (done, is_done) = oneshot::channel();
