@@ -92,6 +92,7 @@ fn the_documents_are_true() {
         ("call_recording", vec![key(&rig.organization_key)]),
         ("voice_log", vec![format!("Sessionid: {session}")]),
         ("task_audio", vec![key(&rig.task_key)]),
+        ("supervisor", vec![format!("Authorization: Bearer {session}")]),
     ] {
         let headers = headers.iter().flat_map(|header| ["--header", header]);
         let output = Command::new(&program)
@@ -140,6 +141,7 @@ fn the_documents_can_be_browsed_without_the_internet() {
         "call_recording",
         "voice_log",
         "task_audio",
+        "supervisor",
     ] {
         let answer = daemon.ask(&Request::get(&format!("/openapi/{family}.json")));
         assert_eq!(answer.status, 200, "{family}");

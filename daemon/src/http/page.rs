@@ -232,8 +232,17 @@ mod tests {
     fn there_is_a_page_and_its_files_have_names_of_their_own() {
         assert!(PAGE.iter().any(|file| file.name == INDEX));
         for (at, file) in PAGE.iter().enumerate() {
-            assert!(PAGE.iter().skip(at + 1).all(|other| other.name != file.name));
-            assert_ne!(content_type(file.name), "application/octet-stream", "{}", file.name);
+            assert!(
+                PAGE.iter()
+                    .skip(at + 1)
+                    .all(|other| other.name != file.name)
+            );
+            assert_ne!(
+                content_type(file.name),
+                "application/octet-stream",
+                "{}",
+                file.name
+            );
         }
     }
 }

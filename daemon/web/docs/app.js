@@ -2,7 +2,7 @@
 // elsewhere; credentials stay in this tab. Every text goes through textContent.
 
 const FAMILIES = [
-  "play_audio_file", "session_commands", "call_recording", "voice_log", "task_audio",
+  "play_audio_file", "session_commands", "call_recording", "voice_log", "task_audio", "supervisor",
 ];
 const METHODS = ["get", "post", "put", "delete", "head"];
 const SHOWN_BYTES = 64 * 1024;

@@ -1,5 +1,5 @@
-//! Sessions of Callreel's own page: a cookie that scripts of the page cannot read, or the same token
-//! as a bearer token for programs.
+//! Sessions of Callreel's own page: a cookie that scripts of the page cannot read, or the same
+//! token as a bearer token for programs.
 //!
 //! Against requests that another site makes a browser send there are three lines: the cookie is
 //! `SameSite=Strict`; whatever changes something must come from this very origin, where the browser
@@ -118,7 +118,9 @@ pub(in crate::http) fn check_forgery(call: &Call<'_>, person: &Person) -> Result
     if bool::from(shown.as_bytes().ct_eq(expected.as_bytes())) {
         Ok(())
     } else {
-        Err(forged("X-Callreel-CSRF is not this session's; load the page again."))
+        Err(forged(
+            "X-Callreel-CSRF is not this session's; load the page again.",
+        ))
     }
 }
 
@@ -144,7 +146,11 @@ pub(in crate::http) fn check_origin(call: &Call<'_>) -> Result<(), Problem> {
         (Some(origin), None) => origin.to_str().unwrap_or_default(),
         (Some(_), Some(_)) => return elsewhere(),
     };
-    if is_own(call, origin) { Ok(()) } else { elsewhere() }
+    if is_own(call, origin) {
+        Ok(())
+    } else {
+        elsewhere()
+    }
 }
 
 /// Whether an origin is where this daemon is reached.
@@ -213,7 +219,11 @@ fn set(call: &Call<'_>, value: &str, more: &str) -> Option<HeaderValue> {
 
 /// With `__Host-` no other site and no plain HTTP can have set it (RFC 6265bis section 4.1.3.2).
 fn cookie_name(call: &Call<'_>) -> &'static str {
-    if is_secure(call) { SECURE_COOKIE } else { PLAIN_COOKIE }
+    if is_secure(call) {
+        SECURE_COOKIE
+    } else {
+        PLAIN_COOKIE
+    }
 }
 
 /// Whether the browser's own connection is encrypted: to us, or to a proxy. A proxy is believed on
@@ -234,8 +244,7 @@ fn is_secure(call: &Call<'_>) -> bool {
         let asked = base_url::authority(call.parts);
         scheme == "https"
             && asked.is_some_and(|asked| {
-                asked.host().eq_ignore_ascii_case(&host)
-                    && asked.port_u16().unwrap_or(443) == port
+                asked.host().eq_ignore_ascii_case(&host) && asked.port_u16().unwrap_or(443) == port
             })
     };
     by_proxy || public.is_some_and(is_public)
@@ -273,7 +282,8 @@ fn has_form(token: &str) -> bool {
 
 const SECURE_COOKIE: &str = "__Host-callreel";
 const PLAIN_COOKIE: &str = "callreel";
-const CSRF_CONTEXT: &str = "callreel 2026-11-30 token of the page's session against forged requests";
+const CSRF_CONTEXT: &str =
+    "callreel 2026-11-30 token of the page's session against forged requests";
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-callreel-csrf");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -13,5 +13,6 @@ mod play_audio_file;
 mod rig;
 mod session_commands;
 mod sound;
+mod supervisor;
 mod trail;
 mod voice_log;

@@ -1,7 +1,10 @@
 //! A server to test against.
 
+use std::collections::VecDeque;
+use std::future::Future;
 use std::path::Path;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use audio_io::clock::ManualClock;
@@ -11,14 +14,14 @@ use storage::handle::{
     ImportNames, ImportRequest, IoChoice, RecorderSeed, StorageHandle, StoreOptions,
 };
 use storage::ids::{LineName, Number, RecordingId, TenantId, TenantName};
-use storage::record::{Container, Family, Recording};
+use storage::record::{Container, Family, Recording, RecordingFacts};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::config::schema::{Config, Tls};
 use crate::engine::calls::{Ask, Calls};
 use crate::engine::fetch::Fetcher;
-use crate::engine::listen::ListenError;
+use crate::engine::listen::{Heard, ListenError};
 use crate::engine::prompts::Prompts;
 use crate::engine::telephony::{ListenerFacts, SpanFacts};
 use crate::engine::transcode::Transcoder;
@@ -33,7 +36,39 @@ pub(super) const NOW: WallMillis = WallMillis(784_111_777_500);
 /// The same, as HTTP says it.
 pub(super) const NOW_TEXT: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-struct Calm;
+/// An engine that does what it is told.
+#[derive(Default)]
+pub(super) struct Calm {
+    pub(super) lines: Mutex<Vec<LineSnapshot>>,
+    /// What whoever listens to a line hears; then nothing more comes.
+    pub(super) heard: Mutex<Vec<Heard>>,
+}
+
+struct Scripted(VecDeque<Heard>);
+
+impl LiveSound for Scripted {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+        let next = self.0.pop_front();
+        Box::pin(async move {
+            match next {
+                Some(heard) => heard,
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn format(&self) -> StreamFormat {
+        StreamFormat::TELEPHONE
+    }
+
+    fn has_notice(&self) -> bool {
+        true
+    }
+
+    fn facts(&self) -> Option<RecordingFacts> {
+        None
+    }
+}
 
 impl Engine for Calm {
     fn spans(&self) -> Vec<SpanFacts> {
@@ -52,13 +87,19 @@ impl Engine for Calm {
         true
     }
     fn lines(&self) -> Vec<LineSnapshot> {
-        Vec::new()
+        self.lines.lock().unwrap().clone()
     }
     fn calls(&self) -> Vec<CallSnapshot> {
         Vec::new()
     }
     fn listen(&self, line: &LineName) -> Result<Box<dyn LiveSound>, ListenError> {
-        Err(ListenError::NoLine(line.clone()))
+        let lines = self.lines.lock().unwrap();
+        match lines.iter().any(|it| it.name == *line) {
+            true => Ok(Box::new(Scripted(
+                self.heard.lock().unwrap().clone().into(),
+            ))),
+            false => Err(ListenError::NoLine(line.clone())),
+        }
     }
     fn totals(&self) -> EngineTotals {
         EngineTotals::default()
@@ -106,6 +147,11 @@ impl Rig {
     }
 
     pub(super) fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+        Self::with_engine(adjust, Arc::default())
+    }
+
+    /// The same, with an engine that is told what to do.
+    pub(super) fn with_engine(adjust: impl FnOnce(&mut Config), engine: Arc<Calm>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (mut config, certificate) = config(folder.path());
         adjust(&mut config);
@@ -134,7 +180,7 @@ impl Rig {
         let (calls, asked) = Calls::pair();
         let site = Site::assemble(
             storage.clone(),
-            services(&storage, &config, clock.clone(), calls),
+            services(&storage, &config, clock.clone(), (calls, engine)),
             Arc::new(ArcSwap::from_pointee(config)),
             clock.clone(),
             Arc::new(HttpMetrics::new()),
@@ -195,12 +241,12 @@ fn services(
     storage: &StorageHandle,
     config: &Config,
     clock: Arc<ManualClock>,
-    calls: Calls,
+    (calls, engine): (Calls, Arc<Calm>),
 ) -> Services {
     let fetcher = Fetcher::new(config.fetch.clone());
     Services {
         calls,
-        engine: Arc::new(Calm),
+        engine,
         transcoder: Transcoder::start(storage.clone(), &config.convert).unwrap(),
         prompts: Prompts::new(storage.clone(), fetcher, config.speech.clone(), clock),
     }

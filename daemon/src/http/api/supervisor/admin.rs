@@ -100,7 +100,10 @@ pub(super) async fn tenant_of(
 /// Refuses a list of networks that nobody could oversee.
 pub(super) fn check_networks(allow: &[ipnet::IpNet]) -> Result<(), Problem> {
     if allow.len() > NETWORKS_MAX {
-        return Err(invalid("allow", format_args!("at most {NETWORKS_MAX} networks")));
+        return Err(invalid(
+            "allow",
+            format_args!("at most {NETWORKS_MAX} networks"),
+        ));
     }
     Ok(())
 }
@@ -146,7 +149,9 @@ where
         groups: wish.groups,
         line: wish.line,
     };
-    let added = asked.off_loop(move |storage| storage.add_user(wish)).await?;
+    let added = asked
+        .off_loop(move |storage| storage.add_user(wish))
+        .await?;
     let row = added.map_err(account_problem)?;
     log::info!(user = row.name.as_str(), by = asked.person.user.name.as_str(); "user added");
     let act = asked.act(Kind::UserAdded).of(row.tenant);
@@ -187,7 +192,10 @@ where
     let changed: Vec<_> = changed.iter().filter(|(_, given)| *given).collect();
     let changed: Vec<_> = changed.iter().map(|(name, _)| *name).collect();
     if changed.is_empty() {
-        return Err(invalid("body", "give password, role, allow, disabled, groups or line"));
+        return Err(invalid(
+            "body",
+            "give password, role, allow, disabled, groups or line",
+        ));
     }
     let change = UserChange {
         password: wish.password,
@@ -214,7 +222,9 @@ where
 
 async fn remove_user(asked: &Asked<'_>, user: UserRow) -> Result<Response<Payload>, Problem> {
     if user.user_id == asked.person.user.user_id {
-        return Err(conflict("Nobody removes themselves: let another administrator do it."));
+        return Err(conflict(
+            "Nobody removes themselves: let another administrator do it.",
+        ));
     }
     let name = user.name.clone();
     let removed = asked.off_loop(move |storage| storage.remove_user(&name));
@@ -267,7 +277,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let wish: AddTenant = body::read(asked.call, body).await?;
-    let added = asked.off_loop(move |storage| storage.add_tenant(wish.name)).await?;
+    let added = asked
+        .off_loop(move |storage| storage.add_tenant(wish.name))
+        .await?;
     let tenant = added.map_err(|error| match error {
         TenantError::Exists(_) => conflict(error.to_string()),
         error => Problem::internal(error),
@@ -281,11 +293,7 @@ where
     Ok(response)
 }
 
-async fn set_tenant<B>(
-    asked: &Asked<'_>,
-    raw: &str,
-    body: B,
-) -> Result<Response<Payload>, Problem>
+async fn set_tenant<B>(asked: &Asked<'_>, raw: &str, body: B) -> Result<Response<Payload>, Problem>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -93,7 +93,10 @@ where
         ));
     }
     if matches!(wish.family, Family::VoiceLog | Family::Supervisor) {
-        return Err(invalid("family", "this one is opened by signing in, not by keys"));
+        return Err(invalid(
+            "family",
+            "this one is opened by signing in, not by keys",
+        ));
     }
     check_networks(&wish.allow)?;
     let now = asked.call.worker.site.clock.wall();
@@ -107,11 +110,17 @@ where
         expires_at,
         user_id: None,
     };
-    let issued = asked.off_loop(move |storage| storage.issue_key_as(wish)).await?;
+    let issued = asked
+        .off_loop(move |storage| storage.issue_key_as(wish))
+        .await?;
     let issued = issued.map_err(key_problem)?;
     let id = issued.row.key_id.to_string();
     log::info!(key_id = id.as_str(), by = asked.person.user.name.as_str(); "key issued");
-    tell(asked, &issued.row, asked.act(Kind::KeyIssued).with("key", id));
+    tell(
+        asked,
+        &issued.row,
+        asked.act(Kind::KeyIssued).with("key", id),
+    );
     shown_once(asked, &issued).await
 }
 
@@ -124,7 +133,9 @@ where
     let grace_ms = wish.grace_s.checked_mul(1_000);
     let grace_ms = grace_ms.ok_or_else(|| invalid("grace_s", "it lies past the end of time"))?;
     let old = key.key_id;
-    let rotated = asked.off_loop(move |storage| storage.rotate_key(old, grace_ms)).await?;
+    let rotated = asked
+        .off_loop(move |storage| storage.rotate_key(old, grace_ms))
+        .await?;
     let issued = rotated.map_err(key_problem)?;
     let id = issued.row.key_id.to_string();
     log::info!(
@@ -138,7 +149,9 @@ where
 
 async fn revoke(asked: &Asked<'_>, key: KeyRow) -> Result<Response<Payload>, Problem> {
     let id = key.key_id;
-    let revoked = asked.off_loop(move |storage| storage.revoke_key(id)).await?;
+    let revoked = asked
+        .off_loop(move |storage| storage.revoke_key(id))
+        .await?;
     let row = revoked.map_err(key_problem)?;
     log::info!(key_id = id, by = asked.person.user.name.as_str(); "key revoked");
     let act = asked.act(Kind::KeyRevoked).with("key", id.to_string());
@@ -147,13 +160,15 @@ async fn revoke(asked: &Asked<'_>, key: KeyRow) -> Result<Response<Payload>, Pro
 }
 
 fn tell(asked: &Asked<'_>, row: &KeyRow, act: Act) {
-    asked.call.worker.site.storage.record_act(act.of(row.tenant));
+    asked
+        .call
+        .worker
+        .site
+        .storage
+        .record_act(act.of(row.tenant));
 }
 
-async fn shown(
-    asked: &Asked<'_>,
-    row: &KeyRow,
-) -> Result<crate::control::wire::Key, Problem> {
+async fn shown(asked: &Asked<'_>, row: &KeyRow) -> Result<crate::control::wire::Key, Problem> {
     let tenants = asked.off_loop(StorageHandle::tenants).await?;
     let tenants = tenants.map_err(Problem::internal)?;
     let users = asked.call.worker.site.storage.users();
@@ -189,7 +204,10 @@ fn expiry(wish: Option<&Expiry>, now: WallMillis) -> Result<Option<WallMillis>, 
         Some(Expiry::At(text)) => parse_time(text).map_err(|error| invalid("expires", error))?,
     };
     if at <= now {
-        return Err(invalid("expires", "that time is not to come; give a later one"));
+        return Err(invalid(
+            "expires",
+            "that time is not to come; give a later one",
+        ));
     }
     Ok(Some(at))
 }

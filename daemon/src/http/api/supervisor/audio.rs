@@ -24,12 +24,13 @@ use crate::http::trail::{self, Heard, Listener, Listening};
 pub(super) async fn answer(asked: &Asked<'_>, raw: &str) -> Result<Response<Payload>, Problem> {
     let call = asked.call;
     let query = Query::of(call.parts);
-    let wanted = match query.get("format")?.as_deref() {
-        None | Some("" | "stored") => Wanted::AsStored,
-        Some(format) => Wanted::Format(Target::parse(format).ok_or_else(|| {
-            invalid("format", "it is wav, mp3, m4a, webm, ogg, flac or stored")
-        })?),
-    };
+    let wanted =
+        match query.get("format")?.as_deref() {
+            None | Some("" | "stored") => Wanted::AsStored,
+            Some(format) => Wanted::Format(Target::parse(format).ok_or_else(|| {
+                invalid("format", "it is wav, mp3, m4a, webm, ogg, flac or stored")
+            })?),
+        };
     let saves = match query.get("download")?.as_deref() {
         None | Some("0" | "false") => false,
         Some("1" | "true") => true,

@@ -25,9 +25,10 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
         who: query.get("person")?.map(|text| person(&text)).transpose()?,
         recording: match query.get("recording")? {
             None => None,
-            Some(text) => Some(super::recording_id(&text).map_err(|_| {
-                invalid("recording", "it is a recording's id")
-            })?),
+            Some(text) => Some(
+                super::recording_id(&text)
+                    .map_err(|_| invalid("recording", "it is a recording's id"))?,
+            ),
         },
         tenant: (!all).then_some(asked.scope.tenant),
         kinds: match query.get("kind")? {
@@ -55,7 +56,9 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
 
 /// An entry, with the hash after it.
 fn shown(storage: &StorageHandle, entry: &Entry) -> Result<Value, ReadError> {
-    let hash = storage.audit_entry(entry.seq)?.map(|(_, hash)| hash.to_string());
+    let hash = storage
+        .audit_entry(entry.seq)?
+        .map(|(_, hash)| hash.to_string());
     let tenant = entry.tenant.and_then(|tenant| storage.tenant(tenant));
     Ok(json!({
         "seq": entry.seq,
@@ -97,7 +100,10 @@ fn person(text: &str) -> Result<Person, Problem> {
         return Ok(Person::Number(kind, id));
     }
     if text.is_empty() {
-        return Err(invalid("person", "it is a name, or a kind and a number such as user:7"));
+        return Err(invalid(
+            "person",
+            "it is a name, or a kind and a number such as user:7",
+        ));
     }
     Ok(Person::Name(text.to_owned()))
 }
@@ -153,7 +159,16 @@ mod tests {
     fn cursors_have_one_spelling() {
         let at = cursor("5-7").unwrap();
         assert_eq!((at.at.0, at.seq), (5, 7));
-        for bad in ["", "-", "5", "5-", "-7", "05-7", "5-7-9", "5-99999999999999999999"] {
+        for bad in [
+            "",
+            "-",
+            "5",
+            "5-",
+            "-7",
+            "05-7",
+            "5-7-9",
+            "5-99999999999999999999",
+        ] {
             assert!(cursor(bad).is_err(), "{bad}");
         }
     }

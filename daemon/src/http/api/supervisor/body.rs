@@ -70,7 +70,9 @@ fn explain(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
     invalid(
         "body",
-        format_args!("it is not the JSON object that is expected, from line {line} column {column} on"),
+        format_args!(
+            "it is not the JSON object that is expected, from line {line} column {column} on"
+        ),
     )
 }
 

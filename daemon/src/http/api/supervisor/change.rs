@@ -119,13 +119,18 @@ where
     let held = kept.holds.iter().find(|held| held.id == hold);
     let held = held.ok_or_else(|| no_such("hold"))?;
     // Names of users have no case.
-    if !held.by.eq_ignore_ascii_case(asked.person.user.name.as_str()) {
+    if !held
+        .by
+        .eq_ignore_ascii_case(asked.person.user.name.as_str())
+    {
         asked.can.must(Right::LiftAny)?;
     }
     let warrant = asked.warrant(None);
     let lifted =
         asked.off_loop(move |storage| storage.acting(warrant).lift_hold(tenant, id, hold, wish));
-    let lifted = lifted.await?.map_err(|error| keep_problem(error, "reason"))?;
+    let lifted = lifted
+        .await?
+        .map_err(|error| keep_problem(error, "reason"))?;
     answer(&json!({ "hold": hold_of(&lifted) }))
 }
 
@@ -144,8 +149,7 @@ where
     let row = find(asked, id).await?;
     let (tenant, warrant) = (row.facts.tenant, asked.warrant(None));
     let until = WallMillis(wish.at);
-    let kept =
-        asked.off_loop(move |storage| storage.acting(warrant).keep_until(tenant, id, until));
+    let kept = asked.off_loop(move |storage| storage.acting(warrant).keep_until(tenant, id, until));
     let (_, after) = kept.await?.map_err(|error| keep_problem(error, "at"))?;
     answer(&json!({ "keep_until": after.keep_until }))
 }

@@ -101,13 +101,22 @@ fn alarms(store: &Store, progresses: bool, standing: Standing) -> Vec<Value> {
         alarms.push(json!({ "at": Value::Null, "level": level, "text": text }));
     };
     if store.degraded {
-        add("critical", "The disk refuses writes: nothing is being recorded.");
+        add(
+            "critical",
+            "The disk refuses writes: nothing is being recorded.",
+        );
     }
     if !progresses {
-        add("critical", "Capture, recorder, index or calls make no progress.");
+        add(
+            "critical",
+            "Capture, recorder, index or calls make no progress.",
+        );
     }
     if let Some(why) = &store.failing {
-        add("critical", &format!("Checkpoints of the ledger cannot be written: {why}"));
+        add(
+            "critical",
+            &format!("Checkpoints of the ledger cannot be written: {why}"),
+        );
     }
     if store.suspended {
         add(

@@ -165,9 +165,13 @@ impl Stream {
         let same = now.len() == self.told.len() && now.keys().all(|it| self.told.contains_key(it));
         if self.beat == 0 || !same {
             let ordered = lines.iter().filter(|line| now.contains_key(&line.name));
-            event(text, "lines", &All {
-                lines: ordered.collect(),
-            });
+            event(
+                text,
+                "lines",
+                &All {
+                    lines: ordered.collect(),
+                },
+            );
         } else {
             for line in lines.iter().filter(|line| now.contains_key(&line.name)) {
                 match self.told.get(&line.name) {

@@ -26,20 +26,21 @@ use super::lines::place;
 use super::scope::Right;
 use super::session::{Watcher, still};
 use super::{Asked, invalid, no_such, unavailable};
+use crate::engine::listen::{Heard, ListenError, listen_act};
 use crate::http::auth::supervisor as auth;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::event_streams::StreamPlace;
 use crate::http::limits;
 use crate::http::request::{Query, segment};
-use crate::engine::listen::{Heard, ListenError, listen_act};
 use crate::http::site::LiveSound;
 use crate::http::upgrade::{Duplex, Upgraded};
 
 /// Answers with the upgrade; the sound follows on the connection.
 ///
 /// # Errors
-/// 400, 404 for a line that is not there or not within the scope, 426 for what is no WebSocket, 429.
+/// 400, 404 for a line that is not there or not within the scope, 426 for what is no WebSocket,
+/// 429, 503.
 pub(super) async fn answer(asked: &Asked<'_>, raw: &str) -> Result<Response<Payload>, Problem> {
     let call = asked.call;
     // Browsers open WebSockets to anywhere, with cookies: the origin is what tells.
@@ -93,7 +94,9 @@ async fn tell(asked: &Asked<'_>, name: &LineName, sound: &dyn LiveSound) {
     let act = listen_act(asked.scope.tenant, name, recording).by(asked.actor());
     let act = act.from(asked.call.connection.peer.ip().to_canonical());
     if let Some(mut underway) = site.storage.record_act_awaited(act)
-        && timeout(limits::LISTENING_WAIT, underway.durable()).await.is_err()
+        && timeout(limits::LISTENING_WAIT, underway.durable())
+            .await
+            .is_err()
     {
         log::warn!("the ledger cannot be written in time: live sound goes out before its entry");
     }
@@ -182,12 +185,8 @@ impl Listener {
             .max_message_size(Some(limits::LIVE_MESSAGE_BYTES))
             .max_frame_size(Some(limits::LIVE_MESSAGE_BYTES));
         let ahead = upgraded.read_ahead.to_vec();
-        let made = WebSocketStream::from_partially_read(
-            upgraded.io,
-            ahead,
-            Role::Server,
-            Some(config),
-        );
+        let made =
+            WebSocketStream::from_partially_read(upgraded.io, ahead, Role::Server, Some(config));
         let mut socket = made.await;
         let end = self.serve(&mut socket).await;
         let (code, reason) = end.code();
@@ -266,7 +265,10 @@ impl Listener {
 
 /// Sends a frame; whether it was taken in time.
 async fn send(socket: &mut Socket, message: Message) -> bool {
-    matches!(timeout(limits::LIVE_STALL, socket.send(message)).await, Ok(Ok(())))
+    matches!(
+        timeout(limits::LIVE_STALL, socket.send(message)).await,
+        Ok(Ok(()))
+    )
 }
 
 fn text(value: &serde_json::Value) -> Message {

@@ -53,7 +53,11 @@ impl Asked<'_> {
     /// Who does what is done.
     fn actor(&self) -> Actor {
         let user = &self.person.user;
-        Actor::new(ActorKind::User, Some(user.user_id), Some(user.name.as_str()))
+        Actor::new(
+            ActorKind::User,
+            Some(user.user_id),
+            Some(user.name.as_str()),
+        )
     }
 
     /// By whose authority something is changed, and why.
@@ -214,7 +218,9 @@ fn unavailable(message: impl Into<String>) -> Problem {
 
 /// A recording's number in a path.
 fn recording_id(raw: &str) -> Result<RecordingId, Problem> {
-    number(raw).map(RecordingId).ok_or_else(|| no_such("recording"))
+    number(raw)
+        .map(RecordingId)
+        .ok_or_else(|| no_such("recording"))
 }
 
 /// A number in its one spelling.

@@ -59,8 +59,11 @@ where
     let tenant = find(asked, id).await?.facts.tenant;
     let (by, warrant) = (asked.person.user.name.to_string(), asked.warrant(None));
     let at = wish.at_ms.map(Millis);
-    let written = asked
-        .off_loop(move |storage| storage.acting(warrant).add_note(tenant, id, at, &wish.text, &by));
+    let written = asked.off_loop(move |storage| {
+        storage
+            .acting(warrant)
+            .add_note(tenant, id, at, &wish.text, &by)
+    });
     let note = written.await?.map_err(problem)?;
     let mut response = answer(&shown(&note))?;
     *response.status_mut() = StatusCode::CREATED;
@@ -98,8 +101,8 @@ where
     }
     let warrant = asked.warrant(None);
     let Some(wish) = wish else {
-        let deleted =
-            asked.off_loop(move |storage| storage.acting(warrant).delete_note(tenant, id, note, &by));
+        let deleted = asked
+            .off_loop(move |storage| storage.acting(warrant).delete_note(tenant, id, note, &by));
         deleted.await?.map_err(problem)?;
         let mut response = Response::new(Payload::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -123,9 +126,8 @@ fn problem(error: NoteError) -> Problem {
         NoteError::Empty | NoteError::Control => invalid("text", &error),
         NoteError::BeyondEnd(_) => invalid("at_ms", &error),
         NoteError::TooMany(_) => conflict(error.to_string()),
-        NoteError::Actor
-        | NoteError::Unreadable(..)
-        | NoteError::Read(_)
-        | NoteError::Write(_) => Problem::internal(error),
+        NoteError::Actor | NoteError::Unreadable(..) | NoteError::Read(_) | NoteError::Write(_) => {
+            Problem::internal(error)
+        }
     }
 }

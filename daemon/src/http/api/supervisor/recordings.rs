@@ -248,17 +248,20 @@ fn detail(shown: &mut Value, row: &Recording, known: Known) {
     let marks = marks.unwrap_or_default();
     let ms = |frames| rate.duration_of(frames).0;
     let legs = outcome.map(|outcome| outcome.levels.iter()).into_iter();
-    let legs = legs.flatten().zip(["caller", "callee"]).map(|(level, name)| {
-        json!({
-            "name": name,
-            "rms_db": level.rms.decibels(),
-            "peak_db": level.peak.decibels(),
-        })
-    });
+    let legs = legs
+        .flatten()
+        .zip(["caller", "callee"])
+        .map(|(level, name)| {
+            json!({
+                "name": name,
+                "rms_db": level.rms.decibels(),
+                "peak_db": level.peak.decibels(),
+            })
+        });
     let gaps = outcome.map(|outcome| outcome.gaps.iter()).into_iter();
-    let gaps = gaps.flatten().map(|gap| {
-        json!({ "at_ms": ms(gap.at), "ms": ms(gap.frames), "cause": gap.cause })
-    });
+    let gaps = gaps
+        .flatten()
+        .map(|gap| json!({ "at_ms": ms(gap.at), "ms": ms(gap.frames), "cause": gap.cause }));
     let spans = marks.iter().filter_map(|mark| {
         let kind = match mark.kind {
             MarkKind::Digit(_) => return None,
@@ -288,8 +291,14 @@ fn detail(shown: &mut Value, row: &Recording, known: Known) {
         ("gap_list", gaps.collect()),
         ("masked_list", spans.collect()),
         ("digits", digits.collect()),
-        ("hash", json!({ "blake3": hash.map(|hash| hash.to_hex().to_string()) })),
-        ("holds", prospect.keeping.holds.iter().map(hold_of).collect()),
+        (
+            "hash",
+            json!({ "blake3": hash.map(|hash| hash.to_hex().to_string()) }),
+        ),
+        (
+            "holds",
+            prospect.keeping.holds.iter().map(hold_of).collect(),
+        ),
         ("keep_until", json!((keep_until > 0).then_some(keep_until))),
         ("kept_because", json!(because)),
         ("deletable_at", json!(prospect.due)),

@@ -59,10 +59,7 @@ pub(super) enum Right {
 
 /// What somebody may do, as the page is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a right of its own"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a right of its own")]
 pub(super) struct Can {
     play: bool,
     download: bool,
@@ -244,10 +241,10 @@ impl Scope {
         match &self.part {
             Part::All => true,
             Part::Lines(lines) => line.is_some_and(|line| lines.contains(line)),
-            Part::Own { agent: own, line: theirs } => {
-                agent == Some(own.as_str())
-                    || (theirs.is_some() && line == theirs.as_ref())
-            }
+            Part::Own {
+                agent: own,
+                line: theirs,
+            } => agent == Some(own.as_str()) || (theirs.is_some() && line == theirs.as_ref()),
         }
     }
 }
@@ -275,7 +272,10 @@ mod tests {
             allow: Vec::new(),
             created_at: WallMillis(0),
             disabled_at: None,
-            groups: groups.iter().map(|name| GroupName::new(*name).unwrap()).collect(),
+            groups: groups
+                .iter()
+                .map(|name| GroupName::new(*name).unwrap())
+                .collect(),
             line: line.map(|name| LineName::new(name).unwrap()),
         }
     }
@@ -283,7 +283,10 @@ mod tests {
     fn config() -> Config {
         let group = |name: &str, lines: &[&str]| Group {
             name: GroupName::new(name).unwrap(),
-            lines: lines.iter().map(|name| LineName::new(*name).unwrap()).collect(),
+            lines: lines
+                .iter()
+                .map(|name| LineName::new(*name).unwrap())
+                .collect(),
         };
         Config {
             groups: vec![group("sales", &["s1", "s2"]), group("help", &["h1"])],
@@ -304,13 +307,19 @@ mod tests {
         assert!(sees(&sales, Some("s1"), None) && sees(&sales, Some("s2"), Some("bert")));
         assert!(!sees(&sales, Some("h1"), Some("anna")) && !sees(&sales, None, None));
         let gone = of(Role::Supervisor, &["gone"], None);
-        assert!(!sees(&gone, Some("s1"), None), "a group that is gone has no lines");
+        assert!(
+            !sees(&gone, Some("s1"), None),
+            "a group that is gone has no lines"
+        );
         assert!(of(Role::Supervisor, &[], None).is_whole());
         let anna = of(Role::AgentView, &["sales"], Some("h1"));
         assert!(sees(&anna, Some("s1"), Some("anna")) && sees(&anna, Some("h1"), None));
         assert!(!sees(&anna, Some("s1"), None) && !sees(&anna, None, Some("bert")));
         let lineless = of(Role::AgentView, &[], None);
-        assert!(!sees(&lineless, None, None), "no line is not the line of nobody");
+        assert!(
+            !sees(&lineless, None, None),
+            "no line is not the line of nobody"
+        );
         for role in [Role::Auditor, Role::Admin] {
             assert!(of(role, &["sales"], Some("h1")).is_whole());
         }
@@ -323,7 +332,13 @@ mod tests {
             let can = Can::of(role, true);
             assert!(changes.iter().all(|right| !can.has(*right)), "{role:?}");
         }
-        let notes = [Right::Note, Right::Tag, Right::Hold, Right::Keep, Right::ListenLive];
+        let notes = [
+            Right::Note,
+            Right::Tag,
+            Right::Hold,
+            Right::Keep,
+            Right::ListenLive,
+        ];
         for role in [Role::AgentView, Role::Auditor] {
             let can = Can::of(role, true);
             assert!(notes.iter().all(|right| !can.has(*right)), "{role:?}");

@@ -27,9 +27,8 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
     let cursor = sent.get("cursor")?.map(Cow::into_owned);
     let limit = limit(sent)?;
     let tenant = asked.scope.tenant;
-    let page = asked.off_loop(move |storage| {
-        storage.search(tenant, &query, cursor.as_deref(), limit)
-    });
+    let page =
+        asked.off_loop(move |storage| storage.search(tenant, &query, cursor.as_deref(), limit));
     let page = page.await?.map_err(problem)?;
     let rows = page.hits.into_iter().map(|hit| {
         let beside = Beside {
@@ -172,14 +171,20 @@ pub(super) fn all_of(
 {
     if let Some(strange) = sent.keys().find(|name| !NAMES.contains(&name.as_str())) {
         let said: String = strange.chars().take(64).collect();
-        return Err(invalid("query", format_args!("there is no filter '{said}'")));
+        return Err(invalid(
+            "query",
+            format_args!("there is no filter '{said}'"),
+        ));
     }
     let query = read(scope, |name| match sent.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(Cow::Borrowed(text.as_str()))),
         Some(Value::Number(number)) => Ok(Some(number.to_string().into())),
         Some(Value::Bool(is)) => Ok(Some(Cow::Borrowed(if *is { "1" } else { "0" }))),
-        Some(_) => Err(invalid("query", format_args!("{name} is a text or a number"))),
+        Some(_) => Err(invalid(
+            "query",
+            format_args!("{name} is a text or a number"),
+        )),
     })?;
     let tenant = scope.tenant;
     Ok(move |storage: &StorageHandle| {
@@ -190,7 +195,9 @@ pub(super) fn all_of(
             let found = page.hits.into_iter().map(|hit| hit.recording);
             rows.extend(found.filter(has_file));
             if rows.len() > most {
-                return Err(format!("there are more than {most} such recordings: make several"));
+                return Err(format!(
+                    "there are more than {most} such recordings: make several"
+                ));
             }
             cursor = page.next;
             if cursor.is_none() {

@@ -121,7 +121,12 @@ async fn open(call: &Call<'_>, user: UserRow) -> Result<Response<Payload>, Probl
 
 /// Who one is.
 pub(super) fn show(asked: &Asked<'_>) -> Result<Response<Payload>, Problem> {
-    let Person { user, session, token, .. } = &asked.person;
+    let Person {
+        user,
+        session,
+        token,
+        ..
+    } = &asked.person;
     let site = &asked.call.worker.site;
     let limits = site.config.load().access.session_limits();
     let end = session.created_at.0.saturating_add(limits.absolute_ms);
