@@ -167,7 +167,7 @@ fn hostile_notes_and_tags_are_text_or_refused() {
             "too_large",
         ),
         (
-            json!({ "text": "a".repeat(1_000_000) }),
+            json!({ "text": "a".repeat(200_000) }),
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
         ),
@@ -261,7 +261,7 @@ fn searches_are_paged_and_their_cursors_are_their_own() {
         "whoever sees the same may go on"
     );
     for (query, count) in [
-        ("number=0493012", 5),
+        ("number=493012", 5),
         ("number=3456", 5),
         ("number=999", 0),
         ("line=desk&held=0", 5),
