@@ -58,6 +58,7 @@ arm arch-test lets mmdebstrap see that this works
 vm dahdi-source the header that the telephone driver's users are compiled against
 bench nginx the web server that callreeld is measured against
 bench lame the MP3 encoder that conversions are measured against
+bench b3sum the hasher that checks of stores are measured against
 cross gcc links Rust programs and builds the crates' C parts
 cross g++ builds the AAC encoder, which is C++
 cross cmake builds the Opus codec
@@ -132,7 +133,7 @@ provided() {
     case $1 in
         gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
         g++ | pkg-config | curl | jq | espeak-ng | sox | pulseaudio | ffmpeg | lame | strace | \
-            shellcheck | cmake | mp3val | mediainfo | chromium | python3 | faketime | multimon-ng)
+            shellcheck | cmake | b3sum | mp3val | mediainfo | chromium | python3 | faketime | multimon-ng)
             command -v "$1" >/dev/null
             ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;

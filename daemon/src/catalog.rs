@@ -35,8 +35,29 @@ pub const START_REFUSED: &str = "b08ac9768d7247b4b450de484602de63";
 /// The wall clock was set to another time.
 pub const CLOCK_STEPPED: &str = "943bcf760e0a45c1b53b675761897b27";
 
+/// The disk's level changed, or nothing more may be deleted although space is short.
+pub const DISK_LEVEL: &str = "fc71623790d5460c81d24946ddd082d3";
+
+/// Recording has stopped because the disk takes nothing, or goes on.
+pub const RECORDING_STOPPED: &str = "a1f8727397ab4a928aaa0a8b6262743a";
+
+/// Deletions wait because the clock is not trusted, or it is trusted again.
+pub const CLOCK_DISTRUSTED: &str = "5d7acf4482df4107a72c47b70befe47c";
+
+/// Policies or deletions are refused, or are so no longer.
+pub const RETENTION_REFUSED: &str = "5cddb2777e564fc89e7d6f8e8b487bac";
+
+/// The ledger is not what the index knows of it.
+pub const LEDGER_BROKEN: &str = "b71a545de49f4e959f9a723eb2b536ac";
+
+/// Checkpoints of the ledger cannot be written or sent, or can again.
+pub const CHECKPOINTS_FAIL: &str = "842b88a3389d4b5ab098f1121f7f41da";
+
+/// A checkpoint of the ledger was signed.
+pub const CHECKPOINT: &str = "ebef8efade514d61969593e886e6dba4";
+
 /// All of them with their names.
-pub const ALL: [(&str, &str); 9] = [
+pub const ALL: [(&str, &str); 16] = [
     ("DEVICE_LOST", DEVICE_LOST),
     ("DEVICE_BACK", DEVICE_BACK),
     ("DISK_REFUSES", DISK_REFUSES),
@@ -46,6 +67,13 @@ pub const ALL: [(&str, &str); 9] = [
     ("FIRST_START", FIRST_START),
     ("START_REFUSED", START_REFUSED),
     ("CLOCK_STEPPED", CLOCK_STEPPED),
+    ("DISK_LEVEL", DISK_LEVEL),
+    ("RECORDING_STOPPED", RECORDING_STOPPED),
+    ("CLOCK_DISTRUSTED", CLOCK_DISTRUSTED),
+    ("RETENTION_REFUSED", RETENTION_REFUSED),
+    ("LEDGER_BROKEN", LEDGER_BROKEN),
+    ("CHECKPOINTS_FAIL", CHECKPOINTS_FAIL),
+    ("CHECKPOINT", CHECKPOINT),
 ];
 
 #[cfg(test)]

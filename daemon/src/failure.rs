@@ -8,6 +8,7 @@ use nix::unistd::{Uid, User};
 use storage::error::{OpenError, ReadError, TenantError};
 use storage::ids::TenantName;
 use storage::outbox::OutboxError;
+use storage::retention::{PlaceError, RulesError};
 use storage::trouble::Trouble;
 
 use crate::cli::exit::Exit;
@@ -16,6 +17,7 @@ use crate::control::ControlError;
 use crate::engine::EngineOpenError;
 use crate::engine::calls::CallsError;
 use crate::http::serve::{StartError, TlsError};
+use crate::keeping::PoliciesError;
 use crate::material::MaterialError;
 
 /// Why the daemon could not start or had to stop.
@@ -40,6 +42,9 @@ pub enum RunError {
         /// Why.
         source: TenantError,
     },
+    /// The configured retention policies cannot be put in force.
+    #[error(transparent)]
+    Policies(#[from] PoliciesError),
     /// There is no certificate or key to work with.
     #[error(transparent)]
     Material(#[from] MaterialError),
@@ -69,12 +74,17 @@ impl RunError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Signals(_) | Self::Thread(_) => Exit::Failed,
+            Self::Store {
+                source: OpenError::Place(error),
+                ..
+            } if !matches!(error, PlaceError::Io { .. }) => Exit::Disk,
             Self::Store { source, .. } => of_trouble(&source.trouble()),
             Self::Tenant { source, .. } => match source {
                 TenantError::Read(error) => of_trouble(&error.trouble()),
                 TenantError::Write(error) => of_trouble(&error.trouble()),
                 TenantError::Exists(_) => Exit::Failed,
             },
+            Self::Policies(error) => of_policies(error),
             Self::Material(error) => error.exit(),
             Self::Read(error) => of_trouble(&error.trouble()),
             Self::Engine(EngineOpenError::Listen { source, .. }) => of_io(source),
@@ -160,6 +170,15 @@ pub fn of_config(error: &LoadError) -> Exit {
         Exit::Denied
     } else {
         Exit::Usage
+    }
+}
+
+fn of_policies(error: &PoliciesError) -> Exit {
+    match error {
+        PoliciesError::Read(error) => of_trouble(&error.trouble()),
+        PoliciesError::Rules(RulesError::Write(error)) => of_trouble(&error.trouble()),
+        PoliciesError::Rules(RulesError::Changed) => Exit::Failed,
+        PoliciesError::Tenant(_) | PoliciesError::Rules(_) => Exit::Usage,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Callreel's daemon and command line: engine (policy), HTTP, configuration, control socket.
 
+pub mod alarms;
 pub mod app;
 pub mod backup;
 pub mod catalog;
@@ -10,11 +11,13 @@ pub mod control;
 pub mod engine;
 pub mod failure;
 pub mod http;
-mod keeping;
+pub mod keeping;
 pub mod logging;
 pub mod material;
 pub mod notify;
 pub mod passed;
+mod proofs;
+mod reload;
 pub mod run;
 pub mod shutdown;
 mod spool;

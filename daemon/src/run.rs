@@ -17,10 +17,10 @@ use storage::ledger::entry::{Act, Actor, Kind};
 
 use crate::app::App;
 use crate::clock_watch;
+use crate::config::Loaded;
 use crate::config::schema::{Config, StorageIo};
-use crate::config::{self, Changes, LoadError, Loaded};
-use crate::control::ControlServer;
 use crate::control::wire::Reloaded;
+use crate::control::{ControlServer, ReloadHook};
 use crate::engine::calls;
 use crate::engine::fetch::Fetcher;
 use crate::engine::prompts::Prompts;
@@ -30,10 +30,11 @@ use crate::failure::RunError;
 use crate::http::metrics::HttpMetrics;
 use crate::http::recording_link;
 use crate::http::serve::HttpServer;
-use crate::keeping::{Keeping, StepBook};
+use crate::keeping::{self, StepBook};
 use crate::material::{self, Upkeep};
 use crate::notify::{self, Patience, StatusLine, Watchdog};
 use crate::passed::Passed;
+use crate::reload::Files;
 use crate::shutdown::{Request, Signals};
 
 /// How long answers in flight may take to end after the daemon was told to stop.
@@ -59,6 +60,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     tell_start(&storage, &repaired);
     material::resolve(&mut config, &*clock)?;
     let lines = with_tenants(&config, &storage)?;
+    keeping::keep_by_policies(&config, &storage)?;
     let (news, told) = tokio::sync::mpsc::channel(calls::NEWS);
     let (store, time) = (storage.clone(), clock.clone());
     let mut engine = Engine::start(lines, &config, store, seed, io, time, news)?;
@@ -106,8 +108,7 @@ pub fn run(loaded: Loaded, passed: Passed) -> Result<(), RunError> {
     };
     drop(patience);
     let watch = clock_watch::start(watched);
-    let keeping = Keeping::start(app.storage.clone(), app.clock.clone())
-        .inspect_err(|error| log::error!("nothing is deleted by retention: {error}"));
+    let keeping = keeping::start_all(&app, repaired.ledger.broken.as_ref());
     let served = serve(&app, &loaded, signals, passed);
     drop((watch, keeping, book));
     wind_down(running, engine, &app.storage);
@@ -140,12 +141,13 @@ fn open_store(
     io: IoChoice,
     clock: &Arc<dyn Clock>,
 ) -> Result<(StorageHandle, RecorderSeed, RecoveryReport), RunError> {
+    let wanted = keeping::surroundings(config);
     let options = StoreOptions {
         data_dir: config.storage.data_dir.clone(),
         index_cache_bytes: config.storage.index_cache_mib as usize * 1024 * 1024,
         io,
     };
-    StorageHandle::open(options, clock.clone()).map_err(|source| RunError::Store {
+    StorageHandle::open_with(options, &wanted, clock.clone()).map_err(|source| RunError::Store {
         data_dir: config.storage.data_dir.display().to_string(),
         source,
     })
@@ -195,7 +197,8 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
     let held = Held::of(&passed, control.is_some());
     let http = Arc::new(HttpServer::start_with(app.clone(), passed)?);
     app.served.get_or_init(|| http.local_addrs().to_vec());
-    let reload = reload_hook(app.clone(), loaded.origin.clone(), http.clone());
+    let reload = Files::new(app.clone(), loaded.origin.clone(), http.clone());
+    let reload: ReloadHook = Arc::new(reload);
     let control = ControlServer::start_with(app.clone(), reload.clone(), control)?;
     let upkeep = certificate_upkeep(app.clone(), http.clone())
         .inspect_err(|error| log::error!("certificates are not looked at: {error}"));
@@ -211,8 +214,9 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
         .unwrap_or_default();
     while signals.wait().map_err(RunError::Signals)? == Request::Reload {
         notify::reloading();
-        if let Err(error) = reload() {
-            log::error!("the old configuration stays in force: {error}");
+        match reload.reload() {
+            Ok(done) => tell_reload(app, &done),
+            Err(error) => log::error!("the old configuration stays in force: {error}"),
         }
         notify::ready(&summary(app));
     }
@@ -224,6 +228,13 @@ fn serve(app: &App, loaded: &Loaded, signals: Signals, mut passed: Passed) -> Re
     http.shutdown(DRAIN);
     drop(watchdog);
     Ok(())
+}
+
+/// Tells the ledger of a reload that a signal asked for; others are told with who asked.
+fn tell_reload(app: &App, done: &Reloaded) {
+    let act = Act::new(Kind::ConfigChanged).by(Actor::system("signal"));
+    app.storage
+        .record_act(act.with("applied", done.applied.join(", ")));
 }
 
 /// Looks at the certificate once a day, and renews one that was made here.
@@ -244,66 +255,11 @@ fn certificate_upkeep(app: App, http: Arc<HttpServer>) -> std::io::Result<Upkeep
 }
 
 /// Puts the certificate's end where `/metrics` finds it.
-fn tell_expiry(app: &App) {
+pub(crate) fn tell_expiry(app: &App) {
     let ends = material::expiry_s(&app.config.load());
     app.http_metrics
         .certificate_expiry_s
         .store(ends, Ordering::Relaxed);
-}
-
-/// Reads the configuration again and puts in force what can be without a restart: the log level,
-/// the allowed origins, certificates, the public URL, sessions' lives, request rates, which
-/// networks may be fetched from and delivered to, and the administrator's key.
-fn reload_hook(
-    app: App,
-    origin: config::Origin,
-    http: Arc<HttpServer>,
-) -> Arc<dyn Fn() -> Result<Reloaded, LoadError> + Send + Sync> {
-    Arc::new(move || {
-        let mut new = config::load(&origin)?.config;
-        let old = app.config.load_full();
-        let found = material::resolve(&mut new, &*app.clock);
-        if let Err(error) = &found {
-            log::error!("certificate and admin key stay as they are: {error}");
-            new.http.tls.clone_from(&old.http.tls);
-            new.admin.clone_from(&old.admin);
-        }
-        let changes = Changes::between(&old, &new);
-        crate::logging::set_level(new.log.level);
-        // Lines, paths and sockets stay as they are until a restart; what is compared the next
-        // time is what is in force.
-        let mut in_force = Config::clone(&old);
-        in_force.log = new.log.clone();
-        in_force
-            .http
-            .allowed_origins
-            .clone_from(&new.http.allowed_origins);
-        in_force.http.tls.clone_from(&new.http.tls);
-        in_force.http.public_url.clone_from(&new.http.public_url);
-        in_force.access = new.access.clone();
-        in_force.fetch = new.fetch.clone();
-        app.fetcher.reload(new.fetch.clone());
-        in_force.webhooks = new.webhooks.clone();
-        in_force.admin = new.admin.clone();
-        in_force.first_start = new.first_start;
-        in_force.groups.clone_from(&new.groups);
-        app.calls.reload_webhooks(new.webhooks.allow.clone());
-        app.config.store(Arc::new(in_force));
-        if found.is_ok() {
-            if let Err(error) = http.reload() {
-                log::error!("the old certificate stays in force: {error}");
-            }
-            tell_expiry(&app);
-        }
-        let waiting = Changes::between(&app.config.load(), &new).sections;
-        let is_applied = |section: &&str| !waiting.contains(section);
-        let applied: Vec<&str> = changes.sections.into_iter().filter(is_applied).collect();
-        log::info!("configuration read again; in force: {applied:?}, after a restart: {waiting:?}");
-        Ok(Reloaded {
-            applied: applied.into_iter().map(str::to_owned).collect(),
-            needs_restart: waiting.into_iter().map(str::to_owned).collect(),
-        })
-    })
 }
 
 /// Which sockets the service manager holds.

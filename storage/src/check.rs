@@ -1,11 +1,15 @@
 //! The store's fsck: rows against files, files against their hashes and headers, names against
 //! rows, and files that belong to nobody. It changes nothing.
 
+#[cfg(test)]
+mod bit_tests;
 mod finding;
 mod keeping;
 mod ledger;
 mod library;
+mod sidecar;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +35,7 @@ use crate::segment::sealed;
 use crate::walk;
 use crate::work::measure;
 pub use finding::{BadCheckpoint, Finding, Ledgered};
-pub use ledger::{LedgerTrust, Proved, check_ledger};
+pub use ledger::{LedgerReport, LedgerTrust, Proved, check_ledger};
 
 pub use crate::index::keeping::KeepingFault;
 
@@ -139,8 +143,25 @@ pub fn check_offline_with(
     let _lock = lock(&layout)?;
     let reserve = Arc::new(Reserve::new(layout.reserve()));
     let opener: Arc<dyn Opener> = Arc::new(FileOpener { reserve });
-    let (index, _) = migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall())?;
-    run(&layout, &index, (options, trust), &|| (), progress)
+    let opened = survived(|| migrate::open(&opener, &layout, OFFLINE_CACHE, SystemClock.wall()))?;
+    let (index, _) = opened?;
+    let checked = survived(|| run(&layout, &index, (options, trust), &|| (), progress));
+    if checked.is_err() {
+        // Closing it would write what it believes in.
+        std::mem::forget(index);
+    } else {
+        survived(|| drop(index))?;
+    }
+    checked?
+}
+
+/// The database gives up with a panic on some of the damage that there can be to its file. That is
+/// a finding like others, not the end of the program.
+fn survived<T>(work: impl FnOnce() -> T) -> Result<T, CheckError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
+        let told = "its pages contradict each other; 'callreel reindex' makes a new one";
+        CheckError::Open(OpenError::Index(redb::Error::Corrupted(told.to_owned())))
+    })
 }
 
 fn run(
@@ -227,7 +248,7 @@ impl Check<'_> {
         let whole = row.state == RecordingState::Stored;
         if whole || (row.state == RecordingState::Failed && outcome.size_bytes > 0) {
             let before = self.report.findings.len();
-            self.file(row, outcome, whole);
+            self.file(row, outcome, whole)?;
             // What was found may be due to an exchange of the file since the row was read.
             if self.report.findings.len() > before
                 && let Some(now) = self.changed(row)?
@@ -258,7 +279,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn file(&mut self, row: &Recording, outcome: &RecordingOutcome, whole: bool) {
+    fn file(
+        &mut self,
+        row: &Recording,
+        outcome: &RecordingOutcome,
+        whole: bool,
+    ) -> Result<(), CheckError> {
         let (id, path) = (row.facts.id, self.layout.recording(&row.facts));
         let found = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
@@ -266,18 +292,22 @@ impl Check<'_> {
                 if !self.is_gone(row) {
                     self.report.found(Finding::MissingFile { id, path });
                 }
-                return;
+                return Ok(());
             }
-            Err(problem) => return self.report.found(Finding::Unreadable { id, problem }),
+            Err(problem) => {
+                self.report.found(Finding::Unreadable { id, problem });
+                return Ok(());
+            }
         };
         self.report.bytes += found;
         let expected = outcome.size_bytes;
         if found != expected {
-            return self.report.found(Finding::Size {
+            self.report.found(Finding::Size {
                 id,
                 expected,
                 found,
             });
+            return Ok(());
         }
         if self.options.hashes {
             match measure(&path, None, &mut |_| ()) {
@@ -287,8 +317,15 @@ impl Check<'_> {
             }
         }
         if whole {
+            let before = self.report.findings.len();
             self.own_account(row, outcome, &path);
+            let told = self.report.findings[before..].iter();
+            let mut told = told.filter(|finding| !finding.is_rebuildable());
+            if told.next().is_none() && !sidecar::is_as_written(self.index, row, outcome, &path)? {
+                self.report.found(Finding::Facts { id });
+            }
         }
+        Ok(())
     }
 
     /// What the file says of itself.

@@ -178,8 +178,11 @@ fn scratch_copy(store: &Store) -> tempfile::TempDir {
     let copy = scratch();
     let index = store.folder.path().join("index.redb");
     std::fs::copy(index, copy.path().join("index.redb")).unwrap();
-    let id = std::path::Path::new("recordings").join(crate::retention::ID_FILE);
-    std::fs::create_dir(copy.path().join("recordings")).unwrap();
-    std::fs::copy(store.folder.path().join(&id), copy.path().join(id)).unwrap();
+    let id = format!("recordings/{}", crate::retention::ID_FILE);
+    for file in [&*id, "keys/ledger.pem"] {
+        let to = copy.path().join(file);
+        std::fs::create_dir(to.parent().unwrap()).unwrap();
+        std::fs::copy(store.folder.path().join(file), to).unwrap();
+    }
     copy
 }

@@ -74,6 +74,19 @@ pub enum OpenError {
         /// What is wrong with it.
         problem: crate::ledger::key::KeyError,
     },
+    /// The key that the store made for itself is gone.
+    #[error(
+        "the key {id} that signs the ledger's checkpoints is not in '{}': put it back from a \
+         backup; if it is lost for good, 'callreel audit new-key' makes another, which the ledger \
+         tells of; nothing was recorded, changed or deleted",
+        path.display()
+    )]
+    LedgerKeyLost {
+        /// Its file.
+        path: PathBuf,
+        /// Which key it was.
+        id: crate::ledger::key::KeyId,
+    },
 }
 
 fn way_back_text(copy: Option<&std::path::Path>) -> String {

@@ -10,6 +10,9 @@ use time::OffsetDateTime;
 use crate::ids::{PromptId, RecordingId, TenantId};
 use crate::record::{Container, RecordingFacts, WallMillis};
 
+/// The ledger's key, in the folder of keys.
+pub(crate) const LEDGER_KEY: &str = "ledger.pem";
+
 /// The data folder's lay-out.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -67,7 +70,7 @@ impl Layout {
 
     /// What signs checkpoints unless another key is told.
     pub(crate) fn ledger_key(&self) -> PathBuf {
-        self.keys().join("ledger.pem")
+        self.keys().join(LEDGER_KEY)
     }
 
     /// What a restore puts together before it counts.

@@ -37,6 +37,7 @@ impl OpenError {
                 KeyError::Pem(_) | KeyError::Kind => Trouble::Foreign,
                 KeyError::Random(_) => Trouble::Other,
             },
+            Self::LedgerKeyLost { .. } => Trouble::Foreign,
             Self::Random(_) | Self::Thread(..) | Self::Place(_) => Trouble::Other,
         }
     }

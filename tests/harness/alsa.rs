@@ -13,7 +13,8 @@ pub struct AlsaConfig {
 impl Default for AlsaConfig {
     fn default() -> Self {
         Self {
-            text: "pcm.nothing { type null }\nctl.default { type null }\n".to_owned(),
+            text: "pcm.nothing { type null }\npcm.spare { type null }\nctl.default { type null }\n"
+                .to_owned(),
         }
     }
 }

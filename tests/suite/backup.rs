@@ -180,8 +180,10 @@ fn a_new_machine_takes_over_from_a_backup_and_the_files() {
     let mut new = Setup::new().prepare();
     let data = new.data();
     std::fs::create_dir_all(&data).expect("a data folder");
-    let from = path_text(&old.data().join("recordings"));
-    let _ = harness::process::run("cp", &["-a", &from, &path_text(&data)]);
+    for files in ["recordings", "ledger"] {
+        let from = path_text(&old.data().join(files));
+        let _ = harness::process::run("cp", &["-a", &from, &path_text(&data)]);
+    }
     let folder = path_text(&data);
     let told = restore(&new, &file, &["--data-dir", &folder, "--yes"]).json();
     assert_eq!(told["daemon_runs"], false, "{told}");

@@ -3,9 +3,12 @@
 
 mod access;
 mod appliance;
+mod audit;
 mod calls;
 mod evidence;
+mod import;
 mod keep;
+mod keeping;
 mod prompts;
 mod values;
 mod webhooks;
@@ -14,13 +17,15 @@ use std::path::PathBuf;
 
 pub use access::*;
 pub use appliance::*;
+pub use audit::*;
 pub use calls::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use evidence::*;
+pub use import::*;
 pub use keep::*;
+pub use keeping::*;
 pub use prompts::*;
-use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
-use uuid::Uuid;
+use storage::ids::{LineName, Number, Tag, TenantName};
 pub use values::*;
 pub use webhooks::*;
 
@@ -164,12 +169,35 @@ pub enum Command {
         after_help = "EXAMPLE\n  callreel recordings list --tenant acme"
     )]
     Recordings(RecordingsCommand),
-    /// Verify index, files, hashes and headers; changes nothing
+    /// Hold recordings, so that nothing deletes them; list and lift holds
+    #[command(subcommand, after_help = keeping::HOLD_HELP)]
+    Hold(HoldCommand),
+    /// Add, remove and list recordings' tags
+    #[command(subcommand, after_help = keeping::TAG_HELP)]
+    Tag(TagCommand),
+    /// Keep recordings until a time, at least
+    #[command(after_help = keeping::KEEP_HELP)]
+    Keep(KeepArgs),
+    /// What is kept how long: policies, what would be deleted and why, passes
+    #[command(subcommand, after_help = keeping::RETENTION_HELP)]
+    Retention(RetentionCommand),
+    /// The clock by which recordings grow old
+    #[command(subcommand, after_help = keeping::CLOCK_HELP)]
+    Clock(ClockCommand),
+    /// Who did what, when: the audit trail, its proofs, its key
+    #[command(args_conflicts_with_subcommands = true, after_help = audit::AUDIT_HELP)]
+    Audit {
+        /// What to do; without it, list entries.
+        #[command(subcommand)]
+        command: Option<AuditCommand>,
+        /// Which entries to list.
+        #[command(flatten)]
+        list: AuditArgs,
+    },
+    /// Verify index, files, hashes, headers and the ledger; changes nothing
     ///
     /// Asks the daemon where it runs; otherwise reads the data folder itself.
-    #[command(
-        after_help = "EXAMPLE\n  callreel check\n  callreel check --quick --data-dir /mnt/backup"
-    )]
+    #[command(after_help = evidence::CHECK_HELP)]
     Check {
         /// Which folder.
         #[command(flatten)]
@@ -177,6 +205,9 @@ pub enum Command {
         /// Look at lengths, headers and facts only, without reading every file
         #[arg(long)]
         quick: bool,
+        /// What the ledger is compared with.
+        #[command(flatten)]
+        trust: TrustArgs,
     },
     /// Rebuild the index from the recordings' files alone; the daemon must be stopped
     ///
@@ -329,6 +360,12 @@ pub struct ListArgs {
     /// Only those started before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<String>,
+    /// Only those with this tag
+    #[arg(long)]
+    pub tag: Option<Tag>,
+    /// Only those from or to this number
+    #[arg(long)]
+    pub number: Option<Number>,
     /// At most so many
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub limit: usize,
@@ -338,64 +375,6 @@ pub struct ListArgs {
     /// Go on after an earlier list, with its 'next'
     #[arg(long)]
     pub cursor: Option<String>,
-}
-
-/// `recordings import`
-#[derive(Debug, Args)]
-pub struct ImportArgs {
-    /// The files
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Whose they will be
-    #[arg(long)]
-    pub tenant: TenantName,
-    /// Its number (one file only, as with the next five)
-    #[arg(long, value_name = "N")]
-    pub recid: Option<u64>,
-    /// Its call_sid
-    #[arg(long, value_name = "call_…")]
-    pub call_sid: Option<CallSid>,
-    /// Its crtObjectId
-    #[arg(long, value_name = "ID")]
-    pub crt_object_id: Option<ExternalId>,
-    /// Its campaign
-    #[arg(long, value_name = "N")]
-    pub campaign_id: Option<u32>,
-    /// Its callId
-    #[arg(long, value_name = "ID")]
-    pub call_id: Option<ExternalId>,
-    /// Its taskId
-    #[arg(long, value_name = "UUID")]
-    pub task_id: Option<Uuid>,
-    /// The line it came from
-    #[arg(long)]
-    pub line: Option<LineName>,
-    /// The caller's number
-    #[arg(long)]
-    pub from: Option<Number>,
-    /// The called number
-    #[arg(long)]
-    pub to: Option<Number>,
-    /// When it was recorded (RFC 3339) [default: the file's time of last change]
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub start: Option<String>,
-}
-
-impl ImportArgs {
-    /// The first option given that names a single recording.
-    #[must_use]
-    pub fn single_only(&self) -> Option<&'static str> {
-        [
-            ("--recid", self.recid.is_some()),
-            ("--call-sid", self.call_sid.is_some()),
-            ("--crt-object-id", self.crt_object_id.is_some()),
-            ("--campaign-id", self.campaign_id.is_some()),
-            ("--call-id", self.call_id.is_some()),
-            ("--task-id", self.task_id.is_some()),
-        ]
-        .into_iter()
-        .find_map(|(name, given)| given.then_some(name))
-    }
 }
 
 /// `check` and `reindex`

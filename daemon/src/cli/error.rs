@@ -189,8 +189,8 @@ pub enum CliError {
     /// An archive of an export that is not what it must be, told by its report.
     #[error("the archive: {0}")]
     Flawed(Flaw),
-    /// A public key.
-    #[error("'{}' is no public key: {source}", path.display())]
+    /// A key that cannot be used or made.
+    #[error("the key '{}': {source}", path.display())]
     Key {
         /// The file.
         path: PathBuf,

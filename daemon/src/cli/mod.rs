@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!  args ──▶ run ──▶ status, calls, watch, webhooks, access, users, ──▶ client.rs ──▶ daemon
-//!              │    prompts, recordings, import
+//!              │    prompts, recordings, import, keeping, retention
+//!              ├──▶ audit.rs ──▶ daemon, or the data folder
 //!              ├──▶ upkeep.rs, backup.rs, restore.rs ──▶ daemon, or the data folder
 //!              ├──▶ export.rs ──▶ daemon; verify.rs ──▶ an archive
 //!              ├──▶ setup, doctor ──▶ the configuration, this machine
@@ -12,6 +13,7 @@
 
 mod access;
 pub mod args;
+mod audit;
 mod backup;
 mod calls;
 pub mod client;
@@ -22,6 +24,7 @@ pub mod error;
 pub mod exit;
 mod export;
 mod import;
+mod keeping;
 mod lines;
 pub mod output;
 mod partial;
@@ -29,6 +32,8 @@ mod password;
 mod prompts;
 mod recordings;
 mod restore;
+mod retained;
+mod retention;
 mod setup;
 mod status;
 #[cfg(test)]
@@ -190,7 +195,20 @@ async fn with_daemon(context: Context, command: Command) -> Result<(), CliError>
         Command::Prompt(command) => prompts::run(&context, command).await,
         Command::Record(command) => recordings::record(&context, command).await,
         Command::Recordings(command) => recordings::run(&context, command).await,
-        Command::Check { upkeep, quick } => upkeep::check(&context, upkeep, quick).await,
+        Command::Hold(command) => keeping::hold(&context, command).await,
+        Command::Tag(command) => keeping::tag(&context, command).await,
+        Command::Keep(wish) => keeping::keep(&context, wish).await,
+        Command::Retention(command) => retention::run(&context, command).await,
+        Command::Clock(command) => retention::clock(&context, command).await,
+        Command::Audit { command, list } => match command {
+            Some(command) => audit::run(&context, command).await,
+            None => audit::list(&context, list).await,
+        },
+        Command::Check {
+            upkeep,
+            quick,
+            trust,
+        } => upkeep::check(&context, upkeep, quick, trust).await,
         Command::Reindex(options) => upkeep::reindex(&context, options).await,
         Command::Backup(wish) => backup::backup(&context, wish).await,
         Command::Restore(wish) => restore::restore(&context, wish).await,

@@ -8,9 +8,9 @@ use super::client::{escaped, query};
 use super::error::CliError;
 use super::output::{length, or_dash, size, table, write_bytes};
 use super::partial::Partial;
-use super::{import, output};
+use super::{import, output, retained};
 use crate::control::wire::{
-    Deleted, Mark, Page, Recording, StartRecording, StopRecording, TimeQuality,
+    Deleted, Mark, Outcome, Page, Recording, StartRecording, StopRecording, TimeQuality,
 };
 
 /// What is asked for at once when many are wanted.
@@ -77,7 +77,7 @@ fn path_of(name: &str, tenant: Option<&str>, below: &str) -> String {
     format!("/recordings/{}{below}{query}", escaped(name))
 }
 
-async fn find(
+pub(super) async fn find(
     context: &Context,
     name: &str,
     tenant: Option<&storage::ids::TenantName>,
@@ -102,6 +102,8 @@ async fn list(context: &Context, wish: ListArgs) -> Result<(), CliError> {
             ("state", states),
             ("since", wish.since.clone()),
             ("until", wish.until.clone()),
+            ("tag", wish.tag.as_ref().map(ToString::to_string)),
+            ("number", wish.number.as_ref().map(ToString::to_string)),
             ("cursor", whole.next.take()),
             (
                 "limit",
@@ -179,47 +181,54 @@ fn describe(recording: &Recording) -> String {
         ("callId", names.call_id.clone()),
         ("session", names.session_uuid.to_string()),
     ];
-    if let Some(outcome) = &recording.outcome {
-        rows.push(("ended by", outcome.end_cause.clone()));
-        rows.push((
-            "length",
-            format!(
-                "{} ({} ms)",
-                length(outcome.duration_ms),
-                outcome.duration_ms
-            ),
-        ));
-        rows.push((
-            "size",
-            format!(
-                "{} ({} bytes)",
-                size(outcome.size_bytes),
-                outcome.size_bytes
-            ),
-        ));
-        rows.push(("sealed", outcome.sealed_at.clone()));
-        rows.push(("blake3", outcome.blake3.clone()));
-        for (leg, level) in outcome.levels.iter().enumerate() {
-            let name = ["level", "level, agent"][leg.min(1)];
-            rows.push((
-                name,
-                format!("{:.1} dBFS, peak {:.1}", level.rms_dbfs, level.peak_dbfs),
-            ));
-        }
-        for gap in &outcome.gaps {
-            let text = format!(
-                "{} ms at {}, {}",
-                gap.duration_ms,
-                length(gap.at_ms),
-                gap.cause
-            );
-            rows.push(("gap", text));
-        }
-        rows.extend(marks(&outcome.marks));
+    rows.extend(recording.outcome.iter().flat_map(ended));
+    if let Some(retained) = &recording.retained {
+        rows.extend(retained::rows(retained));
     }
     let line =
         |(name, value): &(&str, String)| format!("{name:<12} {}\n", output::printable(value));
     rows.iter().map(line).collect()
+}
+
+/// What is known when it has ended.
+fn ended(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("ended by", outcome.end_cause.clone())];
+    rows.push((
+        "length",
+        format!(
+            "{} ({} ms)",
+            length(outcome.duration_ms),
+            outcome.duration_ms
+        ),
+    ));
+    rows.push((
+        "size",
+        format!(
+            "{} ({} bytes)",
+            size(outcome.size_bytes),
+            outcome.size_bytes
+        ),
+    ));
+    rows.push(("sealed", outcome.sealed_at.clone()));
+    rows.push(("blake3", outcome.blake3.clone()));
+    for (leg, level) in outcome.levels.iter().enumerate() {
+        let name = ["level", "level, agent"][leg.min(1)];
+        rows.push((
+            name,
+            format!("{:.1} dBFS, peak {:.1}", level.rms_dbfs, level.peak_dbfs),
+        ));
+    }
+    for gap in &outcome.gaps {
+        let text = format!(
+            "{} ms at {}, {}",
+            gap.duration_ms,
+            length(gap.at_ms),
+            gap.cause
+        );
+        rows.push(("gap", text));
+    }
+    rows.extend(marks(&outcome.marks));
+    rows
 }
 
 /// How far the start can be trusted, in words.

@@ -98,7 +98,7 @@ fn failed<'p>(what: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> C
     }
 }
 
-fn key(path: &Path) -> Result<PublicKey, CliError> {
+pub(super) fn key(path: &Path) -> Result<PublicKey, CliError> {
     let mut pem = String::new();
     File::open(path)
         .and_then(|file| file.take(KEY_FILE_MAX).read_to_string(&mut pem))

@@ -340,7 +340,10 @@ pub enum Rule {
         network: ipnet::IpNet,
     },
     /// What should survive the data folder's disk is on it.
-    #[error("lies in data_dir ('{}'), and is gone with it; choose another disk", data_dir.display())]
+    #[error(
+        "lies in data_dir ('{}'), and is gone with it; choose another disk",
+        data_dir.display()
+    )]
     MarkerInside {
         /// `storage.data_dir`
         data_dir: PathBuf,
@@ -364,6 +367,9 @@ pub enum Rule {
     /// Retention policies that cannot be.
     #[error(transparent)]
     Policy(#[from] storage::retention::PolicyError),
+    /// The store does not take the policies.
+    #[error("{}", refused(.0))]
+    PoliciesRefused(#[source] crate::keeping::PoliciesError),
     /// Alarms would be posted unsigned.
     #[error(
         "is missing; alarms are signed: name a file that holds 'whsec_' and the base64 of 24 to \
@@ -379,6 +385,14 @@ pub enum Rule {
     /// Nothing could speak.
     #[error("is empty, and there is no speech.url; give one of the two")]
     NoSpeech,
+}
+
+fn refused(error: &crate::keeping::PoliciesError) -> String {
+    if error.is_shrink() {
+        format!("{error}; 'callreel retention accept-shrink --yes' confirms it")
+    } else {
+        error.to_string()
+    }
 }
 
 struct Nearest(Option<&'static str>);

@@ -9,6 +9,7 @@
 //! over all files. Every problem of every layer is reported at once, with its file, line and key.
 
 mod fault;
+mod forms;
 mod keys;
 mod layer;
 pub mod policies;
@@ -23,7 +24,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use fault::{Fault, LoadError, Place, Problem, Rule};
-pub use keys::{is_url, is_voice};
+pub use forms::{is_url, is_voice};
 use layer::{Layer, Tables};
 use schema::Config;
 

@@ -9,6 +9,7 @@ use super::schema::{Config, StorageIo, Trigger};
 use super::*;
 
 mod bad;
+mod keeping;
 mod telephony;
 
 const REFERENCE: &str = include_str!("../../../packaging/callreel.toml");

@@ -93,7 +93,10 @@ impl From<DeleteError> for Refusal {
     fn from(error: DeleteError) -> Self {
         match error {
             DeleteError::NotFound(_) => Self::new(ErrorCode::NotFound, error.to_string()),
-            DeleteError::Live(_) => Self::new(ErrorCode::Conflict, error.to_string()),
+            DeleteError::Live(_)
+            | DeleteError::Kept(..)
+            | DeleteError::Suspended
+            | DeleteError::Place(_) => Self::new(ErrorCode::Conflict, error.to_string()),
             other => Self::internal(&other),
         }
     }

@@ -115,6 +115,7 @@ fn with_state(
         format: format(facts.format),
         container: facts.container.extension().into(),
         outcome: outcome.map(|outcome| self::outcome(facts, outcome)),
+        retained: None,
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::answer::{Answer, Pieces, Refusal, ok, streamed};
 use super::limits::{PIECES_MAX, PROGRESS_EVERY};
 use super::serve::Desk;
-use super::upkeep;
+use super::upkeep::{self, UpkeepError};
 use super::wire::{Check, ErrorCode, Event, Progress};
 
 /// Tells the progress of one job.
@@ -87,17 +87,20 @@ pub(super) async fn check(desk: Arc<Desk>, wish: Check) -> Result<Answer, Refusa
             return teller.end::<()>(Err(Refusal::new(ErrorCode::Conflict, busy)));
         };
         let report =
-            upkeep::check_running(&desk.app.storage, wish, &mut |now| teller.progress(now));
+            upkeep::check_running(&desk.app.storage, &wish, &mut |now| teller.progress(now));
         // Whoever reads the end may ask for the next check at once.
         drop(permit);
-        teller.end(report.map_err(|error| Refusal::internal(&error)));
+        teller.end(report.map_err(|error| match error {
+            UpkeepError::Key(_) => Refusal::new(ErrorCode::BadRequest, error.to_string()),
+            error => Refusal::internal(&error),
+        }));
     });
     Ok(answer)
 }
 
 pub(super) async fn reload(desk: &Desk) -> Result<Answer, Refusal> {
     let hook = desk.reload.clone();
-    let reloaded = tokio::task::spawn_blocking(move || hook()).await;
+    let reloaded = tokio::task::spawn_blocking(move || hook.reload()).await;
     match reloaded {
         Ok(Ok(reloaded)) => {
             desk.did(Kind::ConfigChanged, "reloaded", reloaded.applied.join(", "));

@@ -22,6 +22,15 @@ pub(super) const PAGE_MAX: usize = 500;
 /// Recordings on one page of a list when the request names no number.
 pub(super) const PAGE_DEFAULT: usize = 50;
 
+/// Recordings that one request may change. More are refused, before any is changed.
+pub(super) const SELECT_MAX: usize = 50_000;
+
+/// Held recordings on one page when the request names no number.
+pub(super) const HOLDS_PAGE_DEFAULT: usize = 100;
+
+/// Entries of the audit trail on one page when the request names no number.
+pub(super) const AUDIT_PAGE_DEFAULT: usize = 100;
+
 /// Networks in one list of where something may be used from. More are refused.
 pub(crate) const NETWORKS_MAX: usize = 64;
 

@@ -11,6 +11,7 @@
 
 mod acts;
 mod answer;
+mod audit;
 mod backup;
 mod calls;
 mod convert;
@@ -18,13 +19,16 @@ mod events;
 mod export;
 mod import;
 mod jobs;
+mod keeping;
 mod keys;
 pub(crate) mod limits;
 mod lines;
 mod peer;
 mod prompts;
 mod recordings;
+mod retention;
 mod route;
+mod select;
 mod serve;
 mod socket;
 mod telephony;
@@ -33,6 +37,7 @@ mod tenants;
 pub(crate) mod tests;
 mod upkeep;
 mod users;
+mod wanted;
 mod webhooks;
 pub mod wire;
 
@@ -45,7 +50,9 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::LoadError;
+use crate::config::schema::RetentionPolicy;
 
+pub use audit::{AuditWish, OfflineTrail};
 pub use convert::{BadTime, parse_time};
 
 /// Values as `--json` shows them, for whoever else shows them.
@@ -57,7 +64,33 @@ use socket::Listener;
 pub use upkeep::{UpkeepError, check_offline, reindex};
 
 /// Reads the configuration again and puts in force what can be; says what could not be.
-pub type ReloadHook = Arc<dyn Fn() -> Result<wire::Reloaded, LoadError> + Send + Sync>;
+pub type ReloadHook = Arc<dyn Reading>;
+
+/// Reads the configuration again.
+pub trait Reading: Send + Sync {
+    /// Puts it in force, as far as that goes without a restart.
+    ///
+    /// # Errors
+    /// [`LoadError`]: what was in force before stays so.
+    fn reload(&self) -> Result<wire::Reloaded, LoadError>;
+
+    /// The retention policies that are in the files now.
+    ///
+    /// # Errors
+    /// [`LoadError`]
+    fn policies(&self) -> Result<Vec<RetentionPolicy>, LoadError>;
+}
+
+#[cfg(test)]
+impl<F: Fn() -> Result<wire::Reloaded, LoadError> + Send + Sync> Reading for F {
+    fn reload(&self) -> Result<wire::Reloaded, LoadError> {
+        self()
+    }
+
+    fn policies(&self) -> Result<Vec<RetentionPolicy>, LoadError> {
+        Ok(Vec::new())
+    }
+}
 
 /// Why the control socket could not be opened.
 #[derive(Debug, thiserror::Error)]

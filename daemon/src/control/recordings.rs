@@ -1,8 +1,10 @@
 //! Listing, showing, deleting and exporting recordings, by any of their names.
 
 use bytes::Bytes;
-use storage::handle::{Cursor, ListFilter, Page};
-use storage::ids::{CallSid, ExternalId, RecordingId, RecordingName, TenantId, TenantName};
+use storage::handle::{Cursor, ListFilter, Page, StorageHandle};
+use storage::ids::{
+    CallSid, ExternalId, Number, RecordingId, RecordingName, Tag, TenantId, TenantName,
+};
 use storage::ledger::entry::{Act, Kind};
 use storage::record::{Recording, RecordingState, WallMillis};
 use storage::view::RecordingView;
@@ -12,9 +14,10 @@ use uuid::Uuid;
 use super::answer::{Answer, Pieces, Refusal, ok, streamed};
 use super::convert::parse_time;
 use super::limits::{PAGE_DEFAULT, PAGE_MAX, PIECE_BYTES, PIECES_MAX};
+use super::select::{Fit, fitting_page, tagged_page};
 use super::serve::{Desk, blocking};
 use super::wire::{self, Deleted, ErrorCode};
-use super::{convert, tenants};
+use super::{convert, keeping, tenants};
 
 /// A recording as someone named it.
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ impl Wanted {
     }
 
     /// The names that the text may be, likeliest first.
-    fn readings(&self) -> Vec<RecordingName> {
+    pub(super) fn readings(&self) -> Vec<RecordingName> {
         let text = self.name.as_str();
         let mut readings = Vec::new();
         readings.extend(text.parse().map(|id| RecordingName::Recid(RecordingId(id))));
@@ -56,26 +59,34 @@ impl Wanted {
 /// `not_found`
 pub(super) async fn find(desk: &Desk, wanted: Wanted) -> Result<(Recording, String), Refusal> {
     let storage = desk.app.storage.clone();
-    blocking(move || {
-        let tenants = storage.tenants()?;
-        let searched = match &wanted.tenant {
-            Some(name) => std::slice::from_ref(tenants::by_name(&tenants, name)?),
-            None => tenants.as_slice(),
-        };
-        for reading in wanted.readings() {
-            for tenant in searched {
-                if let Some(recording) = storage.find(tenant.id, &reading)? {
-                    return Ok((recording, tenant.name.to_string()));
-                }
+    blocking(move || find_now(&storage, &wanted)).await
+}
+
+/// The same, on a thread that may block.
+///
+/// # Errors
+/// `not_found`
+pub(super) fn find_now(
+    storage: &StorageHandle,
+    wanted: &Wanted,
+) -> Result<(Recording, String), Refusal> {
+    let tenants = storage.tenants()?;
+    let searched = match &wanted.tenant {
+        Some(name) => std::slice::from_ref(tenants::by_name(&tenants, name)?),
+        None => tenants.as_slice(),
+    };
+    for reading in wanted.readings() {
+        for tenant in searched {
+            if let Some(recording) = storage.find(tenant.id, &reading)? {
+                return Ok((recording, tenant.name.to_string()));
             }
         }
-        let message = format!(
-            "no recording is named '{}'; 'callreel recordings list' shows those there are",
-            wanted.name
-        );
-        Err(Refusal::new(ErrorCode::NotFound, message))
-    })
-    .await
+    }
+    let message = format!(
+        "no recording is named '{}'; 'callreel recordings list' shows those there are",
+        wanted.name
+    );
+    Err(Refusal::new(ErrorCode::NotFound, message))
 }
 
 pub(super) async fn show(
@@ -84,7 +95,15 @@ pub(super) async fn show(
     query: Option<&str>,
 ) -> Result<Answer, Refusal> {
     let (recording, tenant) = find(desk, Wanted::parse(name, query)?).await?;
-    ok(&convert::recording(&recording, &tenant))
+    let storage = desk.app.storage.clone();
+    let shown = blocking(move || {
+        let retained = keeping::retained(&storage, &recording)?;
+        Ok::<_, Refusal>(wire::Recording {
+            retained: Some(retained),
+            ..convert::recording(&recording, &tenant)
+        })
+    });
+    ok(&shown.await?)
 }
 
 pub(super) async fn delete(
@@ -105,7 +124,8 @@ pub(super) async fn delete(
 /// What a list asks for.
 struct ListWish {
     tenant: Option<TenantName>,
-    filter: ListFilter,
+    fit: Fit,
+    tag: Option<Tag>,
     after: Option<Cursor>,
     limit: usize,
 }
@@ -113,7 +133,7 @@ struct ListWish {
 impl ListWish {
     fn parse(query: Option<&str>) -> Result<Self, Refusal> {
         let known = [
-            "tenant", "state", "line", "since", "until", "cursor", "limit",
+            "tenant", "state", "line", "since", "until", "tag", "number", "cursor", "limit",
         ];
         let query = super::route::Query::parse(query, &known)?;
         let limit = query
@@ -126,12 +146,16 @@ impl ListWish {
         })?;
         Ok(Self {
             tenant: query.get("tenant", |text| TenantName::new(text))?,
-            filter: ListFilter {
-                states: states.unwrap_or_default(),
-                line: query.get("line", |text| storage::ids::LineName::new(text))?,
-                since: query.get("since", parse_time)?,
-                until: query.get("until", parse_time)?,
+            fit: Fit {
+                filter: ListFilter {
+                    states: states.unwrap_or_default(),
+                    line: query.get("line", |text| storage::ids::LineName::new(text))?,
+                    since: query.get("since", parse_time)?,
+                    until: query.get("until", parse_time)?,
+                },
+                number: query.get("number", |text| Number::new(text))?,
             },
+            tag: query.get("tag", |text| Tag::new(text))?,
             after: query.get("cursor", parse_cursor)?,
             limit: limit.clamp(1, PAGE_MAX),
         })
@@ -147,7 +171,10 @@ pub(super) async fn list(desk: &Desk, query: Option<&str>) -> Result<Answer, Ref
             Some(name) => std::slice::from_ref(tenants::by_name(&tenants, name)?),
             None => tenants.as_slice(),
         };
-        let page = |tenant: TenantId| storage.list(tenant, &wish.filter, wish.after, wish.limit);
+        let page = |tenant: TenantId| match &wish.tag {
+            Some(tag) => tagged_page(&storage, (tenant, tag), &wish.fit, wish.after, wish.limit),
+            None => fitting_page(&storage, tenant, &wish.fit, wish.after, wish.limit),
+        };
         let pages = listed
             .iter()
             .map(|tenant| page(tenant.id))

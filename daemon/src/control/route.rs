@@ -7,9 +7,12 @@ use percent_encoding::percent_decode_str;
 use storage::ids::{AppId, NameError, PromptId, TenantName, UserName};
 use uuid::Uuid;
 
+pub(super) use self::kept::Kept;
 use super::answer::Refusal;
 use super::wire::{ErrorCode, PREFIX};
 use crate::engine::session::command::CommandKind;
+
+mod kept;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub(super) enum Route {
     Backup,
     Export,
     Reload,
+    /// What keeps recordings, the clock, the audit trail.
+    Kept(Kept),
 }
 
 impl Route {
@@ -114,7 +119,7 @@ impl Route {
             ["backup"] => vec![(Method::GET, Self::Backup)],
             ["export"] => vec![(Method::POST, Self::Export)],
             ["reload"] => vec![(Method::POST, Self::Reload)],
-            _ => Vec::new(),
+            _ => kept::of_kept(&parts)?,
         };
         if choices.is_empty() {
             return Err(nowhere());

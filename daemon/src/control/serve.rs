@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 use audio_io::units::WallMillis;
 use std::time::Duration;
 
+mod kept;
+
 use super::answer::{Answer, Refusal};
 use super::limits::{BODY_BYTES_MAX, CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, WATCHERS_MAX};
 use super::peer::{self, Admission, Peer};
@@ -44,6 +46,8 @@ pub(super) struct Desk {
     pub(super) backing_up: Arc<Semaphore>,
     /// One export at a time: each reads whole recordings.
     pub(super) exporting: Arc<Semaphore>,
+    /// One retention pass by command at a time.
+    pub(super) passing: Arc<Semaphore>,
     /// Readers that watch calls.
     pub(super) watching: Arc<Semaphore>,
     /// True once the socket is being closed.
@@ -71,6 +75,7 @@ impl Desk {
             checking: Arc::new(Semaphore::new(1)),
             backing_up: Arc::new(Semaphore::new(1)),
             exporting: Arc::new(Semaphore::new(1)),
+            passing: Arc::new(Semaphore::new(1)),
             watching: Arc::new(Semaphore::new(WATCHERS_MAX)),
             stopped,
             admission,
@@ -242,6 +247,7 @@ async fn dispatch(
         Route::Backup => backup::backup(desk).await,
         Route::Export => export::export(desk, body(request).await?, user).await,
         Route::Reload => jobs::reload(&desk).await,
+        Route::Kept(route) => kept::dispatch(desk, route, request, user).await,
     }
 }
 

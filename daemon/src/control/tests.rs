@@ -25,6 +25,7 @@ mod access;
 mod applications;
 mod calls;
 mod exchange;
+mod keeping;
 
 /// A store, an engine without lines, and the socket before them.
 pub(crate) struct Rig {

@@ -1,14 +1,19 @@
 //! Checking a store and rebuilding its index, in the wire's words. The daemon checks the store it
 //! has open; the command line opens the data folder itself when no daemon runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use storage::check::{self, CheckOptions};
+use audio_io::clock::{Clock as _, SystemClock};
+use storage::check::{self, CheckOptions, LedgerTrust};
 use storage::error::{CheckError, OpenError, ReindexError};
 use storage::handle::StorageHandle;
 use storage::ids::RecordingId;
+use storage::ledger::key::{KeyError, PublicKey};
 
-use super::wire::{Check, CheckReport, Finding, Progress, ReindexReport, Skipped};
+use super::wire::{
+    Check, CheckReport, Finding, NewestCheckpoint, Progress, Proved, ReindexReport, Skipped,
+};
+use crate::logging::rfc3339;
 
 /// Why a store could not be checked or its index not be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +24,9 @@ pub enum UpkeepError {
     /// Rebuilding.
     #[error(transparent)]
     Reindex(#[from] ReindexError),
+    /// A key to check with.
+    #[error("a key to check with is none: {0}")]
+    Key(#[from] KeyError),
 }
 
 impl UpkeepError {
@@ -36,28 +44,41 @@ impl UpkeepError {
 /// Checks the store that this process has open.
 pub(super) fn check_running(
     storage: &StorageHandle,
-    wish: Check,
+    wish: &Check,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<CheckReport, UpkeepError> {
     let mut told = |done, total| progress(&stage("recordings checked", done, total));
-    Ok(report_of(&check::check(storage, options(wish), &mut told)?))
+    let trust = trust(wish)?;
+    let report = check::check_with(storage, options(wish), &trust, &mut told)?;
+    Ok(report_of(&report, wish))
 }
 
-/// Checks a data folder that no daemon has open.
+/// Checks a data folder that no daemon has open, whose ledger's checkpoints may lie elsewhere.
 ///
 /// # Errors
 /// [`UpkeepError::Check`]
 pub fn check_offline(
     folder: &Path,
-    wish: Check,
+    wish: &Check,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<CheckReport, UpkeepError> {
     let mut told = |done, total| progress(&stage("recordings checked", done, total));
-    Ok(report_of(&check::check_offline(
-        folder,
-        options(wish),
-        &mut told,
-    )?))
+    let trust = trust(wish)?;
+    let report = check::check_offline_with(folder, options(wish), &trust, &mut told)?;
+    Ok(report_of(&report, wish))
+}
+
+fn trust(wish: &Check) -> Result<LedgerTrust, KeyError> {
+    let keys = wish.keys.iter().map(|pem| PublicKey::from_pem(pem));
+    Ok(LedgerTrust {
+        checkpoints: wish.checkpoints.as_ref().map(PathBuf::from),
+        keys: keys.collect::<Result<_, _>>()?,
+        lines: wish
+            .lines
+            .iter()
+            .map(|line| line.trim().to_owned())
+            .collect(),
+    })
 }
 
 /// Rebuilds the index of a data folder that no daemon has open.
@@ -84,7 +105,7 @@ pub fn reindex(
     })
 }
 
-fn options(wish: Check) -> CheckOptions {
+const fn options(wish: &Check) -> CheckOptions {
     CheckOptions {
         hashes: wish.hashes,
     }
@@ -98,7 +119,7 @@ fn stage(stage: &str, done: u64, total: u64) -> Progress {
     }
 }
 
-fn report_of(report: &check::CheckReport) -> CheckReport {
+fn report_of(report: &check::CheckReport, wish: &Check) -> CheckReport {
     let findings = report.findings.iter().map(|finding| Finding {
         recid: recording_of(finding).map(|id| id.to_string()),
         problem: finding.to_string(),
@@ -110,6 +131,24 @@ fn report_of(report: &check::CheckReport) -> CheckReport {
         bytes: report.bytes,
         findings_total: report.findings.len() as u64 + report.more,
         findings: findings.collect(),
+        ledger: report.proved.as_ref().map(|proved| told(proved, wish)),
+    }
+}
+
+fn told(proved: &check::Proved, wish: &Check) -> Proved {
+    let now = SystemClock.wall();
+    let newest = proved.newest.as_ref().map(|newest| NewestCheckpoint {
+        seq: newest.end.seq,
+        at: rfc3339(newest.at),
+        age_ms: now.0.checked_sub(newest.at.0),
+        key_id: newest.key.to_string(),
+    });
+    Proved {
+        entries: proved.entries,
+        end: proved.end,
+        checkpoints: proved.checkpoints,
+        newest,
+        key_expected: !wish.keys.is_empty(),
     }
 }
 
@@ -128,8 +167,10 @@ const fn recording_of(finding: &check::Finding) -> Option<RecordingId> {
         | Finding::Name { id, .. }
         | Finding::DanglingName { id, .. }
         | Finding::Ledgered { id, .. }
+        | Finding::Keeping { id, .. }
         | Finding::Peaks { id } => Some(*id),
         Finding::Orphan { .. }
+        | Finding::StoreId { .. }
         | Finding::Ledger(_)
         | Finding::LedgerUnreadable { .. }
         | Finding::Checkpoint { .. }

@@ -179,8 +179,8 @@ pub const EXPORTS: usize = 64;
 pub const EXPORT_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// Bytes of a JSON body that lists recordings; 413.
 pub const LIST_BODY_BYTES: usize = 512 * 1_024;
-/// Listenings that are known to go on, over all workers; past it the quietest of a sixteenth of them
-/// is forgotten, and told anew if it goes on.
+/// Listenings that are known to go on, over all workers; past it the quietest of a sixteenth of
+/// them is forgotten, and told anew if it goes on.
 pub const LISTENINGS: usize = 4_096;
 /// A listening ends when nothing of it was asked for in so long...
 pub const LISTENING_PAUSE: Duration = Duration::from_secs(10 * 60);

@@ -104,6 +104,8 @@ pub struct HttpMetrics {
     pub clock_steps_forward: AtomicU64,
     /// Times the wall clock was set back.
     pub clock_steps_back: AtomicU64,
+    /// What is kept and deleted. Not of HTTP, but told with it.
+    pub keeping: crate::alarms::figures::KeepingFigures,
     /// Bytes of recordings handed to connections.
     pub media_bytes: AtomicU64,
     /// Media answers that ended early: the file was cut, or the disk or a conversion failed.

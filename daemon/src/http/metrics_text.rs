@@ -32,6 +32,9 @@ pub(super) fn render(
     metrics_calls::render(&mut text, calls);
     render_http(&mut text, http, connections);
     metrics_clock::render(&mut text, kept, http);
+    for (name, kind, help, value) in http.keeping.all() {
+        text.one(name, kind, help, value);
+    }
     text.into_string()
 }
 

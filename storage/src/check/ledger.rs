@@ -265,6 +265,8 @@ struct Seen {
     report: LedgerReport,
     recordings: HashMap<RecordingId, Last>,
     keys: HashMap<KeyId, PublicKey>,
+    /// The hashes after the entries that checkpoints are of.
+    reached: HashMap<u64, Option<Hash>>,
 }
 
 fn half(hash: &Hash) -> Told {
@@ -279,6 +281,9 @@ impl Walk for Seen {
         self.report.bytes += placed.length;
         if self.report.entries.is_multiple_of(4_096) {
             crate::progress::step();
+        }
+        if let Some(reached) = self.reached.get_mut(&placed.entry.seq) {
+            *reached = Some(placed.hash);
         }
         self.effect(&placed.entry);
     }
@@ -338,11 +343,16 @@ impl Seen {
         head: Option<&Head>,
         mut signed: Signed,
     ) -> io::Result<Chain> {
-        let chain = walk(folder, head, signed.of_ledger(), self)?;
+        let of_ledger = signed.of_ledger();
+        let numbers = of_ledger.iter().map(|it| (it.end.seq, None));
+        self.reached = numbers.collect();
+        let chain = walk(folder, head, of_ledger, self)?;
         if signed.open {
             signed.keys.extend(std::mem::take(&mut self.keys));
         }
         let (mut before, mut good) = (0, HashSet::new());
+        // Entries of which somebody whose key is known signed another hash.
+        let mut disproved = HashSet::new();
         for (number, checkpoint) in signed.lines.iter().enumerate() {
             if number == signed.own {
                 before = 0;
@@ -363,6 +373,10 @@ impl Seen {
                     if newest.as_ref().is_none_or(|held| held.end.seq < it.end.seq) {
                         *newest = Some(it.clone());
                     }
+                    let reached = self.reached.get(&it.end.seq).copied().flatten();
+                    if reached.is_some_and(|hash| hash != it.end.hash) {
+                        disproved.insert(it.end.seq);
+                    }
                 }
                 (None, None) => {}
             }
@@ -373,7 +387,7 @@ impl Seen {
             Finding::Ledger(BadEntry {
                 problem: Problem::Checkpoint(seq),
                 ..
-            }) => good.contains(seq),
+            }) => disproved.contains(seq),
             _ => true,
         });
         self.ends(&chain, good.into_iter().max(), signed.own as u64);

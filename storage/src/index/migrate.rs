@@ -113,8 +113,8 @@ const fn with_marks(_: &WriteTransaction) -> Result<(), OpenError> {
 
 /// Schema 4: rows of recordings tell how good their time is, and there are holds, minimums and
 /// tags, policies, what is known of time, and a ledger: tables that are made when first written.
-/// Rows of the versions before are read as they are. Their times do not count as seen: imports with wrong
-/// dates are among them.
+/// Rows of the versions before are read as they are. Their times do not count as seen: imports with
+/// wrong dates are among them.
 const fn with_proof(_: &WriteTransaction) -> Result<(), OpenError> {
     Ok(())
 }

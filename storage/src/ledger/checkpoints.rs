@@ -56,7 +56,9 @@ pub(crate) struct Parts {
     pub(crate) folder: PathBuf,
     /// The folder is made when it is missing; another disk's never is.
     pub(crate) create: bool,
-    pub(crate) key: SigningKey,
+    /// Without one nothing is signed: the store is open for a moment's work, and whoever opens it
+    /// next signs for that too.
+    pub(crate) key: Option<SigningKey>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -75,8 +77,22 @@ impl Checkpoints {
             hook: OnceLock::new(),
         });
         let folder = parts.folder.clone();
+        let Some(key) = parts.key else {
+            let mut state = common.lock();
+            state.stop = true;
+            state.failing = Some("the store was opened without a key".to_owned());
+            drop(state);
+            return Ok(Self {
+                common,
+                thread: Mutex::new(None),
+                folder,
+            });
+        };
         let mut signer = Signer {
-            parts,
+            folder: parts.folder,
+            create: parts.create,
+            key,
+            clock: parts.clock,
             common: Arc::clone(&common),
             file: None,
             last_at: Duration::ZERO,
@@ -160,7 +176,10 @@ impl Common {
 }
 
 struct Signer {
-    parts: Parts,
+    folder: PathBuf,
+    create: bool,
+    key: SigningKey,
+    clock: Arc<dyn Clock>,
     common: Arc<Common>,
     /// The file and its length.
     file: Option<(File, u64)>,
@@ -171,7 +190,7 @@ struct Signer {
 impl Signer {
     fn run(&mut self) {
         let mut failed = None;
-        self.last_at = self.parts.clock.monotonic();
+        self.last_at = self.clock.monotonic();
         loop {
             let (target, stop) = self.wait();
             if let Some((log, end)) = target {
@@ -194,7 +213,7 @@ impl Signer {
     fn wait(&self) -> (Option<(LogId, ChainEnd)>, bool) {
         let mut state = self.common.lock();
         loop {
-            let age = self.parts.clock.monotonic().saturating_sub(self.last_at);
+            let age = self.clock.monotonic().saturating_sub(self.last_at);
             let due = state.reached.filter(|(_, end)| {
                 let new = end.seq.saturating_sub(state.covered);
                 let wanted = state.wanted > state.covered || state.stop;
@@ -211,7 +230,7 @@ impl Signer {
 
     fn told(&mut self, failed: Option<&io::Error>, end: ChainEnd) {
         let mut state = self.common.lock();
-        self.last_at = self.parts.clock.monotonic();
+        self.last_at = self.clock.monotonic();
         match failed {
             None => {
                 if state.failing.take().is_some() {
@@ -223,7 +242,7 @@ impl Signer {
                 }
             }
             Some(error) => {
-                let folder = self.parts.folder.display();
+                let folder = self.folder.display();
                 let text = format!("no checkpoint of the ledger in '{folder}': {error}");
                 if state.failing.is_none() {
                     log::error!("{text}; trying again");
@@ -240,12 +259,12 @@ impl Signer {
 
     /// Opens the file, cuts off a line that was not finished, and looks what is covered.
     fn open(&mut self) -> io::Result<()> {
-        let folder = &self.parts.folder;
-        if self.parts.create && !folder.is_dir() {
+        let folder = &self.folder;
+        if self.create && !folder.is_dir() {
             std::fs::create_dir(folder)?;
             folder.parent().map_or(Ok(()), sync_dir)?;
         }
-        let public = self.parts.key.public();
+        let public = self.key.public();
         let pem = folder.join(format!("{}.pem", public.id()));
         if !pem.exists() {
             write_whole(&pem, public.to_pem().as_bytes())?;
@@ -290,8 +309,8 @@ impl Signer {
         let Some((file, length)) = &mut self.file else {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         };
-        let at = self.parts.clock.wall();
-        let line = Checkpoint::sign(log, end, at, &self.parts.key).to_string();
+        let at = self.clock.wall();
+        let line = Checkpoint::sign(log, end, at, &self.key).to_string();
         let bytes = format!("{line}\n");
         file.write_all_at(bytes.as_bytes(), *length)?;
         file.sync_data()?;

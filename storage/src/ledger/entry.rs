@@ -167,6 +167,9 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// The names of all kinds that this version knows.
+            pub const KNOWN: &'static [&'static str] = &[$($name),*];
+
             /// Its name on disk.
             #[must_use]
             pub fn name(&self) -> &str {

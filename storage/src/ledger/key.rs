@@ -5,14 +5,15 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 use super::chain::{Hash, parse_hex, write_hex};
-use crate::paths::sync_dir;
+use crate::paths::{Layout, create_dirs, sync_dir};
+use crate::restore::kept;
 
 /// What stands before the 32 bytes of a private key (RFC 8410).
 const PRIVATE: [u8; 16] = [
@@ -165,7 +166,7 @@ impl SigningKey {
         let key = Self::from_der(&der)?;
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(".tmp");
-        let temporary = std::path::PathBuf::from(temporary);
+        let temporary = PathBuf::from(temporary);
         crate::paths::unlink_if_there(&temporary)?;
         let mut file = File::options()
             .write(true)
@@ -180,6 +181,22 @@ impl SigningKey {
         linked?;
         path.parent().map_or(Ok(()), sync_dir)?;
         Ok(key)
+    }
+
+    /// Makes a store a key in place of one that is lost, for whoever the store belongs to.
+    ///
+    /// # Errors
+    /// [`KeyError`]; a key that is there is never overwritten.
+    pub fn create_in(data_dir: &Path) -> Result<(PathBuf, Self), KeyError> {
+        let layout = Layout::new(data_dir);
+        let (folder, path) = (layout.keys(), layout.ledger_key());
+        if !folder.exists() {
+            create_dirs(layout.root(), &folder)?;
+            kept::only_for_owner(&folder)?;
+        }
+        let key = Self::create(&path)?;
+        kept::hand_over(layout.root(), &folder)?;
+        Ok((path, key))
     }
 
     /// The key that verifies.

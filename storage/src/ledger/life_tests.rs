@@ -290,6 +290,48 @@ fn checkpoints_that_were_kept_apart_find_a_ledger_that_is_another() {
 }
 
 #[test]
+fn a_key_that_is_lost_is_not_made_anew_unasked() {
+    let folder = scratch();
+    let open = |unsigned: bool| {
+        let clock = Arc::new(ManualClock::at(WallMillis(1_763_700_000_000)));
+        let wanted = Surroundings {
+            ledger: LedgerOptions {
+                unsigned,
+                ..LedgerOptions::default()
+            },
+            ..Surroundings::default()
+        };
+        StorageHandle::open_with(options(folder.path()), &wanted, clock)
+    };
+    let before = open(false).unwrap().0.ledger_key().unwrap();
+    let path = folder.path().join("keys/ledger.pem");
+    let away = folder.path().join("away.pem");
+    std::fs::rename(&path, &away).unwrap();
+    let refused = open(false).map(drop).unwrap_err();
+    assert!(
+        matches!(&refused, OpenError::LedgerKeyLost { id, .. } if *id == before.id()),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("callreel audit new-key"));
+    assert!(!path.exists(), "nothing is made");
+    // A moment's work needs none, and leaves what it tells to whoever has it.
+    let (handle, _seed, _) = open(true).unwrap();
+    assert!(!handle.checkpoint_now().unwrap());
+    assert_eq!(handle.ledger_key(), Some(before));
+    drop((handle, _seed));
+    assert!(!path.exists());
+    std::fs::rename(&away, &path).unwrap();
+    let (handle, ..) = open(false).unwrap();
+    assert!(handle.checkpoint_now().unwrap());
+    // Another key, put there on purpose, is told.
+    drop(handle);
+    std::fs::remove_file(&path).unwrap();
+    let fresh = SigningKey::create(&path).unwrap().public();
+    let (handle, ..) = open(false).unwrap();
+    assert_eq!(handle.ledger_key(), Some(fresh));
+}
+
+#[test]
 fn a_key_or_folder_that_is_told_must_be_there() {
     let folder = scratch();
     let open = |ledger: &LedgerOptions| {
@@ -323,6 +365,7 @@ fn a_key_or_folder_that_is_told_must_be_there() {
     let told = LedgerOptions {
         key: Some(key),
         checkpoints: Some(away.clone()),
+        unsigned: false,
     };
     let (handle, _seed, _) = open(&told).unwrap();
     assert_eq!(handle.ledger_key(), Some(public));

@@ -36,4 +36,6 @@ mod speed_tests;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]
+mod tamper_tests;
+#[cfg(test)]
 mod tests;

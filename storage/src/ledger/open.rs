@@ -12,7 +12,7 @@ use super::ahead::{self, Ahead};
 use super::chain::LogId;
 use super::checkpoints::{Checkpoints, Parts};
 use super::entry::{Act, Actor, Kind};
-use super::key::{KeyError, SigningKey};
+use super::key::{KeyError, PublicKey, SigningKey};
 use super::segments;
 use super::writer::{Head, Watch, Writer};
 use crate::error::OpenError;
@@ -36,6 +36,9 @@ pub struct LedgerOptions {
     pub checkpoints: Option<PathBuf>,
     /// The private key in PEM; it must be there.
     pub key: Option<PathBuf>,
+    /// Nothing is signed, and no key is needed: for a moment's work on a store whose daemon has
+    /// the key.
+    pub unsigned: bool,
 }
 
 /// What became of the ledger when the store was opened.
@@ -70,12 +73,13 @@ pub(crate) fn open(
     let folder = layout.ledger();
     create_dirs(layout.root(), &folder)
         .map_err(|source| failed("creating the folder", &folder, source))?;
-    let key = signing_key(layout, options)?;
-    let told = Act::new(Kind::SigningKey)
-        .by(system())
-        .with("key", key.public().id().to_string())
-        .with("public_key", key.public().to_base64());
-    let public = key.public().0;
+    let known = index.meta(meta::LEDGER_KEY).map_err(open_error)?;
+    let key = if options.unsigned {
+        None
+    } else {
+        Some(signing_key(layout, options, known.as_deref())?)
+    };
+    let public = key.as_ref().map(SigningKey::public);
     let acts = Arc::new(ActQueue::default());
     let checkpoints = Arc::new(Checkpoints::spawn(Parts {
         folder: options
@@ -100,10 +104,13 @@ pub(crate) fn open(
         let none = vec![0; 12];
         changes.push(meta(meta::LEDGER_ADOPT, none));
     }
-    let known = index.meta(meta::LEDGER_KEY).map_err(open_error)?;
-    if known.as_deref() != Some(&public) {
-        changes.push(tell(told));
-        changes.push(meta(meta::LEDGER_KEY, public.to_vec()));
+    if let Some(public) = public
+        && known.as_deref() != Some(&public.0)
+    {
+        let told = Act::new(Kind::SigningKey).by(system());
+        let told = told.with("key", public.id().to_string());
+        changes.push(tell(told.with("public_key", public.to_base64())));
+        changes.push(meta(meta::LEDGER_KEY, public.0.to_vec()));
     }
     if index
         .meta(meta::LEDGER_FLOOR)
@@ -283,8 +290,13 @@ fn broken(
     })
 }
 
-/// The key that is told must be there; our own is made when it is missing.
-fn signing_key(layout: &Layout, options: &LedgerOptions) -> Result<SigningKey, OpenError> {
+/// The key that is told must be there. Our own is made for a store that had none; one that had one
+/// has lost it, and only somebody who knows of that may go on with another.
+fn signing_key(
+    layout: &Layout,
+    options: &LedgerOptions,
+    known: Option<&[u8]>,
+) -> Result<SigningKey, OpenError> {
     let wrong = |path: &Path| {
         let path = path.to_owned();
         move |problem| OpenError::LedgerKey { path, problem }
@@ -295,6 +307,11 @@ fn signing_key(layout: &Layout, options: &LedgerOptions) -> Result<SigningKey, O
     let path = layout.ledger_key();
     match SigningKey::read(&path) {
         Err(KeyError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            let known = known.and_then(|bytes| bytes.try_into().ok().map(PublicKey));
+            if let Some(known) = known {
+                let id = known.id();
+                return Err(OpenError::LedgerKeyLost { path, id });
+            }
             let folder = layout.keys();
             if !folder.exists() {
                 create_dirs(layout.root(), &folder)

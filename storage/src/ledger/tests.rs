@@ -19,15 +19,15 @@ use crate::limits::LEDGER_DETAILS_MAX;
 use crate::record::WallMillis;
 
 /// A ledger of one segment, and where its lines begin; the first is the header.
-struct Log {
-    bytes: Vec<u8>,
+pub(super) struct Log {
+    pub(super) bytes: Vec<u8>,
     /// Where the line of each entry begins, and where the last one ends.
-    lines: Vec<usize>,
-    head: Head,
+    pub(super) lines: Vec<usize>,
+    pub(super) head: Head,
 }
 
 impl Log {
-    fn new(id: u8, count: u64) -> Self {
+    pub(super) fn new(id: u8, count: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let start = Head::start(LogId([id; 16]));
         let mut writer = Writer::new(folder.path().to_owned(), start, None);
@@ -57,13 +57,13 @@ impl Log {
         self.lines.len() as u64 - 1
     }
 
-    fn line(&self, seq: u64) -> &[u8] {
+    pub(super) fn line(&self, seq: u64) -> &[u8] {
         let at = usize::try_from(seq).unwrap();
         &self.bytes[self.lines[at - 1]..self.lines[at]]
     }
 
     /// The chain before each entry.
-    fn states(&self) -> Vec<Chain> {
+    pub(super) fn states(&self) -> Vec<Chain> {
         let mut chain = Chain::START;
         chain.header(&self.bytes[..self.lines[0]]).unwrap();
         let mut states = vec![chain];
@@ -74,7 +74,7 @@ impl Log {
         states
     }
 
-    fn with_lines<'l>(&'l self, lines: impl IntoIterator<Item = &'l [u8]>) -> Vec<u8> {
+    pub(super) fn with_lines<'l>(&'l self, lines: impl IntoIterator<Item = &'l [u8]>) -> Vec<u8> {
         let mut bytes = self.bytes[..self.lines[0]].to_vec();
         lines
             .into_iter()
@@ -82,7 +82,7 @@ impl Log {
         bytes
     }
 
-    fn all(&self) -> Vec<&[u8]> {
+    pub(super) fn all(&self) -> Vec<&[u8]> {
         (1..=self.count()).map(|seq| self.line(seq)).collect()
     }
 }

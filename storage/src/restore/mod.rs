@@ -29,10 +29,11 @@ use crate::backup::ArchiveError;
 use crate::backup::unpack::KeyBrief;
 use crate::check::OFFLINE_CACHE;
 use crate::error::{OpenError, ReadError};
-use crate::handle::{IoChoice, StorageHandle, StoreOptions};
+use crate::handle::{IoChoice, StorageHandle, StoreOptions, Surroundings};
 use crate::index::Index;
 use crate::index::backend::FileOpener;
 use crate::index::migrate::{self, SCHEMA, State};
+use crate::ledger::open::LedgerOptions;
 use crate::open::lock;
 use crate::paths::{Layout, sync_dir};
 use crate::reserve::Reserve;
@@ -305,8 +306,15 @@ fn settle(layout: &Layout, clock: Arc<dyn Clock>) -> Result<(), RestoreError> {
         index_cache_bytes: OFFLINE_CACHE,
         io: IoChoice::Blocking,
     };
-    match StorageHandle::open(options, clock) {
-        Ok(store) => {
+    let surroundings = Surroundings {
+        ledger: LedgerOptions {
+            unsigned: true,
+            ..LedgerOptions::default()
+        },
+        ..Surroundings::default()
+    };
+    match StorageHandle::open_with(options, &surroundings, clock) {
+        Ok((store, ..)) => {
             drop(store);
             // What it made there is the daemon's.
             for made in [layout.ledger(), layout.checkpoints(), layout.keys()] {

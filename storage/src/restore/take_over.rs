@@ -17,7 +17,7 @@ use crate::index::keeping::KeepingChange;
 use crate::index::migrate::{self, State};
 use crate::index::tables::{META, meta};
 use crate::index::{Index, whole};
-use crate::paths::{Layout, sync_dir, unlink_if_there};
+use crate::paths::{LEDGER_KEY, Layout, sync_dir, unlink_if_there};
 
 /// Takes over a restore that waits. One that cannot be taken over is told and goes on waiting: the
 /// store opens as it was.
@@ -186,6 +186,8 @@ fn forget_what_passed(index: &Index) -> Result<(), RestoreError> {
         for name in [meta::SEARCH, meta::NOTES_ID] {
             rows.remove(name).map_err(redb::Error::from)?;
         }
+        // Backups do not hold the key that signs for the ledger: another may do it here.
+        rows.remove(meta::LEDGER_KEY).map_err(redb::Error::from)?;
     }
     for name in ["user_sessions", "outbox_notes"] {
         if let Some(table) = whole::named(name) {
@@ -218,6 +220,12 @@ pub(super) fn swap_index(
 fn swap_keys(layout: &Layout, fresh: &Path, wall: WallMillis) -> Result<(), RestoreError> {
     let current = layout.keys();
     let swapped = (|| {
+        // A backup from before there was a ledger has no key for it, and the ledger goes on.
+        let (signs, signed) = (layout.ledger_key(), fresh.join(LEDGER_KEY));
+        if signs.exists() && !signed.exists() {
+            std::fs::hard_link(&signs, &signed)?;
+            sync_dir(fresh)?;
+        }
         if current.exists() {
             std::fs::rename(&current, aside(&current, wall)?)?;
         }

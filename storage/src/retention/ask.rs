@@ -13,6 +13,7 @@ use crate::handle::StorageHandle;
 use crate::ids::{PolicyName, RecordingId, TenantId};
 use crate::index::keeping::Verdict;
 use crate::record::{Recording, WallMillis};
+use crate::reserve::free_bytes;
 use crate::retention::Mark;
 
 /// What keeps a recording, and what would end it. Times are proven time in milliseconds.
@@ -70,7 +71,9 @@ impl StorageHandle {
         let most = rules.most(tenant, tags);
         let due = most.zip(start).map(|((most, _), start)| {
             let least = least.map_or(0, |policy| policy.keep_at_least);
-            start.saturating_add(most.max(least)).max(keeping.keep_until)
+            start
+                .saturating_add(most.max(least))
+                .max(keeping.keep_until)
         });
         let byte_limits = rules.byte_limits(tenant, tags).filter_map(policy);
         Ok(Prospect {
@@ -105,6 +108,12 @@ impl StorageHandle {
     /// [`ReadError`].
     pub fn kept(&self, after: Option<KeptAfter>, limit: usize) -> Result<Vec<KeptRow>, ReadError> {
         self.shared.index.kept(after, limit)
+    }
+
+    /// Free bytes where recordings lie.
+    #[must_use]
+    pub fn free_for_recordings(&self) -> u64 {
+        free_bytes(&self.shared.layout.recordings())
     }
 
     /// How wall and proven time stand to each other now.

@@ -33,7 +33,11 @@ pub enum PlaceError {
     )]
     NotMounted(PathBuf),
     /// The data folder is not on what is mounted.
-    #[error("'{}' does not lie in '{}', where its disk is mounted", data_dir.display(), mount.display())]
+    #[error(
+        "'{}' does not lie in '{}', where its disk is mounted",
+        data_dir.display(),
+        mount.display()
+    )]
     Outside {
         /// The data folder.
         data_dir: PathBuf,

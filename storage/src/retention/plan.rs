@@ -275,7 +275,10 @@ impl<'r> Planner<'r> {
             candidate.start != u64::MAX && candidate.start.saturating_add(*most) <= now
         });
         let limits: Vec<usize> = self.rules.byte_limits(tenant, tags).collect();
-        let wanted = self.needed > 0 || limits.iter().any(|at| self.is_over(*at));
+        // Whoever has set no policy for a recording has not said that it may go.
+        let mut policies = self.rules.policies().iter();
+        let spare = self.needed > 0 && policies.any(|policy| policy.applies(tenant, tags));
+        let wanted = spare || limits.iter().any(|at| self.is_over(*at));
         if expired.is_none() && (candidate.bytes == 0 || !wanted) {
             return;
         }

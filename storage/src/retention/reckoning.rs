@@ -1,5 +1,5 @@
-//! Proven time with its notes: what one look at the clocks changes in both, and what of it is not on
-//! disk yet. No disk here.
+//! Proven time with its notes: what one look at the clocks changes in both, and what of it is not
+//! on disk yet. No disk here.
 
 use std::collections::BTreeSet;
 use std::mem::discriminant;

@@ -5,10 +5,12 @@
 //! What is not here: pass or fail. A benchmark is never a timed test.
 
 mod args;
+mod audit;
 mod calls;
 mod card;
 mod certificate;
 mod channels;
+mod check;
 mod client;
 mod commands;
 mod convert;
@@ -25,6 +27,7 @@ mod receiver;
 mod recorder;
 mod report;
 mod search;
+mod retention;
 mod simulate;
 mod sqlite;
 mod sqlite_outbox;
@@ -108,6 +111,21 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "webhooks",
         what: "events appended and delivered, beside an outbox in SQLite",
         run: webhooks::run,
+    },
+    Benchmark {
+        name: "retention",
+        what: "passes of retention over a million recordings",
+        run: retention::run,
+    },
+    Benchmark {
+        name: "check",
+        what: "hashing of 'callreel check', beside b3sum",
+        run: check::run,
+    },
+    Benchmark {
+        name: "audit",
+        what: "questions to an audit trail of ten million entries",
+        run: audit::run,
     },
 ];
 

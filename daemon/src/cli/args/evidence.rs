@@ -33,7 +33,18 @@ EXIT CODES
 
 EXAMPLE
   callreel verify case-12.tar --key recorder.pem
-  ssh recorder 'cat case-12.tar' | callreel verify - --key recorder.pem";
+  callreel verify - --key recorder.pem < case-12.tar";
+
+pub(super) const CHECK_HELP: &str = "\
+WHAT IS PROVED is told at the end: how many entries of the ledger form one chain, up to which signed
+checkpoint, by which key. The first entry that is not as it should be is named. Whoever can write to
+the whole machine can write a whole new chain with a new key: that is found with what was kept
+elsewhere, the public key (--key) and checkpoints (--checkpoints, --checkpoint-line).
+
+EXAMPLE
+  callreel check
+  callreel check --quick --data-dir /mnt/backup
+  callreel check --key recorder.pem --checkpoints /mnt/other/checkpoints";
 
 /// `export`
 #[derive(Debug, Args)]

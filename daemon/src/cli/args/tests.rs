@@ -32,8 +32,9 @@ fn every_command_has_an_example_that_parses() {
                 "'{example}' is not of '{path}'"
             );
             // Of a pipe, our part; not what is said about it.
-            let ours = example.split(" | ").next().unwrap_or_default();
-            let ours = ours.split(" # ").next().unwrap_or_default();
+            let ends = [" | ", " < ", " # "];
+            let ours = ends.iter().filter_map(|end| example.find(end)).min();
+            let ours = &example[..ours.unwrap_or(example.len())];
             let parsed = Cli::try_parse_from(ours.split_whitespace());
             assert!(parsed.is_ok(), "'{example}': {parsed:?}");
             seen += 1;

@@ -3,8 +3,10 @@
 //! all answers share is here, the rest lies in a file a subject.
 
 mod access;
+mod audit;
 mod calls;
 mod export;
+mod keeping;
 mod prompts;
 mod recordings;
 mod status;
@@ -15,8 +17,10 @@ mod webhooks;
 use serde::{Deserialize, Serialize};
 
 pub use access::*;
+pub use audit::*;
 pub use calls::*;
 pub use export::*;
+pub use keeping::*;
 pub use prompts::*;
 pub use recordings::*;
 pub use status::*;

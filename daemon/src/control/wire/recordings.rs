@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use storage::ids::{CallSid, ExternalId, LineName, Number, TenantName};
 use uuid::Uuid;
 
+use super::keeping::Retained;
 use super::status::Format;
 
 /// A recording. While it is live, the fields about its end are absent.
@@ -34,6 +35,9 @@ pub struct Recording {
     pub container: String,
     /// What is known since it ended.
     pub outcome: Option<Outcome>,
+    /// What keeps it, and when it would be deleted; only where one recording is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained: Option<Retained>,
 }
 
 /// How far the clock could be trusted when a recording began.

@@ -3,11 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 /// `POST /check`
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// Whether every file is read and compared with its hash.
     pub hashes: bool,
+    /// Public keys, PEM: only these sign for the ledger; empty: those that the store knows.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// The folder of checkpoints, absolute; by default the store's.
+    #[serde(default)]
+    pub checkpoints: Option<String>,
+    /// Lines of checkpoints that were kept elsewhere.
+    #[serde(default)]
+    pub lines: Vec<String>,
 }
 
 /// The report of `POST /check`.
@@ -23,6 +32,37 @@ pub struct CheckReport {
     pub findings_total: u64,
     /// What was found; the first ten thousand.
     pub findings: Vec<Finding>,
+    /// What is proved by the ledger; null where there is none yet.
+    #[serde(default)]
+    pub ledger: Option<Proved>,
+}
+
+/// What a check has proved of the ledger, findings apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proved {
+    /// Good entries.
+    pub entries: u64,
+    /// The last entry's number.
+    pub end: u64,
+    /// Checkpoints with good signatures.
+    pub checkpoints: u64,
+    /// The newest of them.
+    pub newest: Option<NewestCheckpoint>,
+    /// Whether the keys were told by whoever asked.
+    pub key_expected: bool,
+}
+
+/// The newest checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewestCheckpoint {
+    /// The last entry it covers.
+    pub seq: u64,
+    /// When it was signed, RFC 3339.
+    pub at: String,
+    /// How long ago that is, by the wall clock; null where that shows an earlier time.
+    pub age_ms: Option<u64>,
+    /// The key that signed it.
+    pub key_id: String,
 }
 
 /// Something a check found.

@@ -10,6 +10,7 @@
 //! events, and of its own only those of the same session. What waits, and in which order, is the
 //! outbox's business (`storage::outbox`); nothing here holds up whoever appends.
 
+pub(crate) mod alarm;
 pub mod application;
 mod deliver;
 pub mod event;

@@ -201,11 +201,10 @@ fn a_link_is_told_when_it_is_made_and_when_it_is_followed() {
     assert_eq!(entry.details["link"], mark, "which link it was");
     assert_eq!(entry.details["until"], until);
 
-    for (bad, why) in [(url.replace("kid=", "kid=9"), "forged link")] {
-        assert_eq!(Ask::get(bad).ask(&rig).status, StatusCode::FORBIDDEN);
-        let refused = told_by_now(&rig, &[Kind::LoginFailed]);
-        assert_eq!(refused.last().unwrap().details["why"], why);
-    }
+    let bad = url.replace("kid=", "kid=9");
+    assert_eq!(Ask::get(bad).ask(&rig).status, StatusCode::FORBIDDEN);
+    let refused = told_by_now(&rig, &[Kind::LoginFailed]);
+    assert_eq!(refused.last().unwrap().details["why"], "forged link");
     rig.clock.advance(limits::LINK_LIFE);
     assert_eq!(Ask::get(url).ask(&rig).status, StatusCode::FORBIDDEN);
     let refused = told_by_now(&rig, &[Kind::LoginFailed]);

@@ -16,7 +16,7 @@ pub(super) fn edited(
     (before, after): (&Keeping, &Keeping),
 ) {
     let act = match edit {
-        Edit::Hold(..) => after.holds.last().map(|hold| hold_set(hold)),
+        Edit::Hold(..) => after.holds.last().map(hold_set),
         Edit::Lift(number, why) => {
             let hold = before.holds.iter().find(|hold| hold.id == *number);
             hold.map(|hold| {

@@ -24,6 +24,8 @@ fn make_older(folder: &Path, schema: u32) {
         let mut held = transaction.open_table(META).unwrap();
         held.insert(meta::SCHEMA, schema.to_be_bytes().as_slice())
             .unwrap();
+        // There was no ledger yet, nor a key for it.
+        held.remove(meta::LEDGER_KEY).unwrap();
     }
     transaction.commit().unwrap();
 }

@@ -68,10 +68,12 @@ const AFTER: [(&str, Cut); 6] = [
         "the old keys are aside, the new ones not in place",
         |folder, before| {
             finish(folder);
-            std::fs::remove_dir_all(folder.join("keys")).unwrap();
             let pending = folder.join("restore-pending");
             copy(&before.join("restore-pending"), &pending);
             std::fs::remove_file(pending.join("index.redb")).unwrap();
+            let (keys, signs) = (folder.join("keys"), "ledger.pem");
+            std::fs::copy(keys.join(signs), pending.join("keys").join(signs)).unwrap();
+            std::fs::remove_dir_all(keys).unwrap();
         },
     ),
     (

@@ -35,7 +35,10 @@ fn a_recording_goes_when_it_was_told_to() {
     assert_eq!((in_force.number, in_force.since), (1, Some(wall(&store))));
     let start = prospect().start.unwrap();
     assert_eq!(prospect().due, Some(start + 4 * DAY));
-    assert!(matches!(prospect().protection, Some(Protection::Young { .. })));
+    assert!(matches!(
+        prospect().protection,
+        Some(Protection::Young { .. })
+    ));
     let id = row.facts.id;
     let tags = vec![tag("contract")];
     store.handle.add_tags(store.tenant, id, tags).unwrap();
@@ -62,12 +65,28 @@ fn what_a_confirmation_would_delete_is_told_before() {
         ..policy("calls")
     };
     store.handle.set_retention(vec![old], false).unwrap();
-    store.handle.clock_tick().unwrap();
+    pass_days(&store, 1);
+    // From here on it is known when the recording was made, whatever the clock does.
+    store.handle.confirm_clock().unwrap();
     let ahead = WallMillis(wall(&store).0 + 60 * DAY);
     store.clock.step_wall(ahead);
-    assert!(matches!(store.handle.clock_now().standing, Standing::Ahead(_)));
-    assert!(store.handle.retention_plan(&request()).unwrap().deletions.is_empty());
-    let (tick, plan) = store.handle.retention_plan_confirmed(&request()).unwrap().unwrap();
+    assert!(matches!(
+        store.handle.clock_now().standing,
+        Standing::Ahead(_)
+    ));
+    assert!(
+        store
+            .handle
+            .retention_plan(&request())
+            .unwrap()
+            .deletions
+            .is_empty()
+    );
+    let (tick, plan) = store
+        .handle
+        .retention_plan_confirmed(&request())
+        .unwrap()
+        .unwrap();
     assert_eq!(tick.standing, Standing::Trusted);
     let planned: Vec<_> = plan.deletions.iter().map(|one| one.id).collect();
     let still = store.handle.clock_now().standing;
@@ -87,18 +106,29 @@ fn recordings_that_something_keeps_are_found_page_by_page() {
     let rows: Vec<_> = (0..5).map(|_| put(&store, 10)).collect();
     for row in &rows[1..4] {
         let id = row.facts.id;
-        store.handle.set_hold(store.tenant, id, because("case 1")).unwrap();
+        store
+            .handle
+            .set_hold(store.tenant, id, because("case 1"))
+            .unwrap();
     }
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let page = store.handle.kept(after, 2).unwrap();
-        let Some((tenant, id, _)) = page.last() else { break };
+        let Some((tenant, id, _)) = page.last() else {
+            break;
+        };
         after = Some((*tenant, *id));
         seen.extend(page);
     }
     let wanted: Vec<_> = rows[1..4].iter().map(|row| row.facts.id).collect();
-    assert_eq!(seen.iter().map(|(_, id, _)| *id).collect::<Vec<_>>(), wanted);
-    assert!(seen.iter().all(|(_, _, kept)| kept.as_ref().unwrap().holds.len() == 1));
+    assert_eq!(
+        seen.iter().map(|(_, id, _)| *id).collect::<Vec<_>>(),
+        wanted
+    );
+    assert!(
+        seen.iter()
+            .all(|(_, _, kept)| kept.as_ref().unwrap().holds.len() == 1)
+    );
 }
 
 #[test]

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use audio_io::clock::ManualClock;
 
 use super::*;
+use crate::check::{CheckOptions, Finding, check};
 use crate::handle::StorageHandle;
 use crate::ids::RecordingName;
 use crate::io::crash::{Disk, Event, Log, LoggedIndex, Loss};
+use crate::ledger::entry::Kind;
+use crate::ledger::query::AuditFilter;
 use crate::paths::peaks_of;
 use crate::retention::pass::Pass;
 use crate::retention::sweep::Swept;
@@ -21,8 +24,43 @@ fn open(folder: &Path, wall: WallMillis, at: &str) -> StorageHandle {
     opened.unwrap_or_else(|error| panic!("{at}: {error}")).0
 }
 
-/// Looks at a store after a cut; `old` may be gone, `kept` must be there.
-fn verify(folder: &Path, wall: WallMillis, old: &[Recording], kept: &[Recording], at: &str) {
+/// What the ledger told last of what became of a recording.
+fn told_last(handle: &StorageHandle, row: &Recording) -> Option<Kind> {
+    let filter = AuditFilter {
+        recording: Some(row.facts.id),
+        kinds: vec![Kind::Sealed, Kind::Deleted, Kind::Undone],
+        ..AuditFilter::default()
+    };
+    let page = handle.audit(&filter, None, 100).unwrap();
+    let last = page.entries.into_iter().max_by_key(|entry| entry.seq);
+    last.map(|entry| entry.kind)
+}
+
+/// The ledger is whole, and tells of each row what is so: as `callreel check` sees it.
+fn insist_on_ledger(handle: &StorageHandle, at: &str) {
+    let report = check(handle, CheckOptions::default(), &mut |_, _| ()).unwrap();
+    let of_ledger = |finding: &&Finding| {
+        matches!(
+            finding,
+            Finding::Ledger(_)
+                | Finding::LedgerUnreadable { .. }
+                | Finding::Ledgered { .. }
+                | Finding::Checkpoint { .. }
+        )
+    };
+    let found: Vec<_> = report.findings.iter().filter(of_ledger).collect();
+    assert!(found.is_empty(), "{at}: {found:?}");
+}
+
+/// Looks at a store after a cut; `old` may be gone, `kept` must be there. What is gone has its
+/// tombstone, what is there has none, and the next pass comes to the end.
+pub(super) fn verify(
+    folder: &Path,
+    wall: WallMillis,
+    old: &[Recording],
+    kept: &[Recording],
+    at: &str,
+) {
     let handle = open(folder, wall, at);
     let there = |row: &Recording| {
         let name = RecordingName::Recid(row.facts.id);
@@ -44,6 +82,11 @@ fn verify(folder: &Path, wall: WallMillis, old: &[Recording], kept: &[Recording]
         assert!(there(row), "{at}: {} is lost", row.facts.id);
     }
     let left = old.iter().filter(|row| there(row)).count() as u64;
+    for row in old.iter().chain(kept) {
+        let is_deleted = told_last(&handle, row) == Some(Kind::Deleted);
+        assert_eq!(is_deleted, !there(row), "{at}: {}", row.facts.id);
+    }
+    insist_on_ledger(&handle, at);
     assert!(handle.shared.index.garbage().unwrap().is_empty(), "{at}");
     let request = PassRequest {
         watermarks: Watermarks::default(),
@@ -56,18 +99,21 @@ fn verify(folder: &Path, wall: WallMillis, old: &[Recording], kept: &[Recording]
     assert_eq!(report.deleted, left, "{at}");
     assert!(!old.iter().any(there), "{at}");
     assert!(kept.iter().all(there), "{at}");
+    let is_told = |row: &Recording| told_last(&handle, row) == Some(Kind::Deleted);
+    assert!(old.iter().all(is_told), "{at}: each deletion is told");
+    insist_on_ledger(&handle, at);
 }
 
-struct Prepared {
-    folder: tempfile::TempDir,
-    wall: WallMillis,
+pub(super) struct Prepared {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) wall: WallMillis,
     /// Four that must go, one of them younger.
-    old: Vec<Recording>,
+    pub(super) old: Vec<Recording>,
     /// One that is held and one that is young.
-    kept: [Recording; 2],
+    pub(super) kept: [Recording; 2],
 }
 
-fn prepared() -> Prepared {
+pub(super) fn prepared() -> Prepared {
     let store = Store::open(scratch());
     let tenant = store.tenant;
     let month = Policy {

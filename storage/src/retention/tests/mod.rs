@@ -4,10 +4,12 @@ mod ask;
 mod crash;
 mod guard;
 mod keep;
+mod kill;
 mod pass;
 mod planner;
 mod schedule;
 mod told;
+mod trail;
 
 use std::time::Duration;
 

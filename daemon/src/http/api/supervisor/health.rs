@@ -73,7 +73,7 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
             "recordings": store.recordings,
             "bytes": store.index_bytes,
             "free_bytes": store.free_bytes,
-            "level": if store.degraded { "full" } else { "normal" },
+            "level": level_of(&site.metrics.keeping, store.degraded),
         },
         "ledger": {
             "entries": store.entries,
@@ -89,6 +89,10 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
             "total": within.len(),
             "recording": count("recording"),
             "fault": count("fault"),
+        },
+        "retention": {
+            "last_pass_at": last_pass_at(keeping),
+            "deleted": keeping.deleted.load(Ordering::Relaxed),
         },
         "alarms": alarms.into_iter().chain(faults).collect::<Vec<_>>(),
     }))

@@ -34,7 +34,7 @@ struct Edit {
 /// A note as the page shows it.
 pub(super) fn shown(note: &Note) -> Value {
     json!({
-        "id": note.id,
+        "id": note.id.to_string(),
         "at_ms": note.at_ms,
         "text": note.text,
         "by": note.by,

@@ -236,7 +236,7 @@ fn chain(storage: &StorageHandle, row: &Recording) -> Result<Value, ReadError> {
 }
 
 pub(super) fn hold_of(hold: &Hold) -> Value {
-    json!({ "id": hold.id, "reason": hold.reason, "by": hold.by, "at": hold.at.0 })
+    json!({ "id": hold.id.to_string(), "reason": hold.reason, "by": hold.by, "at": hold.at.0 })
 }
 
 /// Adds to a row what only one recording shows.

@@ -137,7 +137,7 @@ fn hostile_notes_and_tags_are_text_or_refused() {
     }
     let shown = anna.get(&rig, &format!("recordings/{id}")).json();
     assert_eq!(shown["notes"].as_array().unwrap().len(), 4);
-    let first = shown["notes"][0]["id"].as_u64().unwrap();
+    let first = shown["notes"][0]["id"].as_str().unwrap().to_owned();
     let others = bert.send(
         &rig,
         Method::PUT,

@@ -133,7 +133,7 @@ fn who_comes_while_the_entry_is_underway_waits_too_but_not_for_ever() {
     let late = now + limits::LISTENING_WAIT + Duration::from_millis(1);
     assert!(listenings.hear(key(1), late, || None).is_none());
     let mut first = first;
-    let runtime = tokio::runtime::Builder::new_current_thread();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.build().unwrap();
     assert!(runtime.block_on(first.durable()));
     assert!(
