@@ -136,7 +136,6 @@ export const t = {
     none: "No lines",
     noneText: "No line of this appliance is yours to see.",
     noneOfThese: "No such line now",
-    quiet: "No call",
     listen: "Listen",
     stop: "Stop",
     open: "Open",

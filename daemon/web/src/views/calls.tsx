@@ -44,6 +44,7 @@ export function Calls({ where, can }: { where: CallsPlace; can: Can }): JSX.Elem
   return (
     <div class={open ? "calls with-player" : "calls"}>
       <section class="finder" aria-label={t.search.label}>
+        {!open && <h1 class="hidden">{t.nav.calls}</h1>}
         <FilterBar
           filters={wanted}
           {...(can.export ? { onExport: () => setExporting("found") } : {})}

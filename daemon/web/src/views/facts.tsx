@@ -22,7 +22,7 @@ export function Facts({ detail }: { detail: Detail }): JSX.Element {
   return (
     <div class="facts-page">
       <section>
-        <h3>{f.call}</h3>
+        <h2 class="sub">{f.call}</h2>
         <dl class="facts">
           <Fact name={f.number}>{String(detail.recid)}</Fact>
           <Fact name={f.started}>{when(detail.started_at)}</Fact>
@@ -37,7 +37,7 @@ export function Facts({ detail }: { detail: Detail }): JSX.Element {
         </dl>
       </section>
       <section>
-        <h3>{f.sound}</h3>
+        <h2 class="sub">{f.sound}</h2>
         <dl class="facts">
           <Fact name={f.format}>
             {detail.container.toUpperCase()}, {count(detail.rate)} Hz,{" "}
@@ -62,7 +62,7 @@ export function Facts({ detail }: { detail: Detail }): JSX.Element {
         </dl>
       </section>
       <section>
-        <h3>{f.proof}</h3>
+        <h2 class="sub">{f.proof}</h2>
         <dl class="facts">
           {hash && (
             <Fact name="BLAKE3">

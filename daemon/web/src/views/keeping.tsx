@@ -27,7 +27,7 @@ export function Keeping({ detail, can, change, reload }: KeepingProps): JSX.Elem
     <div class="keeping">
       <Tags detail={detail} can={can} change={change} />
       <section>
-        <h3>{t.keeping.holds}</h3>
+        <h2 class="sub">{t.keeping.holds}</h2>
         {detail.holds.length === 0 && <p class="quiet">{t.keeping.noHolds}</p>}
         <ul class="holds">
           {detail.holds.map((hold) => (
@@ -50,7 +50,7 @@ export function Keeping({ detail, can, change, reload }: KeepingProps): JSX.Elem
         )}
       </section>
       <section>
-        <h3>{t.keeping.times}</h3>
+        <h2 class="sub">{t.keeping.times}</h2>
         <dl class="facts">
           <div>
             <dt>{t.keeping.until}</dt>
@@ -125,7 +125,7 @@ function Tags({ detail, can, change }: Omit<KeepingProps, "reload">): JSX.Elemen
   };
   return (
     <section>
-      <h3>{t.keeping.tags}</h3>
+      <h2 class="sub">{t.keeping.tags}</h2>
       {detail.tags.length === 0 && !can.tag && <p class="quiet">{t.keeping.noTags}</p>}
       <ul class="chips">
         {detail.tags.map((tag) => (

@@ -14,6 +14,8 @@ import { Badge, Button, Empty, Foreign, Loading, Notice } from "../ui/parts";
 
 const ROW = 52;
 const ROW_SMALL = 72;
+/** Where the style sheet gives a row two lines. */
+const SMALL = matchMedia("(max-width: 560px)");
 /** Rows drawn beyond what is in sight, and how near the end more are asked for. */
 const BEYOND = 8;
 const NEAR_END = 40;
@@ -28,10 +30,10 @@ export function List({
   const { rows, next, loading, error, known } = useStore(found);
   const chosen = useStore(selected);
   const box = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 600, width: 800 });
+  const [view, setView] = useState({ top: 0, height: 600, small: false });
   const [active, setActive] = useState(0);
   const last = useRef(0);
-  const rowHeight = view.width < 560 ? ROW_SMALL : ROW;
+  const rowHeight = view.small ? ROW_SMALL : ROW;
 
   useLayoutEffect(() => {
     const element = box.current;
@@ -40,7 +42,7 @@ export function List({
       setView({
         top: element.scrollTop,
         height: element.clientHeight,
-        width: element.clientWidth,
+        small: SMALL.matches,
       });
     measure();
     const watcher = new ResizeObserver(measure);

@@ -73,6 +73,7 @@ function LineCard({ line, can, now }: { line: Line; can: Can; now: number }): JS
   const heard = useStore(listening);
   const isHeard = heard?.line === line.name;
   const lasted = lengthNow(line, now);
+  const isTalking = line.state === "recording" || line.state === "held";
   const state = isFault(line) ? "fault" : line.state;
   return (
     <li class={`line ${state}`}>
@@ -82,44 +83,39 @@ function LineCard({ line, can, now }: { line: Line; can: Can; now: number }): JS
         <span class="line-state">{t.wall.states[state] ?? state}</span>
         {lasted !== null && <span class="line-time">{length(lasted)}</span>}
       </div>
-      <div class="line-body">
-        {isBusy(line) ? (
+      <p class="line-who">
+        {isBusy(line) && (
           <>
-            <p class="line-who">
-              <Foreign text={line.from ?? t.unknownNumber} />
-              <Icon name="right" size={12} />
-              <span class="hidden">{t.to}</span>
-              <Foreign text={line.to ?? t.unknownNumber} />
-            </p>
-            <p class="line-agent">{line.agent ? <Foreign text={line.agent} /> : " "}</p>
+            <Foreign text={line.from ?? t.unknownNumber} />
+            <Icon name="right" size={12} />
+            <span class="hidden">{t.to}</span>
+            <Foreign text={line.to ?? t.unknownNumber} />
           </>
-        ) : (
-          <p class="line-agent">{line.fault ? <Foreign text={line.fault} /> : t.wall.quiet}</p>
+        )}
+        {!isBusy(line) && line.fault && <Foreign text={line.fault} class="line-agent" />}
+      </p>
+      <div class="line-foot">
+        <span class="line-agent">{line.agent && <Foreign text={line.agent} />}</span>
+        {isTalking && can.listen_live && (
+          <button
+            type="button"
+            class={isHeard ? "button small main" : "button small"}
+            aria-pressed={isHeard}
+            onClick={() => (isHeard ? stopListening() : listen(line.name))}
+          >
+            <Icon name="ears" size={15} />
+            <span>{isHeard ? t.wall.stop : t.wall.listen}</span>
+            <span class="hidden">{line.name}</span>
+          </button>
+        )}
+        {isTalking && line.recording_id && (
+          <a class="button small" href={recordingHash(line.recording_id)}>
+            {t.wall.open}
+            <span class="hidden">{line.name}</span>
+          </a>
         )}
       </div>
       <Meters line={line} />
-      {line.state === "recording" || line.state === "held" ? (
-        <div class="line-acts">
-          {can.listen_live && (
-            <button
-              type="button"
-              class={isHeard ? "button small main" : "button small"}
-              aria-pressed={isHeard}
-              onClick={() => (isHeard ? stopListening() : listen(line.name))}
-            >
-              <Icon name="ears" size={15} />
-              <span>{isHeard ? t.wall.stop : t.wall.listen}</span>
-              <span class="hidden">{line.name}</span>
-            </button>
-          )}
-          {line.recording_id && (
-            <a class="button small quiet" href={recordingHash(line.recording_id)}>
-              {t.wall.open}
-              <span class="hidden">{line.name}</span>
-            </a>
-          )}
-        </div>
-      ) : null}
     </li>
   );
 }

@@ -9,7 +9,7 @@ import { moment } from "../format";
 import { useStore } from "../store";
 import { t } from "../texts";
 import { theme } from "../theme";
-import type { Detail } from "../types";
+import type { Detail, Digit } from "../types";
 import { useKeys } from "../ui/keys";
 import { Button } from "../ui/parts";
 
@@ -277,6 +277,32 @@ function useFine(detail: Detail, view: View, coarse: Peaks | null, width: number
 const share = (seconds: number, view: View): number =>
   ((seconds - view.from) / (view.to - view.from)) * 100;
 
+/** Digits nearer than this share of the view are written as one. */
+const DIGITS_NEAR = 0.018;
+
+interface Digits {
+  at_ms: number;
+  text: string;
+  title: string;
+}
+
+function together(digits: readonly Digit[], view: View): Digits[] {
+  const near = (view.to - view.from) * DIGITS_NEAR * 1000;
+  const groups: (Digits & { last: number })[] = [];
+  for (const { at_ms, digit } of digits) {
+    if (at_ms / 1000 < view.from || at_ms / 1000 > view.to) continue;
+    const text = digit ?? "•";
+    const title = t.player.digit(digit, moment(at_ms / 1000));
+    const before = groups.at(-1);
+    if (before && at_ms - before.last < near) {
+      before.text += text;
+      before.title += `\n${title}`;
+      before.last = at_ms;
+    } else groups.push({ at_ms, text, title, last: at_ms });
+  }
+  return groups;
+}
+
 /** Notes and digits below the lanes, at their moments. */
 function Marks({
   detail,
@@ -294,18 +320,16 @@ function Marks({
   const inSight = (ms: number): boolean => ms / 1000 >= view.from && ms / 1000 <= view.to;
   return (
     <div class="marks">
-      {detail.digits
-        .filter((digit) => inSight(digit.at_ms))
-        .map((digit, index) => (
-          <span
-            key={`${digit.at_ms}-${index}`}
-            class="digit"
-            style={{ left: `${share(digit.at_ms / 1000, view)}%` }}
-            title={t.player.digit(digit.digit, moment(digit.at_ms / 1000))}
-          >
-            {digit.digit ?? "•"}
-          </span>
-        ))}
+      {together(detail.digits, view).map((group) => (
+        <span
+          key={group.at_ms}
+          class="digit"
+          style={{ left: `${share(group.at_ms / 1000, view)}%` }}
+          title={group.title}
+        >
+          {group.text}
+        </span>
+      ))}
       {notes
         .filter((note) => inSight(note.at_ms ?? 0))
         .map((note) => (
