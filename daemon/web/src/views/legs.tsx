@@ -6,6 +6,8 @@ import { Button } from "../ui/parts";
 
 interface LegProps {
   leg: 0 | 1;
+  /** Another name than the leg's own. */
+  name?: string;
   volume: number;
   mute: boolean;
   onVolume: (volume: number) => void;
@@ -13,8 +15,15 @@ interface LegProps {
   keys?: string;
 }
 
-export function LegSlider({ leg, volume, mute, onVolume, onMute, keys }: LegProps): JSX.Element {
-  const name = t.legs[leg];
+export function LegSlider({
+  leg,
+  volume,
+  mute,
+  onVolume,
+  onMute,
+  keys,
+  name = t.legs[leg],
+}: LegProps): JSX.Element {
   return (
     <div class={`leg ${leg ? "callee" : "caller"} ${mute ? "off" : ""}`}>
       <Button

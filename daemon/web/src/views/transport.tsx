@@ -136,6 +136,7 @@ export function Transport({ detail, sound }: { detail: Detail; sound: Sound }): 
             volume={state.volumes[leg]}
             mute={state.mute[leg]}
             keys={String(leg + 1)}
+            {...(stereo ? {} : { name: t.legs.both })}
             onVolume={(volume) => {
               const volumes: [number, number] = [...state.volumes];
               volumes[leg] = volume;
