@@ -148,7 +148,7 @@ function Frame({ who }: { who: Session }): JSX.Element {
         ))}
       </nav>
       <Banner />
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={0} aria-label={tab?.label ?? t.product}>
         <Suspense fallback={<Loading />}>
           <View where={where} can={who.can} />
         </Suspense>

@@ -6,7 +6,7 @@ const pad = (value: number): string => String(value).padStart(2, "0");
 export function length(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return "–";
   const seconds = Math.max(0, Math.round(ms / 1000));
-  const rest = `${pad(seconds % 60)}`;
+  const rest = pad(seconds % 60);
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}:${rest}`;
   return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${rest}`;

@@ -21,7 +21,7 @@ export function filtersOf(query: URLSearchParams): Filters {
     if (value && /^\d+$/.test(value)) found[name] = Number(value);
   }
   if (query.get("held") === "1") found["held"] = true;
-  return found as Filters;
+  return found;
 }
 
 export function callsHash(filters: Filters): string {

@@ -47,6 +47,7 @@ export function Calls({ where, can }: { where: CallsPlace; can: Can }): JSX.Elem
         {!open && <h1 class="hidden">{t.nav.calls}</h1>}
         <FilterBar
           filters={wanted}
+          open={open !== null}
           {...(can.export ? { onExport: () => setExporting("found") } : {})}
         />
         <Fresh />

@@ -17,7 +17,7 @@ const TYPING_MS = 180;
 
 function without(filters: Filters, ...names: (keyof Filters)[]): Filters {
   const left = Object.entries(filters).filter(([name]) => !names.includes(name as keyof Filters));
-  return Object.fromEntries(left) as Filters;
+  return Object.fromEntries(left);
 }
 
 /** What was typed: digits are a number's, anything else is a note's text. */
@@ -31,9 +31,12 @@ function typed(filters: Filters, text: string): Filters {
 
 export function FilterBar({
   filters,
+  open: isOpen,
   onExport,
 }: {
   filters: Filters;
+  /** A call is open beside the list: it stays, and the address with it. */
+  open: boolean;
   onExport?: () => void;
 }): JSX.Element {
   const [text, setText] = useState(filters.number ?? filters.q ?? "");
@@ -42,7 +45,7 @@ export function FilterBar({
   useEffect(() => {
     if (document.activeElement !== input.current) setText(filters.number ?? filters.q ?? "");
   }, [filters]);
-  const set = (next: Filters): void => go(callsHash(next));
+  const set = (next: Filters): void => (isOpen ? search(next) : go(callsHash(next)));
   return (
     <div class="filter-bar">
       <div class="filter-row">
@@ -71,7 +74,7 @@ export function FilterBar({
               const next = typed(filters, value);
               if (JSON.stringify(next) === JSON.stringify(filters)) return;
               search(next, TYPING_MS);
-              replace(callsHash(next));
+              if (!isOpen) replace(callsHash(next));
             }}
           />
         </form>
