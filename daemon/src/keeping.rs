@@ -272,6 +272,8 @@ impl Round {
     fn passed(&mut self, report: &PassReport) {
         let figures = self.figures();
         figures.passes.fetch_add(1, Ordering::Relaxed);
+        let wall = self.parts.clock.wall().0;
+        figures.passed_at_ms.store(wall, Ordering::Relaxed);
         figures.held.store(report.survey.held, Ordering::Relaxed);
         figures.young.store(report.survey.young, Ordering::Relaxed);
         figures.short_bytes.store(report.short, Ordering::Relaxed);

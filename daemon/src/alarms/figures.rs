@@ -19,6 +19,8 @@ pub struct KeepingFigures {
     pub short_bytes: AtomicU64,
     /// Passes that ended.
     pub passes: AtomicU64,
+    /// When the last of them ended, in milliseconds since 1970; 0 before the first.
+    pub passed_at_ms: AtomicU64,
     /// Passes that failed.
     pub passes_failed: AtomicU64,
     /// Whether the configuration's policies are not in force, since they would shrink retention.

@@ -2,8 +2,9 @@
 //! mean stands in `schema.rs`; a test compares the two. Reading files is `layer.rs`'s business.
 
 use super::forms::{
-    ADDRESS, ARGUMENT, CHANNELS, Form, GROUP, GROUP_NAME, LINE_NAME, MAILBOX, NETWORK, NUMBER, ORIGIN, PCM,
-    POLICY_NAME, PUBLIC_URL, SIZE, SPAN, SYSLOG, TAG, TENANT_NAME, UPSTREAM, VOICE, ZONE,
+    ADDRESS, ARGUMENT, CHANNELS, Form, GROUP, GROUP_NAME, LINE_NAME, MAILBOX, NETWORK, NUMBER,
+    ORIGIN, PCM, POLICY_NAME, PUBLIC_URL, SIZE, SPAN, SYSLOG, TAG, TENANT_NAME, UPSTREAM, VOICE,
+    ZONE,
 };
 
 /// A key of a table.

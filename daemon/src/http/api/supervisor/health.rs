@@ -1,5 +1,7 @@
 //! How the appliance is, in one answer: for people who look after it without a shell.
 
+use std::sync::atomic::Ordering;
+
 use http::Response;
 use serde_json::{Value, json};
 use storage::error::ReadError;
@@ -8,6 +10,7 @@ use storage::ids::TenantId;
 use storage::retention::Standing;
 
 use super::Asked;
+use crate::alarms::figures::KeepingFigures;
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::http::incoming::json as answer;
@@ -58,13 +61,16 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
         .collect();
     let count = |state| within.iter().filter(|line| line.state() == state).count();
     let tick = site.storage.clock_now();
-    let alarms = alarms(&store, site.engine.is_progressing(), tick.standing);
+    let mut alarms = alarms(&store, site.engine.is_progressing(), tick.standing);
+    alarms.extend(keeping_alarms(&site.metrics.keeping));
     let faults = within.iter().filter(|line| line.state() == "fault");
     let faults = faults.map(|line| {
         let text = format!("Line {} is at fault: {}", line.name, line.fault());
         json!({ "at": Value::Null, "level": "warning", "text": text })
     });
     let kept = site.clock.kept();
+    let keeping = &site.metrics.keeping;
+    let passed_at = keeping.passed_at_ms.load(Ordering::Relaxed);
     answer(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_ms": u64::try_from(site.uptime().as_millis()).unwrap_or(u64::MAX),
@@ -73,7 +79,7 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
             "recordings": store.recordings,
             "bytes": store.index_bytes,
             "free_bytes": store.free_bytes,
-            "level": level_of(&site.metrics.keeping, store.degraded),
+            "level": level_of(keeping, store.degraded),
         },
         "ledger": {
             "entries": store.entries,
@@ -91,11 +97,49 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Payload>, Problem
             "fault": count("fault"),
         },
         "retention": {
-            "last_pass_at": last_pass_at(keeping),
+            "last_pass_at": (passed_at > 0).then_some(passed_at),
             "deleted": keeping.deleted.load(Ordering::Relaxed),
         },
         "alarms": alarms.into_iter().chain(faults).collect::<Vec<_>>(),
     }))
+}
+
+/// How full the disk is, in a word.
+fn level_of(keeping: &KeepingFigures, degraded: bool) -> &'static str {
+    match keeping.disk_level.load(Ordering::Relaxed) {
+        _ if degraded => "full",
+        0 => "normal",
+        1 => "low",
+        2 => "critical",
+        _ => "full",
+    }
+}
+
+/// What retention and the ledger want somebody to see to.
+fn keeping_alarms(keeping: &KeepingFigures) -> Vec<Value> {
+    let figures = [
+        (
+            &keeping.short_bytes,
+            "critical",
+            "Space is short although everything that may go is gone.",
+        ),
+        (
+            &keeping.shrink_refused,
+            "warning",
+            "The configuration would shorten retention and is not in force: 'callreel retention \
+             accept-shrink' shows how.",
+        ),
+        (
+            &keeping.ledger_broken,
+            "critical",
+            "The ledger was found broken: run 'callreel check'.",
+        ),
+    ];
+    let raised = figures
+        .iter()
+        .filter(|(figure, ..)| figure.load(Ordering::Relaxed) > 0);
+    let alarm = |(_, level, text): &(_, &str, &str)| json!({ "at": Value::Null, "level": level, "text": text });
+    raised.map(alarm).collect()
 }
 
 /// What somebody must see to, as it is now.
