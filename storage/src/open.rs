@@ -150,8 +150,8 @@ fn prepare(
     let index = Arc::new(index);
     sync_dir(layout.root())
         .map_err(|source| failed("syncing the folder", layout.root(), source))?;
-    crate::index::search::prepare(&index)?;
     let guard = Guard::settle(&wanted.place, &layout, &index)?;
+    crate::index::search::prepare(&index)?;
     let ledger = &wanted.ledger;
     let mut ledger = crate::ledger::open::open(&layout, &index, ledger, clock, opener.watch())?;
     let (mut report, generation) = crate::recover::recover(&layout, &index, &reserve, &**clock)?;

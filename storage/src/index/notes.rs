@@ -1,6 +1,7 @@
 //! Notes of people on recordings: a row each, how many a recording has, and which recordings' notes
 //! the full text has not seen yet. A recording's notes go with it.
 
+use audio_io::units::Millis;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable as _, StorageError, TableDefinition};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,13 @@ pub(crate) enum NoteEdit {
     Restore(Vec<(u32, NoteRow)>, u32),
 }
 
+/// What a change came to: the note before and after it, and what the ledger is told.
+struct Made {
+    before: Option<Note>,
+    after: Option<Note>,
+    act: Option<Act>,
+}
+
 impl NoteChange {
     pub(super) fn apply(&self, tables: &mut Tables<'_>) -> Result<Applied, StorageError> {
         let place = (self.tenant, self.recording);
@@ -86,81 +94,126 @@ impl NoteChange {
         };
         let length = row.ok().and_then(|row| row.duration());
         prune(tables, self.seen)?;
-        let (mut count, mut last) = counts(tables, place)?;
-        let mut told = None;
-        let outcome = match &self.edit {
-            NoteEdit::Add(note) => {
-                if count >= NOTES_MAX {
-                    return Ok(Applied::Refused(Refusal::TooMany));
-                }
-                if let (Some(at), Some(length)) = (note.at_ms, length)
-                    && at > length.0
-                {
-                    return Ok(Applied::Refused(Refusal::BeyondEnd));
-                }
-                let Some(next) = last.checked_add(1) else {
-                    return Ok(Applied::Refused(Refusal::TooMany));
-                };
-                (count, last) = (count + 1, next);
-                insert(tables, place, last, note)?;
-                let act = act(Kind::Noted, last, note.at_ms, &note.text, &note.by);
-                told = Some(act);
-                (None, Some(note.clone().note(last)))
-            }
-            NoteEdit::Edit(number, text, by, at) => {
-                let Some(before) = get(tables, place, *number)? else {
-                    return Ok(Applied::Refused(Refusal::NoNote));
-                };
-                let Ok(before) = before else {
-                    return Ok(Applied::Refused(Refusal::Unreadable));
-                };
-                let after = NoteRow {
-                    text: text.clone(),
-                    edited_at: Some(*at),
-                    edited_by: Some(by.clone()),
-                    ..before.clone()
-                };
-                if after.text == before.text {
-                    let note = before.note(*number);
-                    return Ok(Applied::Note(Box::new((Some(note.clone()), Some(note)))));
-                }
-                insert(tables, place, *number, &after)?;
-                let act = act(Kind::NoteEdited, *number, after.at_ms, text, by);
-                told = Some(was(act, &before));
-                (Some(before.note(*number)), Some(after.note(*number)))
-            }
-            NoteEdit::Delete(number, by) => {
-                let Some(before) = get(tables, place, *number)? else {
-                    return Ok(Applied::Refused(Refusal::NoNote));
-                };
-                tables.rare(NOTES)?.remove(&key(place, *number))?;
-                count = count.saturating_sub(1);
-                let act = Act::new(Kind::NoteDeleted).with("note", *number);
-                let act = act.with("by", by.as_str());
-                // One that cannot be read goes too.
-                told = Some(match &before {
-                    Ok(before) => was(act, before),
-                    Err(_) => act,
-                });
-                (before.ok().map(|before| before.note(*number)), None)
-            }
+        let mut counts = counts(tables, place)?;
+        let made = match &self.edit {
+            NoteEdit::Add(note) if outlasts(note, length) => Err(Refusal::BeyondEnd),
+            NoteEdit::Add(note) => add(tables, place, note, &mut counts)?,
+            NoteEdit::Edit(number, text, by, at) => edit(tables, place, *number, (text, by, *at))?,
+            NoteEdit::Delete(number, by) => delete(tables, place, *number, by, &mut counts)?,
             NoteEdit::Restore(notes, given) => {
                 remove_all(tables, place)?;
                 for (number, note) in notes {
                     insert(tables, place, *number, note)?;
                 }
-                count = u32::try_from(notes.len()).unwrap_or(u32::MAX);
-                last = *given;
-                (None, None)
+                counts = (u32::try_from(notes.len()).unwrap_or(u32::MAX), *given);
+                Ok(Made {
+                    before: None,
+                    after: None,
+                    act: None,
+                })
             }
         };
-        set_counts(tables, place, count, last)?;
+        let made = match made {
+            Ok(made) => made,
+            Err(refusal) => return Ok(Applied::Refused(refusal)),
+        };
+        set_counts(tables, place, counts)?;
         dirty(tables, place)?;
-        if let Some(act) = told {
+        if let Some(act) = made.act {
             tables.telling.tell(act.on(place.0, place.1));
         }
-        Ok(Applied::Note(Box::new(outcome)))
+        Ok(Applied::Note(Box::new((made.before, made.after))))
     }
+}
+
+fn outlasts(note: &NoteRow, length: Option<Millis>) -> bool {
+    match (note.at_ms, length) {
+        (Some(at), Some(length)) => at > length.0,
+        _ => false,
+    }
+}
+
+type Counts32 = (u32, u32);
+
+fn add(
+    tables: &Tables<'_>,
+    place: OfRecording,
+    note: &NoteRow,
+    counts: &mut Counts32,
+) -> Result<Result<Made, Refusal>, StorageError> {
+    let next = counts.1.checked_add(1).filter(|_| counts.0 < NOTES_MAX);
+    let Some(next) = next else {
+        return Ok(Err(Refusal::TooMany));
+    };
+    *counts = (counts.0 + 1, next);
+    insert(tables, place, next, note)?;
+    let act = act(Kind::Noted, next, note.at_ms, &note.text, &note.by);
+    Ok(Ok(Made {
+        before: None,
+        after: Some(note.clone().note(next)),
+        act: Some(act),
+    }))
+}
+
+fn edit(
+    tables: &Tables<'_>,
+    place: OfRecording,
+    number: u32,
+    (text, by, at): (&str, &str, WallMillis),
+) -> Result<Result<Made, Refusal>, StorageError> {
+    let before = match get(tables, place, number)? {
+        None => return Ok(Err(Refusal::NoNote)),
+        Some(Err(_)) => return Ok(Err(Refusal::Unreadable)),
+        Some(Ok(before)) => before,
+    };
+    let mut made = Made {
+        before: Some(before.clone().note(number)),
+        after: Some(before.clone().note(number)),
+        act: None,
+    };
+    // What changes nothing is not told.
+    if text != before.text {
+        let after = NoteRow {
+            text: text.to_owned(),
+            edited_at: Some(at),
+            edited_by: Some(by.to_owned()),
+            ..before.clone()
+        };
+        insert(tables, place, number, &after)?;
+        let act = act(Kind::NoteEdited, number, after.at_ms, text, by);
+        made.act = Some(was(act, &before));
+        made.after = Some(after.note(number));
+    }
+    Ok(Ok(made))
+}
+
+fn delete(
+    tables: &Tables<'_>,
+    place: OfRecording,
+    number: u32,
+    by: &str,
+    counts: &mut Counts32,
+) -> Result<Result<Made, Refusal>, StorageError> {
+    let Some(before) = get(tables, place, number)? else {
+        return Ok(Err(Refusal::NoNote));
+    };
+    tables.rare(NOTES)?.remove(&key(place, number))?;
+    counts.0 = counts.0.saturating_sub(1);
+    let act = Act::new(Kind::NoteDeleted).with("note", number);
+    let act = act.with("by", by);
+    // One that cannot be read goes too.
+    Ok(Ok(match before {
+        Ok(before) => Made {
+            act: Some(was(act, &before)),
+            before: Some(before.note(number)),
+            after: None,
+        },
+        Err(_) => Made {
+            before: None,
+            after: None,
+            act: Some(act),
+        },
+    }))
 }
 
 type OfRecording = (TenantId, RecordingId);
@@ -213,7 +266,7 @@ fn remove_all(tables: &Tables<'_>, place: OfRecording) -> Result<(), StorageErro
     table.retain_in::<&NoteKey, _>(&first..=&last, |_, _| false)
 }
 
-fn counts(tables: &Tables<'_>, place: OfRecording) -> Result<(u32, u32), StorageError> {
+fn counts(tables: &Tables<'_>, place: OfRecording) -> Result<Counts32, StorageError> {
     let table = tables.rare(NOTE_COUNTS)?;
     let held = table.get(&keys::recording(place.0, place.1))?;
     Ok(held.map_or((0, 0), |bytes| split_counts(bytes.value())))
@@ -226,8 +279,7 @@ fn split_counts(bytes: &[u8; 8]) -> (u32, u32) {
 fn set_counts(
     tables: &Tables<'_>,
     place: OfRecording,
-    count: u32,
-    last: u32,
+    (count, last): Counts32,
 ) -> Result<(), StorageError> {
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&count.to_be_bytes());

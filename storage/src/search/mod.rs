@@ -62,6 +62,19 @@ pub struct SearchQuery {
     pub held: Option<bool>,
 }
 
+impl SearchQuery {
+    fn check(&self) -> Result<(), SearchError> {
+        let names = match &self.scope {
+            Scope::Tenant => 0,
+            Scope::Of { agents, lines } => agents.len() + lines.len(),
+        };
+        if names + self.tags.len() > SEARCH_NAMES_MAX {
+            return Err(SearchError::Names);
+        }
+        Ok(())
+    }
+}
+
 /// What somebody may see.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Scope {
@@ -230,13 +243,7 @@ impl StorageHandle {
         limit: usize,
         work: usize,
     ) -> Result<SearchPage, SearchError> {
-        let names = match &query.scope {
-            Scope::Tenant => 0,
-            Scope::Of { agents, lines } => agents.len() + lines.len(),
-        };
-        if names + query.tags.len() > SEARCH_NAMES_MAX {
-            return Err(SearchError::Names);
-        }
+        query.check()?;
         let search = &self.shared.search;
         let seal = search.cursors.of(tenant, query);
         let from = cursor.map(|text| seal.open(text)).transpose()?;
