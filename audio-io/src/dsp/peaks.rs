@@ -206,7 +206,11 @@ impl PeakMeter {
 
     /// Makes its peaks cover four times as many frames, as long as that is no more than `zoom`.
     pub fn coarsen_to(&mut self, zoom: u32) {
-        while self.per_peak.checked_mul(4).is_some_and(|next| next <= zoom) {
+        while self
+            .per_peak
+            .checked_mul(4)
+            .is_some_and(|next| next <= zoom)
+        {
             self.coarsen();
         }
     }
@@ -280,7 +284,8 @@ impl PeakMeter {
         self.per_peak = self.per_peak.saturating_mul(4);
         let merged = merge(fours, tracks);
         let mut pieces = merged.chunks_exact(PIECE);
-        self.pieces.extend(pieces.by_ref().map(|piece| Arc::new(piece.to_vec())));
+        self.pieces
+            .extend(pieces.by_ref().map(|piece| Arc::new(piece.to_vec())));
         self.tail.extend_from_slice(pieces.remainder());
     }
 

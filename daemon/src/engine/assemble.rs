@@ -95,7 +95,10 @@ impl Assembly {
         if let Some(wires) = &wires {
             live = live.with_channel(wires.stats.clone());
         }
-        if let Some(player) = control.clone().filter(|_| live.config.tells_parties(self.notice)) {
+        if let Some(player) = control
+            .clone()
+            .filter(|_| live.config.tells_parties(self.notice))
+        {
             live = live.with_notice(player);
         }
         let Some(inputs) = inputs_of(legs, speaker, format) else {

@@ -130,12 +130,9 @@ impl Inner {
         crate::segment::lower_priority();
         while let Some((row, shared)) = self.next() {
             let id = row.facts.id;
-            let made = match shared.upgrade() {
-                Some(shared) => self.made(&shared, &row),
-                None => Err(PeaksError::Closing),
-            };
+            let made = self.made(&shared, &row);
+            // Whoever has joined meanwhile asked for the same row.
             let job = self.lock().jobs.remove(&id);
-            // Nobody may join between these two: the answer is still that of this row.
             let waiters = job.map(|job| job.waiters).unwrap_or_default();
             for waiter in waiters {
                 let answer = match &made {
@@ -173,18 +170,21 @@ impl Inner {
         !desk.stopping && desk.jobs.get(&id).is_some_and(waiting)
     }
 
-    fn made(&self, shared: &Arc<Shared>, row: &Recording) -> Answer {
+    /// The store may be closed meanwhile: it is held for moments only.
+    fn made(&self, shared: &Weak<Shared>, row: &Recording) -> Answer {
         let id = row.facts.id;
-        let path = shared.layout.recording(&row.facts);
+        let held = || shared.upgrade().ok_or(PeaksError::Closing);
+        let path = held()?.layout.recording(&row.facts);
         let mut wanted = || self.is_wanted(id);
         let pyramid = Arc::new(of_file(&path, row, &mut wanted)?);
         let Some(outcome) = &row.outcome else {
             return Err(PeaksError::NoFile(id));
         };
+        let shared = held()?;
         keep(&path, &pyramid, &outcome.content_hash);
         // Whoever deletes the recording takes its row away first and then its files: so either
         // this sees that the row is gone, or the deletion sees the peaks.
-        let is_there = match find(shared, row) {
+        let is_there = match find(&shared, row) {
             Ok(now) => now.is_some(),
             Err(_) => true,
         };
@@ -230,7 +230,7 @@ fn of_file(
     match plain {
         Some(sound) => of_plain(&file, sound, wanted).map_err(|error| match error {
             Stopped::Io(error) => io(error),
-            Stopped::Unwanted => PeaksError::Closing,
+            Stopped::Unwanted => PeaksError::Busy(id),
         }),
         None => of_coded(file, id, wanted),
     }
@@ -303,7 +303,7 @@ fn of_coded(
         }
         meter.push_samples(&samples[..frames * channels.count()]);
         if !wanted() {
-            return Err(PeaksError::Closing);
+            return Err(PeaksError::Busy(id));
         }
     }
 }

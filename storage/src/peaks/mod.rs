@@ -217,11 +217,7 @@ impl StorageHandle {
     ///
     /// # Errors
     /// [`PeaksError`]. `Channels` when version 1 is asked for both legs.
-    pub async fn peaks(
-        &self,
-        recording: &Recording,
-        wish: PeaksWish,
-    ) -> Result<Peaks, PeaksError> {
+    pub async fn peaks(&self, recording: &Recording, wish: PeaksWish) -> Result<Peaks, PeaksError> {
         peaks(&self.shared, recording, wish).await
     }
 }
@@ -342,7 +338,8 @@ fn of_pyramid(pyramid: &Pyramid, wish: PeaksWish, about: About) -> Result<Peaks,
         || (1, Vec::new()),
         |level| {
             let stretches = level.peaks.chunks_exact(all);
-            let of = |stretch: &[Peak]| keep.iter().map(|track| stretch[*track]).collect::<Vec<_>>();
+            let of =
+                |stretch: &[Peak]| keep.iter().map(|track| stretch[*track]).collect::<Vec<_>>();
             (level.frames_per_peak, stretches.flat_map(of).collect())
         },
     );

@@ -8,13 +8,13 @@
 //! | 6 | 1 | levels: 1 to 12 |
 //! | 7 | 1 | zero |
 //! | 8 | 4 | rate in hertz |
-//! | 12 | 4 | frames that a peak of the first level covers; of each further one four times as many |
+//! | 12 | 4 | frames a peak of the first level covers; of each further one four times as many |
 //! | 16 | 8 | frames of the whole recording |
 //! | 24 | 32 | BLAKE3 of the recording's file: whose peaks these are |
 //! | 56 | 4 | zero |
 //! | 60 | 4 | CRC-32 of bytes 0 to 59 and of the table |
 //! | 64 | 4 × levels | table: CRC-32 of each level's bytes |
-//! | … | 4 × tracks × peaks | each level: for each peak, each track: lowest, highest, signed 16 bit |
+//! | … | 4 × tracks × peaks | each level: for each peak, each track: lowest, highest, i16 |
 //!
 //! A level has as many peaks as begin within the recording. The tracks of one leg are that leg, of
 //! two both and their mix. What is not exactly this is not believed: peaks can be made again.
@@ -285,10 +285,7 @@ mod tests {
             ..StreamFormat::TELEPHONE
         };
         let mut meter = PeakMeter::bounded(format, 2, usize::MAX);
-        meter.push(&crate::testing::sound(
-            7,
-            frames * format.frame_bytes(),
-        ));
+        meter.push(&crate::testing::sound(7, frames * format.frame_bytes()));
         meter.finish()
     }
 
@@ -338,7 +335,8 @@ mod tests {
             Sidecar::open(&path, &[9; 32]).and_then(|sidecar| sidecar.verify())
         };
         whole(&good).unwrap();
-        for bit in (0..8 * HEADER_BYTES + 64).chain((8 * HEADER_BYTES..8 * good.len()).step_by(97)) {
+        for bit in (0..8 * HEADER_BYTES + 64).chain((8 * HEADER_BYTES..8 * good.len()).step_by(97))
+        {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             // Bytes 56 to 59 belong to the header's sum as all others do.

@@ -52,8 +52,7 @@ async fn answer(
 ) {
     let committed = match target {
         Some(target) => {
-            written_up_to(&core, id, target).await.is_ok()
-                && durable_up_to(&core, id, target).await
+            written_up_to(&core, id, target).await.is_ok() && durable_up_to(&core, id, target).await
         }
         None => false,
     };

@@ -22,6 +22,7 @@ mod index;
 mod machine;
 mod nginx;
 mod out;
+mod peaks;
 mod ranges;
 mod receiver;
 mod recorder;
@@ -71,6 +72,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "convert",
         what: "MP3 and M4A of an hour, beside lame and ffmpeg",
         run: convert::run,
+    },
+    Benchmark {
+        name: "peaks",
+        what: "CPU of an hour's waveform peaks, beside sox and ffmpeg",
+        run: peaks::run,
     },
     Benchmark {
         name: "recorder",

@@ -109,9 +109,11 @@ impl Airing {
         } = self;
         match mask {
             Some(mask) if !now.paused => {
-                mask.gap(frames, cause, |released| put(stage, *format, feed, released));
+                mask.gap(frames, cause, |released| {
+                    put(stage, *format, feed, released)
+                });
             }
-            _ => feed.gap(stage, frames, cause),
+            _ => feed.gap(stage, frames),
         }
     }
 
@@ -137,7 +139,7 @@ impl Airing {
 fn put(stage: &Stage, format: StreamFormat, feed: &mut Feed, released: Released<'_>) {
     match released {
         Released::Sound(sound) => feed.sound(stage, samples(sound, format), false),
-        Released::Gap(frames, cause) => feed.gap(stage, frames, cause),
+        Released::Gap(frames, _) => feed.gap(stage, frames),
         Released::HalfGap(..) | Released::Masked(_) => {}
     }
 }

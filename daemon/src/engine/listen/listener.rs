@@ -194,7 +194,8 @@ impl LiveListener {
         let sequence = block.sequence as u32;
         frame[..4].copy_from_slice(&sequence.to_le_bytes());
         let frame = frame.into();
-        self.waiting.push_back(Heard::Sound(Sound { sequence, frame }));
+        self.waiting
+            .push_back(Heard::Sound(Sound { sequence, frame }));
     }
 
     /// Another recording is in progress, or none.

@@ -32,7 +32,9 @@ impl Ring {
         let place = || Place {
             turn: AtomicU64::new(0),
             about: [const { AtomicU64::new(0) }; ABOUT],
-            sound: (0..samples.div_ceil(4)).map(|_| AtomicU64::new(0)).collect(),
+            sound: (0..samples.div_ceil(4))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
         };
         Self {
             places: (0..blocks.max(1)).map(|_| place()).collect(),

@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use audio_io::block::GapCause;
 use audio_io::format::StreamFormat;
 use audio_io::player::PlayerControl;
 use audio_io::units::Frames;
@@ -68,9 +67,12 @@ impl Stage {
 
     /// One more listens; false when there are too many.
     pub(super) fn enter(&self) -> bool {
-        self.ring.get_or_init(|| Ring::new(LISTEN_BLOCKS, self.block_samples()));
+        self.ring
+            .get_or_init(|| Ring::new(LISTEN_BLOCKS, self.block_samples()));
         let more = |listeners: u32| (listeners < LISTENERS_MAX).then_some(listeners + 1);
-        let entered = self.listeners.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        let entered = self
+            .listeners
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
         entered.is_ok()
     }
 
@@ -89,7 +91,10 @@ impl Stage {
 
     /// The recording in progress.
     pub(super) fn on_air(&self) -> Option<RecordingId> {
-        self.on_air.load(Ordering::Acquire).checked_sub(1).map(RecordingId)
+        self.on_air
+            .load(Ordering::Acquire)
+            .checked_sub(1)
+            .map(RecordingId)
     }
 
     fn block_frames(&self) -> u64 {
@@ -128,7 +133,9 @@ impl Feed {
     /// A recording begins.
     pub(crate) fn begin(&mut self, stage: &Stage, id: RecordingId) {
         self.reset();
-        stage.on_air.store(id.0.saturating_add(1), Ordering::Release);
+        stage
+            .on_air
+            .store(id.0.saturating_add(1), Ordering::Release);
     }
 
     /// The recording is over; what no block was full of yet is not heard.
@@ -160,7 +167,7 @@ impl Feed {
     }
 
     /// Frames are lost: their time passes without sound.
-    pub(crate) fn gap(&mut self, stage: &Stage, frames: Frames, _cause: GapCause) {
+    pub(crate) fn gap(&mut self, stage: &Stage, frames: Frames) {
         if !self.samples.is_empty() {
             self.samples.resize(stage.block_samples(), 0);
             self.write(stage, false);
@@ -201,7 +208,11 @@ pub(super) struct Block {
 impl Block {
     fn packed(self) -> About {
         let gap = self.gap.0.min(u64::MAX >> 1);
-        [self.sequence, self.recording.0, gap << 1 | u64::from(self.paused)]
+        [
+            self.sequence,
+            self.recording.0,
+            gap << 1 | u64::from(self.paused),
+        ]
     }
 
     pub(super) const fn unpacked(about: &About) -> Self {

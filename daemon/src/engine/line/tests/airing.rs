@@ -77,7 +77,10 @@ fn a_recording_is_heard_as_it_is_made_and_nothing_before_it() {
             bench.end().await;
             ear.listen();
             let id = bench.stored[0].facts.id.0;
-            assert_eq!(ear.words, [format!("began {id}"), "gap 200".into(), "ended".into()]);
+            assert_eq!(
+                ear.words,
+                [format!("began {id}"), "gap 200".into(), "ended".into()]
+            );
             let leg = &bench.legs(&bench.stored[0])[0];
             // The gap is silence in the recording, and time without sound here.
             let recorded = [&leg[..4_800], &leg[6_400..]].concat();
