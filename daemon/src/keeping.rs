@@ -16,7 +16,8 @@ use nix::sys::statvfs::statvfs;
 use storage::handle::StorageHandle;
 use storage::ledger::entry::{Act, Actor, Kind as ActKind};
 use storage::retention::{
-    DiskLevel, DiskLevels, PassError, PassReport, PassRequest, Retired, Rules, Standing, Watermarks,
+    DiskLevel, DiskLevels, PassError, PassReport, PassRequest, Policy, Retired, Rules, Standing,
+    Watermarks,
 };
 
 use crate::alarms::figures::KeepingFigures;
@@ -211,13 +212,26 @@ impl Round {
         self.look_at_policies();
     }
 
-    /// Whether those that are configured are in force; somebody may have confirmed them meanwhile.
+    /// Whether those that are configured are in force; somebody may have confirmed them meanwhile,
+    /// or added the tenant that was missing.
     fn look_at_policies(&self) {
         let storage = &self.parts.storage;
         let config = self.parts.config.load();
-        let Ok(wanted) = resolved(storage, &config.retention.policies) else {
-            return;
+        let policies = &config.retention.policies;
+        let wanted = match resolved(storage, policies) {
+            Ok(wanted) => wanted,
+            Err(error) => return self.set(Kind::Shrink, Some(&error)),
         };
+        let keeps_all = |wanted: Vec<Policy>| {
+            let wanted = Rules::new(wanted);
+            wanted.is_ok_and(|wanted| wanted.keeps_all_of(&storage.retention_rules()).is_ok())
+        };
+        if storage.retention_rules().policies() != wanted
+            && keeps_all(wanted.clone())
+            && apply_policies(&start::by_files(storage), policies, Shrink::Refused).is_ok()
+        {
+            log::info!("the configured retention policies are in force now");
+        }
         let in_force = storage.retention_rules();
         let differs = in_force.policies() != wanted;
         let refused = self.figures().reload_shrinks.load(Ordering::Relaxed) > 0;

@@ -240,13 +240,21 @@ fn read(kept: &Kept, asked: &Asked) -> Result<Delivery, String> {
         let found = body[name].as_str().map(str::to_owned);
         found.ok_or_else(|| format!("no {name} in {body}"))
     };
-    let sequence = body["sequence"].as_u64();
+    let event = text("event")?;
+    // The appliance's own are of no session.
+    let (session, sequence) = if event.starts_with("appliance.") {
+        (String::new(), 0)
+    } else {
+        let sequence = body["sequence"].as_u64();
+        let sequence = sequence.ok_or_else(|| format!("no sequence in {body}"))?;
+        (text("session_uuid")?, sequence)
+    };
     Ok(Delivery {
         id,
         timestamp,
-        event: text("event")?,
-        session: text("session_uuid")?,
-        sequence: sequence.ok_or_else(|| format!("no sequence in {body}"))?,
+        event,
+        session,
+        sequence,
         raw: asked.body.clone(),
         accepted: false,
         body,

@@ -28,6 +28,7 @@ mod live;
 mod matrix;
 mod openapi;
 mod play_audio_file;
+mod policies;
 mod proofs;
 mod ranges;
 mod setup;

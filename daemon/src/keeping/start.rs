@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use storage::handle::{StorageHandle, Surroundings};
+use storage::ledger::acts::Warrant;
 use storage::ledger::open::LedgerOptions;
 use storage::retention::Place;
 
@@ -32,11 +33,12 @@ pub fn surroundings(config: &Config) -> Surroundings {
     }
 }
 
-/// Puts the configured policies in force. Those that would shorten a minimum are not, and the
-/// daemon starts all the same: a recorder that does not start loses calls.
+/// Puts the configured policies in force. Where one would shorten a minimum, or is for a tenant
+/// that is not there yet, those before stay, and the daemon starts all the same: a recorder that
+/// does not start loses calls.
 pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Result<(), RunError> {
     let policies = &config.retention.policies;
-    match apply_policies(storage, policies, Shrink::Refused) {
+    match apply_policies(&by_files(storage), policies, Shrink::Refused) {
         Ok(_) => Ok(()),
         Err(error) if error.is_shrink() => {
             log::error!(
@@ -46,8 +48,20 @@ pub(crate) fn keep_by_policies(config: &Config, storage: &StorageHandle) -> Resu
             );
             Ok(())
         }
+        Err(error @ PoliciesError::Tenant(_)) => {
+            log::error!(
+                message_id = catalog::RETENTION_REFUSED;
+                "{error}; until then the policies that were in force before stay so"
+            );
+            Ok(())
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The store, as the configuration's files change it.
+pub(super) fn by_files(storage: &StorageHandle) -> StorageHandle {
+    storage.acting(Warrant::system("configuration", "read from its files"))
 }
 
 /// Starts what watches over recordings, and tells of it.
@@ -74,6 +88,10 @@ pub(crate) fn start_all(app: &App, broken: Option<&String>) -> Option<Keeping> {
         }
         Err(error) => log::error!("checkpoints are not sent on: {error}"),
     }
+    // What the last run told is signed for from the beginning, not only when there is more.
+    if let Err(error) = app.storage.want_checkpoint() {
+        log::error!("no checkpoint at the start: {error}");
+    }
     let parts = Parts {
         storage: app.storage.clone(),
         clock,
@@ -91,7 +109,7 @@ pub(crate) fn start_all(app: &App, broken: Option<&String>) -> Option<Keeping> {
 /// # Errors
 /// [`LoadError`]: those before stay in force.
 pub(crate) fn reload_policies(app: &App, policies: &[RetentionPolicy]) -> Result<(), LoadError> {
-    let applied = apply_policies(&app.storage, policies, Shrink::Refused);
+    let applied = apply_policies(&by_files(&app.storage), policies, Shrink::Refused);
     let shrinks = applied.as_ref().is_err_and(PoliciesError::is_shrink);
     let figure = &app.http_metrics.keeping.reload_shrinks;
     figure.store(u64::from(shrinks), Ordering::Relaxed);

@@ -208,6 +208,16 @@ impl StorageHandle {
         Ok(self.shared.ledger.checkpoints.cover(status.end.seq))
     }
 
+    /// Asks for a checkpoint of the ledger as it is now, without waiting for it.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn want_checkpoint(&self) -> Result<(), ReadError> {
+        let status = self.ledger_status()?;
+        self.shared.ledger.checkpoints.want(status.end.seq);
+        Ok(())
+    }
+
     /// Calls this with the line of each new checkpoint, without its end, on the thread that signs
     /// them. The first one told stays.
     pub fn on_checkpoint(&self, hook: CheckpointHook) {

@@ -124,6 +124,13 @@ impl Checkpoints {
         }
     }
 
+    /// A checkpoint shall cover this entry soon. Never waits.
+    pub(crate) fn want(&self, seq: u64) {
+        let mut state = self.common.lock();
+        state.wanted = state.wanted.max(seq);
+        self.common.changed.notify_all();
+    }
+
     /// Waits until a checkpoint covers this entry; false when it cannot be written.
     pub(crate) fn cover(&self, seq: u64) -> bool {
         let mut state = self.common.lock();

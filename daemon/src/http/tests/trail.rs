@@ -90,7 +90,7 @@ fn listen(rig: &Rig, ask: &Ask<'_>, how: &Kind) -> Entry {
     assert_eq!(known.status, StatusCode::NOT_MODIFIED);
     assert_eq!(told_by_now(rig, &HEARD).len(), before, "no sound yet");
     for n in 0..50 {
-        let way = Way::ALL[n % Way::ALL.len()];
+        let way = Way::ALL.get(n).copied().unwrap_or(Way::PlainH1);
         let range = format!("bytes={}-{}", n * 100, n * 100 + 99);
         let part = ask.clone().with("range", range).send(rig, way);
         assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{way:?}");

@@ -6,8 +6,8 @@
 //! in the ledger, even if the power fails at once. Where the disk takes longer than
 //! [`super::limits::LISTENING_WAIT`], or refuses, the sound goes out all the same with the entry
 //! waiting in memory, since a full disk must stop nothing that can still be read; the ledger gets
-//! it as soon as it can be written. Changes and links do not wait for theirs: they have commits of their
-//! own to wait for, or give nothing away by themselves.
+//! it as soon as it can be written. Changes and links do not wait for theirs: they have commits of
+//! their own to wait for, or give nothing away by themselves.
 
 pub(super) mod listenings;
 pub(super) mod refusals;
