@@ -26,6 +26,7 @@ mod limits;
 mod live;
 mod matrix;
 mod openapi;
+mod page;
 mod play_audio_file;
 mod ranges;
 mod setup;
