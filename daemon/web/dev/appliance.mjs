@@ -75,7 +75,7 @@ export const HEALTH = {
     key_id: "5d0c81fe",
     broken: false,
   },
-  clock: { standing: "synchronised", synchronised: true },
+  clock: { standing: "trusted", synchronised: true },
   lines: { total: 24, recording: 8, fault: 1 },
   alarms: [
     { at: Date.now() - 3_600_000, level: "warning", text: "Line line-7 is unplugged: hw:2,0" },
