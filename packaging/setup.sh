@@ -32,7 +32,9 @@ test pulseaudio-utils asks that sound server
 test ffmpeg makes files to import and looks at converted ones
 test mp3val looks for faults in MP3 files
 test mediainfo looks for faults in the other formats
-test chromium plays every format through the API, as a browser
+test chromium plays every format through the API, as a browser; shows the page
+test nodejs drives that browser through the page, and builds the page anew
+test npm fetches what the page is built and tested with, as locked
 test python3 runs the tester of the API documents
 vm,arm python3 makes and measures the sounds of calls
 test python3-venv keeps that tester apart from the system
@@ -136,6 +138,8 @@ provided() {
             shellcheck | cmake | b3sum | mp3val | mediainfo | chromium | python3 | faketime | multimon-ng)
             command -v "$1" >/dev/null
             ;;
+        nodejs) command -v node >/dev/null ;;
+        npm) command -v npm >/dev/null ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         util-linux) command -v unshare >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;

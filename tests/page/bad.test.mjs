@@ -99,3 +99,20 @@ test("an unknown call and an unknown view say so", async () => {
   await page.getByText("There is no such view").waitFor();
   await finish(page);
 });
+
+test("nothing of one person is left for the next at the same tab", async () => {
+  const page = await at("#/calls?tag=no-such-tag-here");
+  await page.getByText("No calls found").waitFor();
+  await page.goto(`${facts.url}/#/calls`);
+  await page.locator('.call-row[data-index="0"] .pick').click();
+  await page.getByText("1 selected").waitFor();
+  await page.locator(".who summary").click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  const { name, password } = facts.users.supervisor;
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("grid", { name: "Calls found" }).waitFor();
+  assert.equal(await page.getByText("1 selected").count(), 0);
+  await finish(page);
+});

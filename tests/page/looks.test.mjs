@@ -14,7 +14,8 @@ const VIEWS = {
   audit: ["#/audit", ".audit tbody tr"],
   users: ["#/admin/users", ".table tbody tr"],
   keys: ["#/admin/keys", ".table, .empty"],
-  tenants: ["#/admin/tenants", ".table tbody tr"],
+  // Who may not see all tenants is told so.
+  tenants: ["#/admin/tenants", ".table tbody tr, .notice"],
   health: ["#/health", ".stat"],
 };
 const MODES = {

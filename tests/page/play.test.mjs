@@ -202,3 +202,52 @@ test("every format can be fetched", async () => {
   assert.equal(await download.failure(), null);
   await finish(page);
 });
+
+test("silence is skipped when asked for", async (context) => {
+  const page = await at("#/calls");
+  await openCall(page);
+  // The silence as the page knows it: the longest stretch in which both lanes are flat.
+  const silence = await page.evaluate(async (id) => {
+    const path = `/api/supervisor/v1/recordings/${id}/peaks?format=dat&version=2&zoom=512&channels=split`;
+    const file = new DataView(await (await fetch(path)).arrayBuffer());
+    const [rate, zoom] = [file.getInt32(8, true), file.getInt32(12, true)];
+    const [pairs, channels] = [
+      file.getUint32(16, true),
+      file.getInt32(20, true),
+    ];
+    let [begun, best] = [-1, { from: 0, to: 0 }];
+    for (let pixel = 0; pixel <= pairs; pixel += 1) {
+      let quiet = pixel < pairs;
+      for (let at = 0; quiet && at < channels * 2; at += 1) {
+        quiet = Math.abs(file.getInt8(24 + pixel * channels * 2 + at)) <= 1;
+      }
+      if (quiet && begun < 0) begun = pixel;
+      if (!quiet && begun >= 0) {
+        const span = { from: (begun * zoom) / rate, to: (pixel * zoom) / rate };
+        if (span.to - span.from > best.to - best.from) best = span;
+        begun = -1;
+      }
+    }
+    return best;
+  }, facts.call.id);
+  if (silence.to - silence.from < 2) {
+    context.skip("this call has no long silence");
+    await finish(page);
+    return;
+  }
+  await page.keyboard.press("s");
+  await page.evaluate((at) => {
+    document.querySelector("body > audio").currentTime = at;
+  }, silence.from + 0.1);
+  await page.keyboard.press("Space");
+  const seen = [];
+  await until("sound after the silence", async () => {
+    seen.push(await position(page));
+    return seen.at(-1) > silence.to - 0.3;
+  });
+  const inside = seen.filter(
+    (at) => at > silence.from + 0.6 && at < silence.to - 0.5,
+  );
+  assert.deepEqual(inside, []);
+  await finish(page);
+});

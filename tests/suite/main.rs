@@ -27,6 +27,7 @@ mod limits;
 mod live;
 mod matrix;
 mod openapi;
+mod page;
 mod play_audio_file;
 mod policies;
 mod proofs;

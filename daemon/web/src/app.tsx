@@ -1,11 +1,14 @@
 // The frame around all views: where one is, who one is, and what is wrong.
 
-import type { JSX } from "preact";
+import type { FunctionComponent, JSX } from "preact";
 import { lazy, Suspense } from "preact/compat";
 import { useEffect, useState } from "preact/hooks";
 import { backoff, onExpired, online, refreshSession, session } from "./api";
-import { followLines } from "./lines";
+import { stopListening } from "./audio/listen";
+import { forgetJobs } from "./exports";
+import { followLines, lines } from "./lines";
 import { go, place, type Place } from "./router";
+import { forgetSearch } from "./search";
 import { followOtherTab, signOut, watchTabs } from "./session";
 import { useStore } from "./store";
 import { t } from "./texts";
@@ -21,10 +24,25 @@ import { SignIn, SignInAgain } from "./views/signin";
 import { Wall } from "./views/wall";
 import type { Can, Session } from "./types";
 
-const Exports = lazy(() => import("./views/exports").then((made) => made.Exports));
-const Audit = lazy(() => import("./views/audit").then((made) => made.Audit));
-const Admin = lazy(() => import("./views/admin").then((made) => made.Admin));
-const Health = lazy(() => import("./views/health").then((made) => made.HealthView));
+/** A part that is loaded when it is first shown; an older page's is gone after an update. */
+function later<P>(load: () => Promise<FunctionComponent<P>>): FunctionComponent<P> {
+  return lazy(() => load().catch((): FunctionComponent<P> => NotLoaded));
+}
+
+function NotLoaded(): JSX.Element {
+  return (
+    <div class="page">
+      <Notice text={t.net.notLoaded}>
+        <Button label={t.net.reload} onClick={() => location.reload()} />
+      </Notice>
+    </div>
+  );
+}
+
+const Exports = later(() => import("./views/exports").then((made) => made.Exports));
+const Audit = later(() => import("./views/audit").then((made) => made.Audit));
+const Admin = later(() => import("./views/admin").then((made) => made.Admin));
+const Health = later(() => import("./views/health").then((made) => made.HealthView));
 
 interface Tab {
   hash: string;
@@ -108,6 +126,7 @@ function Frame({ who }: { who: Session }): JSX.Element {
   const tab = tabs.find((candidate) => candidate.views.includes(where.view));
 
   useEffect(followLines, []);
+  useEffect(() => forget, []);
   useEffect(() => {
     onExpired(() => new Promise((resolve) => setAgain(() => resolve)));
     watchTabs(() => {
@@ -168,6 +187,14 @@ function Frame({ who }: { who: Session }): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Nothing of one person is left for the next who signs in at this tab. */
+function forget(): void {
+  stopListening();
+  forgetSearch();
+  forgetJobs();
+  lines.set(null);
 }
 
 function View({ where, can }: { where: Place; can: Can }): JSX.Element {

@@ -103,3 +103,10 @@ export async function cancel(id: string): Promise<void> {
 
 export const exportQuery = (filters: object): Record<string, unknown> =>
   Object.fromEntries(new URLSearchParams(address("", { ...filters }).slice(1)));
+
+export function forgetJobs(): void {
+  for (const stream of streams.values()) stream.close();
+  streams.clear();
+  tries.clear();
+  jobs.set([]);
+}

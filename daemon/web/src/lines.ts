@@ -26,9 +26,14 @@ export function watchLevels(line: string, watcher: LevelWatcher): () => void {
   };
 }
 
+/** Whether sound comes in now; a line that has a fault may record all the same. */
+export function isRecorded(line: Line): boolean {
+  return line.state === "recording" || line.state === "held" || Boolean(line.recording_id);
+}
+
 /** How long the call on a line lasts by now. */
 export function lengthNow(line: Line, now: number): number | null {
-  if (line.state !== "recording" && line.state !== "held") return null;
+  if (!isRecorded(line)) return null;
   const told = toldAt.get(line.name);
   if (line.duration_ms !== null && line.duration_ms !== undefined && told !== undefined) {
     return line.duration_ms + (performance.now() - told);

@@ -26,6 +26,8 @@ export const states: Record<string, string> = {
 export const lineStates: Record<string, string> = {
   idle: "Idle",
   ringing: "Ringing",
+  dialling: "Dialling",
+  talking: "In a call",
   recording: "Recording",
   held: "On hold",
   fault: "Fault",
@@ -77,8 +79,8 @@ export const storeLevels: Record<string, string> = {
 };
 
 export const clockStandings: Record<string, string> = {
-  synchronised: "Synchronised",
-  set: "Set by hand",
-  implausible: "Implausible",
+  trusted: "Trusted",
+  ahead: "Stepped ahead: nothing is deleted by it until confirmed",
+  behind: "Behind: nothing becomes young by it",
   unknown: "Unknown",
 };

@@ -140,3 +140,11 @@ export function selectRows(rows: readonly Row[]): void {
 export function clearSelected(): void {
   selected.set(new Map());
 }
+
+export function forgetSearch(): void {
+  stop.abort();
+  clearTimeout(timer);
+  filters.set({});
+  found.set(NOTHING);
+  selected.set(new Map());
+}

@@ -50,7 +50,8 @@ export const t = {
     answered: (status: number) => `The appliance answered ${status} without saying why.`,
     unreadable: "The appliance sent an answer that cannot be read.",
     requestId: (id: string) => `request ${id}`,
-    updated: "The appliance was updated. Reload this page to go on.",
+    notLoaded: "This part of the page is not there: the appliance was updated or does not answer.",
+    reload: "Reload",
   },
   forbidden: {
     title: "Not for your role",

@@ -164,7 +164,7 @@ export interface ExportJob {
   state: "running" | "done" | "failed" | "cancelled";
   done: number;
   total: number;
-  bytes: number;
+  bytes: number | null;
   message: string | null;
   made_at?: number;
 }

@@ -1,6 +1,6 @@
 // Waveform peaks in the audiowaveform format, version 2 (and 1), and what can be told from them.
 
-import { BASE, address, backoff, recordingPath, refusal, Refused } from "../api";
+import { BASE, address, backoff, recordingPath, refusal, Refused, renewSession } from "../api";
 
 export interface Peaks {
   rate: number;
@@ -53,6 +53,7 @@ export async function fetchPeaks(id: string, zoom: number, signal: AbortSignal):
       throw new Refused(answer.status, "unreadable", "", null, {});
     }
     const refused = await refusal(answer);
+    if (refused.status === 401 && tries < 2 && (await renewSession())) continue;
     if (refused.status !== 503 || tries > 8) throw refused;
     await pause(backoff(tries), signal);
   }

@@ -102,6 +102,12 @@ export function Dialog({ title, onClose, children, wide, firm }: DialogProps): J
       ref={dialog}
       class={wide ? "wide" : ""}
       aria-labelledby={id}
+      onClose={() => {
+        // Browsers let a second Escape close any dialog.
+        if (!dialog.current?.isConnected) return;
+        if (firm) dialog.current.showModal();
+        else onClose();
+      }}
       onCancel={(event) => {
         event.preventDefault();
         if (!firm) onClose();

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { words } from "../api";
 import { listen, listening, stopListening } from "../audio/listen";
 import { length } from "../format";
-import { lengthNow, lines, linesError, watchLevels } from "../lines";
+import { isRecorded, lengthNow, lines, linesError, watchLevels } from "../lines";
 import { recordingHash } from "../router";
 import { useStore } from "../store";
 import { t } from "../texts";
@@ -16,7 +16,7 @@ import { Empty, Foreign, Loading, Notice } from "../ui/parts";
 const SHOWS = ["all", "busy", "fault"] as const;
 type Show = (typeof SHOWS)[number];
 
-const isBusy = (line: Line): boolean => !["idle", "fault"].includes(line.state);
+const isBusy = (line: Line): boolean => isRecorded(line) || !["idle", "fault"].includes(line.state);
 const isFault = (line: Line): boolean => line.state === "fault" || Boolean(line.fault);
 
 export function Wall({ can }: { can: Can }): JSX.Element {
@@ -73,7 +73,7 @@ function LineCard({ line, can, now }: { line: Line; can: Can; now: number }): JS
   const heard = useStore(listening);
   const isHeard = heard?.line === line.name;
   const lasted = lengthNow(line, now);
-  const isTalking = line.state === "recording" || line.state === "held";
+  const isTalking = isRecorded(line);
   const state = isFault(line) ? "fault" : line.state;
   return (
     <li class={`line ${state}`}>
