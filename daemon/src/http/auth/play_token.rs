@@ -168,7 +168,7 @@ mod tests {
         };
         let problem = locked(&lock, WallMillis(1_000));
         assert_eq!((problem.status.as_u16(), problem.code), (401, "132"));
-        let answer = problem.answer(crate::http::metrics::Group::PlayAudioFile);
+        let answer = problem.answer(crate::http::metrics::Group::PlayAudioFile, "1");
         assert_eq!(answer.headers()[http::header::RETRY_AFTER], "5");
     }
 }

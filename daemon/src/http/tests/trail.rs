@@ -53,6 +53,8 @@ fn add_user(rig: &Rig, name: &str, role: Role) -> UserRow {
         role,
         password: PASSWORD.to_owned(),
         allow: Vec::new(),
+        groups: Vec::new(),
+        line: None,
     };
     rig.site.storage.add_user(user).unwrap()
 }
@@ -418,6 +420,7 @@ fn applications_are_told_with_what_is_set_of_them() {
     let rig = Rig::with(|config| {
         config.admin = Admin {
             key_file: Some(file),
+            ..Admin::default()
         }
     });
     let set = |key: &str, body: &serde_json::Value| {

@@ -94,7 +94,7 @@ impl Writer {
 
     fn open(&mut self, goes_on: &dyn Fn() -> bool) -> Result<(), TextError> {
         let id = self.index.meta(meta::NOTES_ID)?.unwrap_or_default();
-        self.id = crate::view::hex(&id);
+        self.id = id.iter().map(|byte| format!("{byte:02x}")).collect();
         let high = self.high()?;
         if self.folder.exists() {
             match caught(|| Ok(self.reopen(high))) {

@@ -239,6 +239,7 @@ fn without_a_key_it_is_closed_and_a_reload_opens_it() {
     let file = rig.folder.path().join("key");
     let config = Admin {
         key_file: Some(file.clone()),
+        ..Admin::default()
     };
     rig.site.admin.reload(&config);
     assert_eq!(ask().json()["error"], "The admin key cannot be read");

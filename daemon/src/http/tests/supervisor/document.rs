@@ -28,7 +28,9 @@ fn it_has_every_endpoint_with_its_methods() {
         let allowed = allowed.filter(|method| !["HEAD", "OPTIONS"].contains(method));
         let allowed: BTreeSet<String> = allowed.map(str::to_ascii_lowercase).collect();
         assert_eq!(told, allowed, "{path}");
-        endpoints.push(std::mem::discriminant(&Endpoint::of(&filled).unwrap()));
+        // The names in it do not count.
+        let kind = format!("{endpoint:?}");
+        endpoints.push(kind.split('(').next().unwrap().to_owned());
         for operation in operations.as_object().unwrap().values() {
             assert!(operation["responses"]["401"].is_object(), "{path}");
             let public = operation["security"].as_array().unwrap().is_empty();

@@ -88,6 +88,8 @@ fn line(name: &str, tenant: u32) -> LineSnapshot {
         channel: None,
         alarms: Vec::new(),
         alarms_total: 0,
+        listening: 0,
+        listening_lost: 0,
     }
 }
 
