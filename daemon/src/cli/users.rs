@@ -172,7 +172,10 @@ async fn list(context: &Context, tenant: Option<TenantName>) -> Result<(), CliEr
             ]
         };
         let rows: Vec<_> = users.items.iter().map(row).collect();
-        table(["NAME", "TENANT", "ROLE", "LINES", "FROM", "STATE", "ADDED"], &rows)
+        table(
+            ["NAME", "TENANT", "ROLE", "LINES", "FROM", "STATE", "ADDED"],
+            &rows,
+        )
     })
 }
 

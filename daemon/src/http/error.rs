@@ -61,11 +61,7 @@ impl Problem {
     }
 
     /// With one more fact.
-    pub(super) fn fact(
-        mut self,
-        name: &'static str,
-        value: impl Into<serde_json::Value>,
-    ) -> Self {
+    pub(super) fn fact(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.facts.push((name, value.into()));
         self
     }

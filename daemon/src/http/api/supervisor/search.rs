@@ -167,8 +167,7 @@ pub(super) fn all_of(
     scope: &Scope,
     sent: &serde_json::Map<String, Value>,
     most: usize,
-) -> Result<impl FnOnce(&StorageHandle) -> Result<Vec<Recording>, String> + Send + use<>, Problem>
-{
+) -> Result<impl FnOnce(&StorageHandle) -> Result<Vec<Recording>, String> + Send + use<>, Problem> {
     if let Some(strange) = sent.keys().find(|name| !NAMES.contains(&name.as_str())) {
         let said: String = strange.chars().take(64).collect();
         return Err(invalid(
