@@ -218,7 +218,7 @@ documents() {
     same 200 "$(status "$url/docs")" && same 200 "$(status "$url/")" && same 200 "$(status "$url/healthz")"
 }
 
-metrics() { ask "$url/metrics" | grep -qE '^callreel_[a-z_]+'; }
+metrics() { grep -qE '^callreel_[a-z_]+' <<<"$(ask "$url/metrics")"; }
 
 encrypted() {
     local there=https://127.0.0.1:$((port + 1)) trust=(--cacert "$here/certificate.pem")
