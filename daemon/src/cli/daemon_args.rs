@@ -21,7 +21,8 @@ EXIT CODES (a unit should not start again on those from 2 on)
   6  another daemon uses the store or the control socket
  10  an address or socket is in use, or not this machine's
  11  a file system is full, read-only or not mounted
- 12  the index is of a version that this one does not know, or unreadable
+ 12  the index is of a version that this one does not know, or unreadable; or the
+     ledger's own key is gone or no key
  13  a certificate or its key has expired or cannot be used
 
 EXAMPLE
